@@ -1,0 +1,25 @@
+"""Every error a caller of the library can catch. Messages say what was wrong, what was given and what to do."""
+
+
+class EnhancerError(Exception):
+    """Base of all errors this library raises for a mistake or a missing thing outside it."""
+
+
+class ImageError(EnhancerError):
+    """A picture cannot be read, or its size or content is not one we can work on."""
+
+
+class LabelError(EnhancerError):
+    """A label map or a parser's label names do not fit the region table."""
+
+
+class SettingsError(EnhancerError):
+    """A preset, strength, seed or other setting is not one that exists or lies outside its range."""
+
+
+class CheckpointError(EnhancerError):
+    """A checkpoint folder is incomplete, foreign or does not fit the model it describes."""
+
+
+class UnavailableError(EnhancerError):
+    """Weights that live elsewhere cannot be had now: not on disk, and the network does not answer."""
