@@ -1,16 +1,19 @@
 """PIL pictures and bytes <-> float arrays, and what alpha means. No torch.
 
 Inside the library a picture is `image`: (H, W, 3) or (H, W, 4) float32 in [0, 1], sRGB, alpha straight (not
-premultiplied). `rgb` is always (H, W, 3).
+premultiplied). `rgb` is always (H, W, 3), `alpha` (H, W).
 """
 
+import contextlib
 import io
-import warnings
+import secrets
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from enhancer.errors import ImageError, LabelError
 
@@ -18,3 +21,262 @@ MIN_SIDE = 128  # pixels
 MAX_SIDE = 2048  # pixels
 WHITE = (1.0, 1.0, 1.0)
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
+
+Source = str | Path | bytes | BinaryIO
+Colour = tuple[float, float, float] | np.ndarray  # one colour, or an (H, W, 3) picture of colours
+
+# Only these decoders are tried: others (EPS, PDF, FITS, ...) call programs or bring nothing for photographs.
+_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
+_SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
+# An ICC profile's colour space -> the mode it applies to, and the picture modes we trust it for.
+_PROFILE_MODES = {
+    "RGB": ("RGB", ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX")),
+    "GRAY": ("L", ("1", "L", "LA")),
+    "CMYK": ("CMYK", ("CMYK",)),
+}
+
+
+def read_image(source: Source, name: str | None = None) -> np.ndarray:
+    """Read the first frame of a picture, upright, as sRGB.
+
+    Args:
+        source: Path, encoded bytes or an open binary stream (left open).
+        name: What to call it in error messages; by default the file's name.
+
+    Returns:
+        (H, W, 3) or, if any pixel is not opaque, (H, W, 4) float32 in [0, 1] with straight alpha.
+
+    Raises:
+        ImageError: Not a picture, damaged, a side outside `MIN_SIDE` to `MAX_SIDE`, or nothing to see in it.
+    """
+    name = name or _name_of(source)
+    with _opened(source, name) as picture:
+        return from_pil(picture, name)
+
+
+def from_pil(picture: Image.Image, name: str = "image") -> np.ndarray:
+    """Turn an opened picture into an `image`, by the rules of `read_image`."""
+    _check_size(picture, name)
+    picture = _loaded(picture, name)
+    if picture.mode in (*_SIXTEEN_BIT, "I", "F"):
+        return np.repeat(_deep_grey(picture, name)[..., None], 3, axis=2)
+    image = np.asarray(_to_srgb(picture), np.float32) / 255
+    rgb, alpha = split_alpha(image)
+    if alpha is None or alpha.min() == 1.0:
+        return rgb
+    if alpha.max() == 0.0:
+        raise ImageError(
+            f"{name} is fully transparent: there is nothing to see. Give a picture with visible pixels."
+        )
+    return image
+
+
+def to_pil(image: np.ndarray) -> Image.Image:
+    """Round an `image` to an 8-bit RGB or RGBA picture."""
+    return Image.fromarray((np.clip(image, 0.0, 1.0) * 255 + 0.5).astype(np.uint8))
+
+
+def write_png(image: np.ndarray, path: str | Path) -> None:
+    """Write an `image` as an 8-bit PNG; at no moment does `path` hold half a picture.
+
+    Raises:
+        ImageError: The file cannot be written.
+    """
+    path = Path(path)
+    unfinished = path.with_name(
+        f".{secrets.token_hex(8)}.unfinished"
+    )  # beside it, so that the rename is atomic
+    try:
+        to_pil(image).save(unfinished, format="PNG")
+        unfinished.replace(path)
+    except OSError as error:
+        raise ImageError(f"{path} cannot be written: {error.strerror or error}.") from error
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def read_labels(source: Source, name: str | None = None) -> np.ndarray:
+    """Read a label map: palette indices or grey values, never the palette's colours.
+
+    Returns:
+        (H, W) integer label ids.
+
+    Raises:
+        LabelError: Not a picture, not one channel, or saved with loss.
+    """
+    name = name or _name_of(source)
+    try:
+        with _opened(source, name) as picture:
+            lossy = picture.format == "JPEG"
+            picture = _loaded(picture, name)
+    except ImageError as error:
+        raise LabelError(f"The label map cannot be read. {error}") from error
+    if lossy or picture.mode not in ("1", "L", "P", "I", *_SIXTEEN_BIT):
+        given = "JPEG, which changes the ids" if lossy else f"mode {picture.mode}"
+        raise LabelError(
+            f"The label map {name} is {given}. Save it as a greyscale or palette PNG of label ids."
+        )
+    labels = np.asarray(picture)
+    return labels.astype(np.uint8) if labels.dtype == bool else labels.astype(labels.dtype.newbyteorder("="))
+
+
+def split_alpha(image: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return `rgb` and `alpha`, None for a picture without."""
+    return (image[..., :3], image[..., 3]) if image.shape[-1] == 4 else (image, None)
+
+
+def with_alpha(rgb: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
+    """Undo `split_alpha`."""
+    return rgb if alpha is None else np.dstack([rgb, alpha]).astype(np.float32)
+
+
+def composite(image: np.ndarray, background: Colour = WHITE) -> np.ndarray:
+    """Lay an `image` over a background colour (or `rgb` picture) and return `rgb`."""
+    rgb, alpha = split_alpha(image)
+    if alpha is None:
+        return rgb
+    behind = np.asarray(background, np.float32)
+    a = alpha[..., None]
+    return a * rgb + (1 - a) * behind  # in this form exact where alpha is 0 or 1
+
+
+def uncomposite(rgb: np.ndarray, alpha: np.ndarray, background: Colour) -> np.ndarray:
+    """Return the straight colour F of a composite C = a F + (1 - a) B, clipped; filled in where a is 0."""
+    a = alpha[..., None]
+    colour = (rgb - (1 - a) * np.asarray(background, np.float32)) / np.where(a > 0, a, 1)
+    return fill_transparent(np.clip(colour, 0.0, 1.0).astype(np.float32), alpha)
+
+
+def fill_transparent(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """Replace colours under zero alpha by bled neighbouring ones, so that no blur pulls in what nobody saw.
+
+    Colours are averaged down to one pixel, weighted by alpha, and each coarser level fills what the finer one lacks
+    (the pull-push of Gortler et al. 1996, "The Lumigraph"): any distance is bridged in linear time.
+
+    Args:
+        rgb: (H, W, 3) float32, straight colours.
+        alpha: (H, W) float32 in [0, 1].
+
+    Returns:
+        (H, W, 3) float32; untouched wherever alpha is above 0.
+    """
+    if not alpha.max() > 0 or alpha.min() > 0:
+        return rgb
+    levels: list[np.ndarray] = [np.dstack([rgb * alpha[..., None], alpha]).astype(np.float32)]
+    while max(levels[-1].shape[:2]) > 1:
+        height, width = levels[-1].shape[:2]
+        half = ((width + 1) // 2, (height + 1) // 2)
+        levels.append(cv2.resize(levels[-1], half, interpolation=cv2.INTER_AREA))
+    top = levels.pop()
+    filled = top[..., :3] / top[..., 3:]
+    for level in reversed(levels):
+        filled = cv2.resize(filled, level.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+        if level is not levels[0]:
+            filled = level[..., :3] + (1 - level[..., 3:]) * filled
+    return np.where(alpha[..., None] > 0, rgb, filled).astype(np.float32)
+
+
+def _name_of(source: Source) -> str:
+    """Return what to call a source in messages: its file name where it has one."""
+    path = source if isinstance(source, str | Path) else getattr(source, "name", None)
+    return Path(path).name if isinstance(path, str | Path) and str(path) else "image"
+
+
+@contextlib.contextmanager
+def _opened(source: Source, name: str) -> Iterator[Image.Image]:
+    """Open a picture by its header alone; a stream that was passed in stays open."""
+    with contextlib.ExitStack() as stack:
+        if isinstance(source, str | Path):
+            try:
+                stream: BinaryIO = stack.enter_context(Path(source).open("rb"))
+            except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
+                reason = getattr(error, "strerror", None) or error
+                raise ImageError(f"{name} cannot be opened: {reason}. Check the path.") from error
+        else:
+            stream = io.BytesIO(source) if isinstance(source, bytes) else source
+        try:
+            picture = Image.open(stream, formats=_FORMATS)
+        except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+            raise ImageError(
+                f"{name} is far larger than {MAX_SIDE}x{MAX_SIDE} pixels, the most taken here, and was not decoded. "
+                "Scale it down first."
+            ) from error
+        except UnidentifiedImageError as error:
+            stream.seek(0)
+            what = "not a picture that can be read here" if stream.read(1) else "empty (0 bytes)"
+            raise ImageError(f"{name} is {what}. Give a PNG, JPEG, WebP, BMP, TIFF or GIF file.") from error
+        except Exception as error:  # decoders raise whatever they stumble over in a damaged header
+            raise _damaged(name, error) from error
+        _check_size(picture, name, smallest=1)
+        yield picture
+
+
+def _check_size(picture: Image.Image, name: str, smallest: int = MIN_SIDE) -> None:
+    """Refuse a size out of range; reads the header only."""
+    width, height = picture.size
+    if max(width, height) > MAX_SIDE or min(width, height) < smallest:
+        advice = "Scale it down first." if max(width, height) > MAX_SIDE else "Give a larger picture."
+        raise ImageError(
+            f"{name} is {width}x{height} pixels; each side must be {smallest} to {MAX_SIDE} pixels. {advice}"
+        )
+
+
+def _loaded(picture: Image.Image, name: str) -> Image.Image:
+    """Decode the pixels and turn the picture upright by its EXIF orientation."""
+    try:
+        picture.load()
+    except Exception as error:  # as above: OSError, SyntaxError, struct.error, ... by format
+        raise _damaged(name, error) from error
+    try:
+        return ImageOps.exif_transpose(picture)
+    except Exception:  # damaged EXIF is no reason to refuse good pixels
+        return picture
+
+
+def _damaged(name: str, error: Exception) -> ImageError:
+    """Return the error for a file that is a picture but does not decode."""
+    return ImageError(f"{name} is damaged or cut off ({error}). Save or download it again.")
+
+
+def _deep_grey(picture: Image.Image, name: str) -> np.ndarray:
+    """Return (H, W) float32 in [0, 1] of a one-channel picture with more than 8 bits."""
+    grey = np.asarray(picture).astype(np.float32)
+    low, high = float(grey.min()), float(grey.max())
+    # Mode I is what PIL gives 16-bit data in some formats; its full 32 bits have no agreed white.
+    white = 1.0 if picture.mode == "F" else 65535.0
+    if not (0.0 <= low <= high <= white):  # written so that NaN is refused too
+        raise ImageError(
+            f"{name} holds values from {low:g} to {high:g}, where {'float' if white == 1 else 'integer'} grey "
+            f"must lie in 0 to {white:g}. Scale it, or save it with 8 bits."
+        )
+    return grey / white
+
+
+def _to_srgb(picture: Image.Image) -> Image.Image:
+    """Return an 8-bit RGB or RGBA picture in sRGB, by the embedded profile where it has a usable one."""
+    alpha = picture.convert("RGBA").getchannel("A") if picture.has_transparency_data else None
+    colours = _by_profile(picture) or picture.convert("RGBA").convert("RGB")
+    if alpha is not None:
+        colours.putalpha(alpha)
+    return colours
+
+
+def _by_profile(picture: Image.Image) -> Image.Image | None:
+    """Convert colours to sRGB by the embedded ICC profile; None without one that fits."""
+    encoded = picture.info.get("icc_profile")
+    if not encoded:
+        return None
+    try:
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(encoded))
+        if "srgb" in ImageCms.getProfileDescription(profile).lower():
+            return (
+                None  # already sRGB: a round trip through the colour engine would cost a level here and there
+            )
+        space = encoded[16:20].decode("ascii").strip()  # ICC.1:2022, table 17: data colour space
+        mode, trusted = _PROFILE_MODES[space]
+        if picture.mode not in trusted:
+            return None
+        colours = picture if picture.mode == mode else picture.convert("RGBA").convert(mode)
+        return ImageCms.profileToProfile(colours, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError, KeyError, ValueError, TypeError):
+        return None  # a damaged or exotic profile: the colours as they stand are the best there is
