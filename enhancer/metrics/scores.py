@@ -1,0 +1,115 @@
+"""All scores of one picture against its reference, whole and per region, as a plain JSON-ready dict."""
+
+import logging
+import threading
+from typing import TypedDict
+
+import numpy as np
+
+from enhancer.errors import ImageError, SettingsError, UnavailableError
+from enhancer.masks import Masks
+from enhancer.metrics.fidelity import psnr, similarity, squared_error, weighted_mean, without_border
+from enhancer.metrics.perceptual import Perceptual
+from enhancer.metrics.trunks import TRUNKS
+
+MIN_REGION = 64.0  # px; a mask that weighs less in sum is no region to score
+
+_log = logging.getLogger(__name__)
+
+
+class RegionScores(TypedDict):
+    """The three scores; `lpips` is None where it cannot be had."""
+
+    psnr: float  # dB, higher is better, at most fidelity.PSNR_CAP
+    ssim: float  # at most 1, higher is better
+    lpips: float | None  # from 0, lower is better
+
+
+class Scores(RegionScores):
+    """The scores of the whole picture, and of each region; None for a region too small to score."""
+
+    regions: dict[str, RegionScores | None]
+
+
+class Scorer:
+    """Scores pictures. LPIPS is loaded with the first score, or by `prepare`; without it the rest goes on."""
+
+    def __init__(
+        self, lpips_net: str = "alex", device: str = "cpu", perceptual: Perceptual | None = None
+    ) -> None:
+        """Choose the network; nothing is loaded yet.
+
+        Args:
+            lpips_net: "alex" (fast) or "vgg" (ten times slower on a CPU).
+            device: Where LPIPS runs.
+            perceptual: A ready network instead of the published one.
+
+        Raises:
+            SettingsError: There is no such network.
+        """
+        if lpips_net not in TRUNKS:
+            raise SettingsError(f"LPIPS has no network {lpips_net!r} here; use one of {', '.join(TRUNKS)}.")
+        self.lpips_net = lpips_net
+        self.lpips_missing: str | None = None
+        """Why there is no LPIPS, in a sentence to show; None as long as nothing is known to be missing."""
+        self._device = device
+        self._perceptual = perceptual
+        self._is_prepared = perceptual is not None
+        self._preparing = threading.Lock()
+
+    @property
+    def lpips_name(self) -> str:
+        """What to call the LPIPS column: numbers of different networks do not compare."""
+        return f"LPIPS ({TRUNKS[self.lpips_net].title})"
+
+    def prepare(self) -> None:
+        """Load LPIPS if it can be had; where not, `lpips_missing` says why, after `trunks.PATIENCE` at most."""
+        with self._preparing:
+            if self._is_prepared:
+                return
+            try:
+                self._perceptual = Perceptual.from_pretrained(self.lpips_net, self._device)
+            except UnavailableError as error:
+                self.lpips_missing = f"No {self.lpips_name}: {error} The other scores are not affected."
+                _log.warning("%s", self.lpips_missing)
+            self._is_prepared = True
+
+    def score(self, rgb: np.ndarray, reference: np.ndarray, masks: Masks | None = None) -> Scores:
+        """Score a picture against its reference.
+
+        Args:
+            rgb: (H, W, 3) float32 in [0, 1].
+            reference: The same shape.
+            masks: Soft region masks; a region's score is the error, SSIM or LPIPS map averaged under its mask.
+
+        Returns:
+            Python floats only. `regions` is empty without masks.
+
+        Raises:
+            ImageError: The two are not pictures of the same size.
+        """
+        if rgb.shape != reference.shape or rgb.ndim != 3 or rgb.shape[2] != 3:
+            raise ImageError(
+                f"Scores need two RGB pictures of one size, got shapes {rgb.shape} and {reference.shape}. "
+                "Give the reference the picture was made from, without alpha."
+            )
+        self.prepare()
+        error = squared_error(rgb, reference)
+        likeness = similarity(rgb, reference)
+        number, distance = self._perceptual.distance(rgb, reference) if self._perceptual else (None, None)
+
+        def under(mask: np.ndarray) -> RegionScores | None:
+            if without_border(mask).sum() < MIN_REGION:
+                return None
+            return {
+                "psnr": psnr(weighted_mean(error, mask)),
+                "ssim": weighted_mean(likeness, without_border(mask)),
+                "lpips": None if distance is None else weighted_mean(distance, mask),
+            }
+
+        return {
+            "psnr": psnr(weighted_mean(error, None)),
+            "ssim": weighted_mean(likeness, None),
+            "lpips": number,
+            "regions": {name: under(mask) for name, mask in (masks or {}).items()},
+        }
