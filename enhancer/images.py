@@ -63,7 +63,7 @@ def from_pil(picture: Image.Image, name: str = "image") -> np.ndarray:
     image = np.asarray(_to_srgb(picture), np.float32) / 255
     rgb, alpha = split_alpha(image)
     if alpha is None or alpha.min() == 1.0:
-        return rgb
+        return np.ascontiguousarray(rgb)
     if alpha.max() == 0.0:
         raise ImageError(
             f"{name} is fully transparent: there is nothing to see. Give a picture with visible pixels."
