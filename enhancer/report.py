@@ -1,0 +1,195 @@
+"""What a run made, and how it is told: rows of a JSON report, and the table of scores on the page."""
+
+import json
+import math
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from enhancer.errors import SettingsError
+from enhancer.regions import REGION_NAMES
+
+Scores = Mapping[
+    str, Any
+]  # {"psnr": dB, "ssim": .., "lpips": .. or None, "regions": {name: {"psnr", ..}, or None}}
+Step = tuple[str, np.ndarray]  # name, and the picture after it
+SCHEMA = 1  # of the JSON report
+
+
+@dataclass(frozen=True)
+class Degraded:
+    """A degraded picture and how it came about."""
+
+    image: np.ndarray  # rounded to 8 bits, as saved
+    steps: tuple[Step, ...]  # empty unless asked for
+    timings: Mapping[str, float]  # seconds, by what was done
+    parser: str  # what told the regions apart
+    notes: tuple[str, ...]  # whole sentences
+
+
+@dataclass(frozen=True)
+class Result:
+    """A restored picture and everything worth saying about it. Pictures keep the alpha of the input."""
+
+    clean: np.ndarray | None  # what the scores compare with; None when there is nothing to compare with
+    degraded: np.ndarray  # what the model was given (it saw this over white)
+    restored: np.ndarray  # rounded to 8 bits, as saved: the scores are those of the file
+    scores_degraded: Scores | None
+    scores_restored: Scores | None
+    lpips_name: str | None  # names the network behind LPIPS; None without scores
+    timings: Mapping[str, float]  # seconds, by what was done
+    checkpoint: str
+    device: str
+    parser: str
+    notes: tuple[str, ...]  # whole sentences
+
+    @property
+    def seconds(self) -> float:
+        """Seconds that the restoration alone took."""
+        return self.timings["restore"]
+
+
+def result_row(
+    result: Result, file: Path, output: Path, *, seed: int | None, preset: str | None
+) -> dict[str, Any]:
+    """Return what the JSON report says about a restored picture; `seed` and `preset` are None if nothing degraded it."""
+    scores = None
+    if result.scores_degraded is not None and result.scores_restored is not None:
+        scores = {"degraded": _plain(result.scores_degraded), "restored": _plain(result.scores_restored)}
+    return {
+        "file": str(file),
+        "output": str(output),
+        "checkpoint": result.checkpoint,
+        "device": result.device,
+        "parser": result.parser,
+        "seconds": result.seconds,
+        "timings": dict(result.timings),
+        "seed": seed,
+        "preset": preset,
+        "scores": scores,
+        "lpips_net": result.lpips_name,
+        "notes": list(result.notes),
+        "error": None,
+    }
+
+
+def failed_row(file: Path, error: Exception) -> dict[str, Any]:
+    """Return the row of a picture that could not be restored, with the keys of `result_row`."""
+    empty = (
+        "output",
+        "checkpoint",
+        "device",
+        "parser",
+        "seconds",
+        "timings",
+        "seed",
+        "preset",
+        "scores",
+        "lpips_net",
+    )
+    return {"file": str(file), **dict.fromkeys(empty), "notes": [], "error": str(error)}
+
+
+def write_report(rows: Sequence[Mapping[str, Any]], path: Path, version: str) -> None:
+    """Write the JSON report; at no moment does `path` hold half of one.
+
+    Raises:
+        SettingsError: The file cannot be written.
+    """
+    text = json.dumps({"schema": SCHEMA, "version": version, "images": list(rows)}, indent=2, allow_nan=False)
+    unfinished = path.with_name(
+        f".{secrets.token_hex(8)}.unfinished"
+    )  # beside it, so that the rename is atomic
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished.write_text(text + "\n", encoding="utf-8")
+        unfinished.replace(path)
+    except OSError as error:
+        raise SettingsError(f"The report {path} cannot be written: {error.strerror or error}.") from error
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class _Metric:
+    key: str
+    label: str
+    unit: str
+    digits: int  # after the point
+    higher_is_better: bool
+    meaning: str  # for somebody who never met it
+
+
+_METRICS = (
+    _Metric(
+        "psnr", "PSNR", " dB", 2, True, "How small the differences from the clean picture are, pixel by pixel"
+    ),
+    _Metric(
+        "ssim", "SSIM", "", 3, True, "How well local structure matches the clean picture; 1 is identical"
+    ),
+    _Metric(
+        "lpips", "LPIPS", "", 3, False, "How different the two look to a trained network; 0 is identical"
+    ),
+)
+
+
+def score_table(result: Result) -> str:
+    """Return the scores as an HTML table: whole picture and regions, before, after, and which way is better."""
+    before, after = result.scores_degraded, result.scores_restored
+    if before is None or after is None:
+        return (
+            '<p class="quiet">No scores: they say how close a picture is to its clean original, '
+            "and this one came without. Degrade a clean picture first to see them.</p>"
+        )
+    rows = [("Whole picture", before, after)]
+    rows += [
+        (name.capitalize(), before["regions"].get(name), after["regions"].get(name)) for name in REGION_NAMES
+    ]
+    heads = "".join(_metric_head(metric, result.lpips_name) for metric in _METRICS)
+    body = "".join(
+        f'<tr><th scope="row">{escape(label)}</th>'
+        + "".join(f"<td>{_change(metric, was, now)}</td>" for metric in _METRICS)
+        + "</tr>"
+        for label, was, now in rows
+    )
+    return (
+        '<table class="scores"><caption>Degraded → restored, measured against the clean picture</caption>'
+        f'<thead><tr><th scope="col">Region</th>{heads}</tr></thead><tbody>{body}</tbody></table>'
+    )
+
+
+def _metric_head(metric: _Metric, lpips_name: str | None) -> str:
+    label = lpips_name or metric.label if metric.key == "lpips" else metric.label
+    way = "higher is better" if metric.higher_is_better else "lower is better"
+    return f'<th scope="col" title="{escape(metric.meaning)}">{escape(label)}<small>{way}</small></th>'
+
+
+def _change(metric: _Metric, before: Scores | None, after: Scores | None) -> str:
+    """Return one cell; words where there is no number, for 0 would be a number."""
+    if before is None or after is None:
+        return '<span class="quiet">too few pixels</span>'
+    was, now = _plain(before.get(metric.key)), _plain(after.get(metric.key))
+    if was is None or now is None:
+        return '<span class="quiet">not available</span>'
+    gain = round(now - was, metric.digits)
+    verdict = "same" if gain == 0 else "better" if (gain > 0) == metric.higher_is_better else "worse"
+    arrow = "=" if gain == 0 else "▲" if gain > 0 else "▼"
+    return (
+        f'<span class="was">{was:.{metric.digits}f}</span> → '
+        f"<strong>{now:.{metric.digits}f}</strong>{metric.unit} "
+        f'<span class="{verdict}">{arrow} {abs(gain):.{metric.digits}f} {verdict}</span>'
+    )
+
+
+def _plain(value: Any) -> Any:
+    """Return numbers as JSON can hold them; infinite (PSNR of equal pictures) and undefined ones become None."""
+    if isinstance(value, Mapping):
+        return {key: _plain(entry) for key, entry in value.items()}
+    if isinstance(value, float | np.floating):
+        return float(value) if math.isfinite(value) else None
+    return value

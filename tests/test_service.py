@@ -1,0 +1,264 @@
+"""The service: what is degraded, restored and scored, on a stand-in model that answers at once."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+
+from enhancer.degrade import STEP_NAMES
+from enhancer.errors import CheckpointError, ImageError, LabelError, SettingsError
+from enhancer.images import composite, read_image, to_pil, write_png
+from enhancer.regions import region_map
+from enhancer.report import failed_row, result_row, score_table, write_report
+from enhancer.service import NO_FACE, Service
+
+
+class KnownParser:
+    """Finds the regions it was told."""
+
+    name = "known"
+
+    def __init__(self, labels):
+        self.labels = labels
+
+    def regions(self, rgb):
+        assert rgb.shape[2] == 3
+        return region_map(self.labels)
+
+
+@dataclass
+class PlainScorer:
+    """Mean squared error under the name of PSNR."""
+
+    lpips_name: str = "LPIPS (fake)"
+    lpips_missing: str | None = None
+
+    def score(self, rgb, reference, masks):
+        def row(mask):
+            error = ((rgb - reference) ** 2 * mask[..., None]).sum() / mask.sum()
+            return {"psnr": float(error), "ssim": 0.5, "lpips": None if self.lpips_missing else 0.25}
+
+        whole = row(np.ones(rgb.shape[:2]))
+        return whole | {"regions": {name: row(mask) if mask.any() else None for name, mask in masks.items()}}
+
+
+def brighten(rgb):
+    return np.clip(rgb + 0.1, 0, 1).astype(np.float32)
+
+
+@pytest.fixture
+def service(small_head):
+    return Service(KnownParser(small_head.labels), brighten, PlainScorer(), checkpoint="bright", device="cpu")
+
+
+@pytest.fixture
+def opaque(small_head):
+    return composite(small_head.image)
+
+
+def test_same_seed_gives_the_same_pixels(service, opaque):
+    one, two, three = (service.degrade(opaque, seed=seed).image for seed in (3, 3, 4))
+    np.testing.assert_array_equal(one, two)
+    assert not np.array_equal(one, three)
+
+
+def test_steps_are_the_fourteen_named_ones_and_end_in_the_degraded_picture(service, opaque):
+    steps = service.steps(opaque, seed=3)
+    assert tuple(name for name, _ in steps) == STEP_NAMES
+    np.testing.assert_array_equal(steps[-1][1], service.degrade(opaque, seed=3).image)
+
+
+def test_the_parsing_step_shows_the_regions(service, opaque):
+    (_, clean), (_, parsed), *_ = service.steps(opaque)
+    face = service.parser.regions(opaque) > 0
+    assert np.abs(parsed - clean)[face].mean() > 0.1
+    assert np.abs(parsed - clean)[:8, :8].max() == 0
+
+
+def test_degrading_first_restores_the_degraded_picture_and_scores_both(service, opaque):
+    result = service.restore(opaque, degrade_first=True, seed=3)
+    np.testing.assert_array_equal(result.degraded, service.degrade(opaque, seed=3).image)
+    np.testing.assert_allclose(result.restored, brighten(result.degraded), atol=1 / 255)
+    assert result.scores_degraded["psnr"] == pytest.approx(((result.degraded - opaque) ** 2).sum(2).mean())
+    assert result.scores_restored["psnr"] == pytest.approx(((result.restored - opaque) ** 2).sum(2).mean())
+    assert set(result.scores_restored["regions"]) == {"skin", "eyes", "nose", "mouth", "hair"}
+    assert {"parse", "degrade", "restore", "score"} == set(result.timings)
+    assert result.seconds == result.timings["restore"]
+    assert (result.checkpoint, result.device, result.parser) == ("bright", "cpu", "known")
+
+
+def test_as_it_is_there_is_nothing_to_score_against(service, opaque):
+    result = service.restore(opaque)
+    assert (result.clean, result.scores_degraded, result.scores_restored) == (None, None, None)
+    np.testing.assert_array_equal(result.degraded, opaque)
+
+
+def test_a_reference_scores_a_picture_that_is_degraded_already(service, opaque):
+    degraded = service.degrade(opaque, seed=3).image
+    with_reference = service.restore(degraded, reference=opaque)
+    made_here = service.restore(opaque, degrade_first=True, seed=3)
+    assert with_reference.scores_restored == made_here.scores_restored
+    np.testing.assert_array_equal(with_reference.restored, made_here.restored)
+
+
+def test_a_saved_picture_scores_as_the_service_said(service, opaque, tmp_path):
+    result = service.restore(opaque, degrade_first=True)
+    write_png(result.restored, tmp_path / "restored.png")
+    saved = read_image(tmp_path / "restored.png")
+    np.testing.assert_array_equal(saved, result.restored)
+
+
+def test_alpha_is_kept_and_the_model_sees_the_picture_over_white(small_head):
+    seen = []
+
+    def look(rgb):
+        seen.append(rgb)
+        return brighten(rgb)
+
+    service = Service(KnownParser(small_head.labels), look, PlainScorer())
+    result = service.restore(small_head.image)
+    np.testing.assert_array_equal(seen[0], composite(small_head.image))
+    np.testing.assert_allclose(result.restored[..., 3], small_head.image[..., 3], atol=1e-6)
+    # Where the picture is hardly there, its 8-bit colour cannot say more.
+    np.testing.assert_allclose(composite(result.restored), brighten(seen[0]), atol=0.01)
+
+
+def test_scores_of_a_transparent_picture_are_those_over_white(service, small_head, opaque):
+    degraded = service.degrade(opaque).image
+    over_white = service.restore(degraded, reference=opaque).scores_degraded
+    assert service.restore(degraded, reference=small_head.image).scores_degraded == over_white
+
+
+def test_pil_pictures_are_taken_too(service, opaque):
+    np.testing.assert_array_equal(
+        service.restore(to_pil(opaque)).restored, service.restore(read_image_back(opaque)).restored
+    )
+
+
+def read_image_back(image):
+    return np.asarray(to_pil(image), np.float32) / 255
+
+
+def test_a_ready_label_map_goes_before_the_parser(service, opaque, small_head):
+    nothing = np.zeros_like(small_head.labels)
+    result = service.restore(opaque, degrade_first=True, labels=nothing)
+    assert result.parser == "label map"
+    assert result.notes == (NO_FACE,)
+
+
+def test_a_label_map_of_another_size_is_refused(service, opaque, small_head):
+    with pytest.raises(LabelError, match=r"label map is 128x64 pixels, but its picture is 128x128"):
+        service.degrade(opaque, small_head.labels[:64])
+
+
+def test_a_reference_of_another_size_is_refused(service, opaque):
+    with pytest.raises(ImageError, match=r"reference is 100x128 pixels, but its picture is 128x128"):
+        service.restore(opaque, reference=opaque[:, :100])
+
+
+def test_a_reference_beside_degrading_first_is_refused(service, opaque):
+    with pytest.raises(SettingsError, match="Leave out one"):
+        service.restore(opaque, degrade_first=True, reference=opaque)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"preset": "v9"}, "'v9'"),
+        ({"strengths": {"ears": 0.5}}, "'ears'"),
+        ({"strengths": {"eyes": 7.0}}, "eyes"),
+        ({"seed": 1.5}, "whole number, got 1.5"),
+        ({"seed": None}, "whole number, got None"),
+    ],
+)
+def test_settings_that_do_not_exist_are_refused(service, opaque, settings, message):
+    with pytest.raises(SettingsError, match=message):
+        service.restore(opaque, degrade_first=True, **settings)
+    with pytest.raises(SettingsError, match=message):
+        service.degrade(opaque, **settings)
+
+
+def test_no_face_is_said_and_no_reason_to_stop(small_head, opaque):
+    service = Service(KnownParser(np.zeros_like(small_head.labels)), brighten, PlainScorer())
+    result = service.restore(opaque, degrade_first=True)
+    assert result.notes == (NO_FACE,)
+    assert all(scores is None for scores in result.scores_restored["regions"].values())
+
+
+def test_what_stands_in_for_something_better_is_said(service, opaque):
+    missing = "No LPIPS (fake): the weights are not here."
+    poor = replace(service, notices=("Another parser stands in.",), scorer=PlainScorer(lpips_missing=missing))
+    assert poor.restore(opaque, degrade_first=True).notes == ("Another parser stands in.", missing)
+    assert poor.restore(opaque).notes == ("Another parser stands in.",)
+
+
+def test_without_a_checkpoint_it_still_degrades(service, opaque):
+    bare = replace(service, restorer=None, scorer=None)
+    bare.degrade(opaque)
+    with pytest.raises(CheckpointError, match="No checkpoint was loaded"):
+        bare.restore(opaque)
+
+
+def test_a_checkpoint_folder_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(CheckpointError, match=r"no checkpoint folder .*nowhere"):
+        Service.load(tmp_path / "nowhere", parser="pocket", lpips_net=None)
+
+
+def test_many_callers_get_their_own_answers(service, opaque):
+    alone = [service.restore(opaque, degrade_first=True, seed=seed).restored for seed in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(
+            pool.map(lambda seed: service.restore(opaque, degrade_first=True, seed=seed).restored, range(4))
+        )
+    for one, other in zip(alone, together, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_inputs_are_left_alone(service, small_head):
+    assert not small_head.image.flags.writeable  # a write would raise
+    service.restore(small_head.image, degrade_first=True, labels=small_head.labels)
+
+
+def test_the_report_holds_every_score_and_is_strict_json(service, opaque, tmp_path):
+    result = service.restore(opaque, degrade_first=True, seed=3)
+    row = result_row(result, tmp_path / "in.png", tmp_path / "out.png", seed=3, preset="v2")
+    write_report(
+        [row, failed_row(tmp_path / "bad.png", ImageError("It is bad."))], tmp_path / "r.json", "1.2.3"
+    )
+    report = json.loads((tmp_path / "r.json").read_text(), parse_constant=pytest.fail)
+    good, bad = report["images"]
+    assert (report["schema"], report["version"]) == (1, "1.2.3")
+    assert good["scores"]["restored"] == result.scores_restored
+    assert (good["seed"], good["preset"], good["error"], good["lpips_net"]) == (3, "v2", None, "LPIPS (fake)")
+    assert set(bad) == set(good)
+    assert (bad["error"], bad["scores"], bad["seconds"]) == ("It is bad.", None, None)
+
+
+def test_a_report_that_cannot_be_written_leaves_the_old_one(tmp_path):
+    path = tmp_path / "r.json"
+    path.write_text("old")
+    with pytest.raises(ValueError, match="Out of range"):
+        write_report([{"psnr": float("nan")}], path, "1")
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_table_never_shows_a_number_that_is_not_there(service, opaque):
+    poor = replace(service, scorer=PlainScorer(lpips_missing="No LPIPS."))
+    table = score_table(poor.restore(opaque, degrade_first=True))
+    assert table.count("not available") == 6  # LPIPS, whole picture and five regions
+    assert "LPIPS (fake)" in table
+    assert "No scores" in score_table(poor.restore(opaque))
+
+
+def test_the_table_says_which_way_is_better(service, opaque):
+    result = service.restore(opaque, degrade_first=True)
+    scores = {"psnr": 20.0, "ssim": 0.5, "lpips": 0.4, "regions": {}}
+    better = scores | {"psnr": 23.456, "lpips": 0.5}
+    table = score_table(replace(result, scores_degraded=scores, scores_restored=better))
+    assert '<span class="better">▲ 3.46 better</span>' in table
+    assert '<span class="same">= 0.000 same</span>' in table
+    assert '<span class="worse">▲ 0.100 worse</span>' in table
+    assert table.count("too few pixels") == 15
