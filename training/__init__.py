@@ -1,1 +1,1 @@
-"""Programs that train, evaluate and publish checkpoints. They stand on `enhancer`; nothing stands on them."""
+"""Programs that prepare data, train, evaluate and publish checkpoints. May import enhancer, never the app."""

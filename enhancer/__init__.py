@@ -1,0 +1,45 @@
+"""Splat Enhancer: restore Gaussian-splat face renders in one step.
+
+Public names are loaded on first use, so that `import enhancer` is quick and degrading never drags torch in.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from enhancer.degrade import face_render, trace
+    from enhancer.images import composite, read_image, read_labels, write_png
+    from enhancer.masks import soft_masks
+    from enhancer.metrics import Scorer
+    from enhancer.model import SplatEnhancer, load_checkpoint, restore, save_checkpoint
+    from enhancer.parser import Parser
+    from enhancer.regions import region_map
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Parser": "parser",
+    "Scorer": "metrics",
+    "SplatEnhancer": "model",
+    "composite": "images",
+    "face_render": "degrade",
+    "load_checkpoint": "model",
+    "read_image": "images",
+    "read_labels": "images",
+    "region_map": "regions",
+    "restore": "model",
+    "save_checkpoint": "model",
+    "soft_masks": "masks",
+    "trace": "degrade",
+    "write_png": "images",
+}
+__all__ = [
+    "Parser", "Scorer", "SplatEnhancer", "composite", "face_render", "load_checkpoint", "read_image",
+    "read_labels", "region_map", "restore", "save_checkpoint", "soft_masks", "trace", "write_png",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(f"enhancer.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'enhancer' has no attribute {name!r}")

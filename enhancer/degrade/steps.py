@@ -1,0 +1,234 @@
+"""What can be done to a picture: one small class a step, its numbers as fields with their units.
+
+Every step has a `name` (also the address of its random stream) and ``apply(rgb, masks, rng) -> rgb`` on (H, W, 3)
+float32 in [0, 1]. A step never writes to its input, and all its chance comes from `rng`. Lengths are in px at 512
+and scale with the short side; levels are 8-bit levels.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import cv2
+import numpy as np
+
+from enhancer.degrade.blobs import Blobs
+from enhancer.masks import REFERENCE_SIDE, Masks, length_scale, odd
+
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
+
+
+class Step(Protocol):
+    """A named stage of a recipe."""
+
+    @property
+    def name(self) -> str:
+        """Unique within a recipe."""
+        ...
+
+    def apply(self, rgb: np.ndarray, masks: Masks, rng: np.random.Generator) -> np.ndarray:
+        """Return the picture after this step."""
+        ...
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """A Gaussian blur cut off at its kernel, as OpenCV's."""
+
+    kernel: int  # px at 512, odd
+    sigma: float  # px at 512
+
+    def __call__(self, rgb: np.ndarray) -> np.ndarray:
+        """Blur (H, W, 3). Wide blurs run on a smaller copy: what they keep, it still holds."""
+        scale = length_scale(rgb.shape)
+        shrink = max(1, int(self.sigma * scale / 4))  # leaves a sigma of at least 4 px
+        kernel = odd(self.kernel * scale / shrink)
+        if shrink == 1:
+            return cv2.GaussianBlur(rgb, (kernel, kernel), self.sigma * scale)
+        height, width = rgb.shape[:2]
+        small = cv2.resize(rgb, (width // shrink, height // shrink), interpolation=cv2.INTER_AREA)
+        small = cv2.GaussianBlur(small, (kernel, kernel), self.sigma * scale / shrink)
+        return cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
+
+
+SOFT = Gaussian(25, 6)
+HEAVY = Gaussian(101, 40)
+FLAT = Gaussian(41, 15)
+
+
+def blend(rgb: np.ndarray, other: np.ndarray, weight: np.ndarray | float) -> np.ndarray:
+    """Return `rgb` moved towards `other` by `weight`: a number, or an (H, W) mask."""
+    if isinstance(weight, np.ndarray):
+        weight = weight[..., None]
+    out = other - rgb
+    out *= weight
+    out += rgb
+    return out
+
+
+def _box(mask: np.ndarray) -> tuple[slice, slice]:
+    """Return the smallest box outside which `mask` is zero: most regions are a small part of the picture."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return slice(0, 0), slice(0, 0)
+    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+
+
+@dataclass(frozen=True)
+class Keep:
+    """A stage at which something is read off the picture but nothing is changed."""
+
+    name: str
+
+    def apply(self, rgb: np.ndarray, masks: Masks, rng: np.random.Generator) -> np.ndarray:  # noqa: ARG002
+        """Return `rgb` as it is."""
+        return rgb
+
+
+@dataclass(frozen=True)
+class Warp:
+    """Low-frequency random displacement: features sit slightly off, as on a fitted avatar."""
+
+    amplitude: float  # px at 512; displacement is uniform in +-amplitude at each grid point
+    grid: float = 30  # px at 512
+    name: str = "geometric warp"
+
+    def apply(self, rgb: np.ndarray, masks: Masks, rng: np.random.Generator) -> np.ndarray:  # noqa: ARG002
+        """Move pixels along a cubic interpolation of the displacement grid."""
+        height, width = rgb.shape[:2]
+        scale = length_scale(rgb.shape)
+        cells = (round(height / (self.grid * scale)) + 1, round(width / (self.grid * scale)) + 1, 2)
+        shift = rng.uniform(-1, 1, cells).astype(np.float32) * (self.amplitude * scale)
+        shift = cv2.resize(shift, (width, height), interpolation=cv2.INTER_CUBIC)
+        map_x = shift[..., 0] + np.arange(width, dtype=np.float32)
+        map_y = shift[..., 1] + np.arange(height, dtype=np.float32)[:, None]
+        return cv2.remap(rgb, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+
+
+@dataclass(frozen=True)
+class RegionBlur:
+    """Blur one region patchily: region mask x variation mask x strength."""
+
+    name: str
+    region: str
+    blur: Gaussian
+    strength: float  # 0 to 1
+    blobs: Blobs
+    then: Gaussian | None = None  # a second, even blur over the whole region
+    then_strength: float = 0.0
+
+    def apply(self, rgb: np.ndarray, masks: Masks, rng: np.random.Generator) -> np.ndarray:
+        """Blend towards the blurred picture; the blur source carries the warp, since the warp came before."""
+        mask = masks[self.region]
+        box = _box(mask)
+        variation = self.blobs.draw(rng, rgb.shape).variation_mask(rgb.shape)
+        out = rgb.copy()
+        weight = np.minimum(mask[box] * variation[box] * self.strength, 1)
+        out[box] = blend(rgb[box], self.blur(rgb)[box], weight)
+        if self.then is not None:
+            out[box] = blend(out[box], self.then(rgb)[box], mask[box] * self.then_strength)
+        return out
+
+
+@dataclass(frozen=True)
+class SurfaceBlur:
+    """Bilateral filter: waxy surfaces with edges kept."""
+
+    strength: float
+    diameter: float = 12  # px at 512
+    sigma_colour: float = 100  # levels
+    sigma_space: float = 100  # px at 512
+    name: str = "surface blur"
+
+    def apply(self, rgb: np.ndarray, masks: Masks, rng: np.random.Generator) -> np.ndarray:  # noqa: ARG002
+        """Filter at 512 px: the cost grows with the fourth power of the side, the look does not need it."""
+        height, width = rgb.shape[:2]
+        shrink = max(1.0, length_scale(rgb.shape))
+        size = (round(width / shrink), round(height / shrink))
+        small = rgb if shrink == 1 else cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
+        scale = min(size) / REFERENCE_SIDE
+        levels = (small * 255 + 0.5).astype(np.uint8)
+        blurred = cv2.bilateralFilter(
+            levels, max(1, round(self.diameter * scale)), self.sigma_colour, self.sigma_space * scale
+        )
+        smooth = blurred.astype(np.float32) / 255
+        if shrink > 1:
+            smooth = cv2.resize(smooth, (width, height), interpolation=cv2.INTER_LINEAR)
+        return blend(rgb, smooth, self.strength)
+
+
+@dataclass(frozen=True)
+class Brightness:
+    """Patchy brightness, then clamps: no deep shadows, no highlights, flat mouth and nostrils."""
+
+    amplitude: float  # levels
+    floor: float  # levels
+    ceiling: float  # levels
+    region_floors: tuple[tuple[str, float], ...]  # region, levels
+    blobs: Blobs
+    name: str = "brightness and clamps"
+
+    def apply(self, rgb: np.ndarray, masks: Masks, rng: np.random.Generator) -> np.ndarray:
+        """Add the field to all channels, then clamp each channel; region floors fade in with the region's mask."""
+        out = self.blobs.draw(rng, rgb.shape).offsets(rgb.shape)[..., None] * (self.amplitude / 255) + rgb
+        np.clip(out, self.floor / 255, self.ceiling / 255, out=out)
+        for region, floor in self.region_floors:
+            box = _box(masks[region])
+            out[box] = blend(out[box], np.maximum(out[box], floor / 255), masks[region][box])
+        return out
+
+
+@dataclass(frozen=True)
+class OverallBlur:
+    """A light blur of the whole picture."""
+
+    strength: float
+    blur: Gaussian = Gaussian(15, 6)
+    name: str = "overall blur"
+
+    def apply(self, rgb: np.ndarray, masks: Masks, rng: np.random.Generator) -> np.ndarray:  # noqa: ARG002
+        """Blend towards the blurred picture."""
+        return blend(rgb, self.blur(rgb), self.strength)
+
+
+@dataclass(frozen=True)
+class Desaturation:
+    """Move colours towards their luma."""
+
+    strength: float
+    name: str = "desaturation"
+
+    def apply(self, rgb: np.ndarray, masks: Masks, rng: np.random.Generator) -> np.ndarray:  # noqa: ARG002
+        """Blend towards grey."""
+        mix = np.eye(3, dtype=np.float32) * (1 - self.strength) + self.strength * LUMA
+        return cv2.transform(rgb, mix)
+
+
+@dataclass(frozen=True)
+class Downscale:
+    """Halve the resolution and bring it back."""
+
+    strength: float = 1.0  # blend with the picture before
+    factor: int = 2  # a ratio, so the same at every size
+    name: str = "downscale"
+
+    def apply(self, rgb: np.ndarray, masks: Masks, rng: np.random.Generator) -> np.ndarray:  # noqa: ARG002
+        """Average down, interpolate up."""
+        height, width = rgb.shape[:2]
+        small = cv2.resize(rgb, (width // self.factor, height // self.factor), interpolation=cv2.INTER_AREA)
+        up = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
+        return up if self.strength == 1 else blend(rgb, up, self.strength)
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Gaussian noise, independent per pixel and channel."""
+
+    sigma: float  # levels
+    name: str = "noise"
+
+    def apply(self, rgb: np.ndarray, masks: Masks, rng: np.random.Generator) -> np.ndarray:  # noqa: ARG002
+        """Add the noise; the pipeline clips."""
+        out = rng.standard_normal(rgb.shape, np.float32)
+        out *= self.sigma / 255
+        out += rgb
+        return out

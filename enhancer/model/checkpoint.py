@@ -1,0 +1,166 @@
+"""A checkpoint is a folder of plain files: `config.json`, `adapters.safetensors`, and `base/` when it brings its own.
+
+Loading is strict both ways: what is missing, extra or of another shape is refused by name.
+"""
+
+import json
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import AutoencoderKL, UNet2DConditionModel
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from enhancer.errors import CheckpointError
+from enhancer.model.config import EMBEDDED, EnhancerConfig
+from enhancer.model.enhancer import SplatEnhancer
+
+POCKET = Path(__file__).parent.parent / "pocket" / "enhancer"
+CONFIG, ADAPTERS, SCHEDULER = "config.json", "adapters.safetensors", "scheduler/scheduler_config.json"
+SHOWN = 8  # names listed in an error before the rest is counted
+
+
+def load_checkpoint(folder: str | Path = POCKET) -> SplatEnhancer:
+    """Load a checkpoint folder; the model is on the CPU, in float32, ready for training or `for_inference()`.
+
+    Raises:
+        CheckpointError: The folder is not a checkpoint, or its tensors do not fit its config.
+    """
+    folder = Path(folder)
+    config = EnhancerConfig.from_json(_read_json(folder / CONFIG))
+    adapters = _read_tensors(folder / ADAPTERS)
+    if "prompt_embedding" not in adapters:
+        raise CheckpointError(f"{folder / ADAPTERS} holds no prompt_embedding.")
+    base = folder / EMBEDDED if config.base == EMBEDDED else Path(config.base)
+    unet, vae, scheduler = load_base(base)
+    model = SplatEnhancer(config, unet, vae, scheduler, adapters["prompt_embedding"].float())
+    load_adapters(model, adapters, str(folder / ADAPTERS))
+    return model.eval()
+
+
+def load_base(folder: Path) -> tuple[UNet2DConditionModel, AutoencoderKL, dict[str, Any]]:
+    """Load `unet/`, `vae/` and the scheduler's config from a folder in diffusers layout, in float32.
+
+    Raises:
+        CheckpointError: Something is missing or does not fit; the message names it.
+    """
+    if not folder.is_dir():
+        raise CheckpointError(
+            f"The base {folder} is not a folder. Download the base in diffusers layout and name its folder in {CONFIG}."
+        )
+    scheduler = _read_json(folder / SCHEDULER)
+    return (
+        _load_part(UNet2DConditionModel, folder / "unet"),
+        _load_part(AutoencoderKL, folder / "vae"),
+        scheduler,
+    )
+
+
+def _load_part(kind: type, folder: Path) -> Any:
+    half = list(folder.glob("*.fp16.safetensors"))
+    try:
+        part, info = kind.from_pretrained(
+            folder, variant="fp16" if half else None, use_safetensors=True, output_loading_info=True,
+            torch_dtype=torch.float32, local_files_only=True,
+        )  # fmt: skip
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise CheckpointError(f"{folder} cannot be loaded as {kind.__name__}: {first_line}") from error
+    _refuse(info["missing_keys"], info["unexpected_keys"], info["mismatched_keys"], str(folder))
+    return part
+
+
+def load_adapters(
+    model: SplatEnhancer, adapters: dict[str, Tensor], source: str = "the given tensors"
+) -> None:
+    """Copy adapter tensors into a model, strictly.
+
+    Raises:
+        CheckpointError: Names or shapes differ from what the model's config says.
+    """
+    own = model.adapter_state()
+    wrong = [f"{k} {tuple(adapters[k].shape)} instead of {tuple(own[k].shape)}"
+             for k in own if k in adapters and adapters[k].shape != own[k].shape]  # fmt: skip
+    _refuse(own.keys() - adapters.keys(), adapters.keys() - own.keys(), wrong, source)
+    with torch.no_grad():
+        for name, tensor in own.items():
+            tensor.copy_(adapters[name])
+
+
+def save_checkpoint(model: SplatEnhancer, folder: str | Path, card: str | None = None) -> None:
+    """Write a checkpoint folder: whole or not at all; one that is there is replaced.
+
+    Args:
+        model: Not merged. Its base is written too, in float16, when the config calls it embedded.
+        folder: Where to.
+        card: Text of the model card, README.md.
+    """
+    folder = Path(folder).absolute()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
+        fresh = Path(scratch) / folder.name
+        fresh.mkdir()
+        (fresh / CONFIG).write_text(json.dumps(model.config.to_json(), indent=2) + "\n")
+        adapters = {
+            name: tensor.detach().cpu().contiguous() for name, tensor in model.adapter_state().items()
+        }
+        save_file(adapters, fresh / ADAPTERS, metadata={"format": "pt"})
+        if model.config.base == EMBEDDED:
+            for name, part in (("unet", model.unet), ("vae", model.vae)):
+                _plain(part).save_pretrained(fresh / EMBEDDED / name, safe_serialization=True)
+            scheduler = fresh / EMBEDDED / SCHEDULER
+            scheduler.parent.mkdir()
+            scheduler.write_text(json.dumps(model.scheduler_config, indent=2) + "\n")
+        if card is not None:
+            (fresh / "README.md").write_text(card)
+        if folder.exists():
+            folder.rename(Path(scratch) / "old")
+        fresh.rename(folder)
+
+
+def _plain(part: Any) -> Any:
+    """Return a float16 copy of a base part without any LoRA in it."""
+    state = {
+        name.replace(".base_layer.", "."): tensor
+        for name, tensor in part.state_dict().items()
+        if ".lora_" not in name
+    }
+    copy = type(part).from_config(part.config)
+    copy.load_state_dict(state)
+    return copy.half()
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise CheckpointError(
+            f"{path} does not exist: {path.parent} is not a complete checkpoint folder."
+        ) from error
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path} is not readable JSON: {error}") from error
+
+
+def _read_tensors(path: Path) -> dict[str, Tensor]:
+    if not path.is_file():
+        raise CheckpointError(f"{path} does not exist: {path.parent} is not a complete checkpoint folder.")
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"{path} is damaged or no safetensors file: {error}") from error
+
+
+def _refuse(missing: Iterable[str], extra: Iterable[str], wrong: Iterable[Any], source: str) -> None:
+    """Raise a CheckpointError that lists names, if there are any."""
+    found = []
+    for what, names in (("missing", missing), ("extra", extra), ("wrongly shaped", wrong)):
+        names = sorted(str(name) for name in names)
+        if names:
+            rest = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+            found.append(f"{what}: {', '.join(names[:SHOWN])}{rest}")
+    if found:
+        raise CheckpointError(f"The tensors in {source} do not fit its config. {'; '.join(found)}.")

@@ -1,0 +1,22 @@
+"""numpy pictures <-> torch batches: the one place where layout and range change."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def to_model_range(rgb: np.ndarray) -> Tensor:
+    """Turn (H, W, 3) or (B, H, W, 3) float32 in [0, 1] into (B, 3, H, W) float32 in [-1, 1]."""
+    batch = torch.from_numpy(np.ascontiguousarray(rgb, np.float32))
+    batch = batch[None] if batch.ndim == 3 else batch
+    return (batch * 2 - 1).permute(0, 3, 1, 2).contiguous()
+
+
+def to_unit_range(batch: Tensor) -> Tensor:
+    """Turn a (B, 3, H, W) batch in [-1, 1] into [0, 1], clamped."""
+    return ((batch + 1) / 2).clamp(0, 1)
+
+
+def to_rgb(batch: Tensor) -> np.ndarray:
+    """Turn one (1, 3, H, W) picture in [-1, 1] into (H, W, 3) float32 in [0, 1] on the CPU."""
+    return to_unit_range(batch.float())[0].permute(1, 2, 0).cpu().contiguous().numpy()
