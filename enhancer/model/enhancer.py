@@ -27,7 +27,7 @@ def alpha_bar_at(timestep: int, scheduler_config: Mapping[str, Any]) -> float:
             "Use a base that predicts the noise, such as stabilityai/sd-turbo."
         )
     with torch.device("cpu"):  # also while a model is laid out on the meta device
-        schedule = DDPMScheduler.from_config(dict(scheduler_config))
+        schedule: Any = DDPMScheduler.from_config(dict(scheduler_config))
     return float(schedule.alphas_cumprod[timestep])
 
 

@@ -1,5 +1,7 @@
 """The small base that travels with the project: SD-Turbo's layout with a few million parameters."""
 
+from typing import Any
+
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 
@@ -18,6 +20,30 @@ SCHEDULER = {
 LATENT_CHANNELS = 8
 GROUPS = 4  # of the group norms: few, so that levels survive normalisation
 PROMPT_SHAPE = (1, 4, 32)  # tokens x width; nothing is written, the embedding is a constant of zeros
+VAE: dict[str, Any] = {
+    "down_block_types": ("DownEncoderBlock2D",) * 4,
+    "up_block_types": ("UpDecoderBlock2D",) * 4,
+    "block_out_channels": (16, 24, 48, 96),
+    "layers_per_block": 1,
+    "latent_channels": LATENT_CHANNELS,
+    "norm_num_groups": GROUPS,
+    "sample_size": 512,
+    "scaling_factor": 1.0,
+    "mid_block_add_attention": False,
+}
+UNET: dict[str, Any] = {
+    "sample_size": 64,
+    "in_channels": LATENT_CHANNELS,
+    "out_channels": LATENT_CHANNELS,
+    "block_out_channels": (48, 96),
+    "layers_per_block": 1,
+    "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D"),
+    "up_block_types": ("CrossAttnUpBlock2D", "UpBlock2D"),
+    "cross_attention_dim": PROMPT_SHAPE[-1],
+    "attention_head_dim": 4,  # diffusers reads it as the number of heads
+    "norm_num_groups": GROUPS,
+    "use_linear_projection": True,
+}
 
 
 def new_pocket(preset: str) -> SplatEnhancer:
@@ -26,36 +52,13 @@ def new_pocket(preset: str) -> SplatEnhancer:
     t = 199 instead of 999: the UNet's error is then multiplied by 0.57 rather than 14.6. The skips start as ordinary
     convolutions and without dropout: this base learns together with them, there is no trained one to protect.
     """
-    channels = (16, 24, 48, 96)
-    vae = AutoencoderKL(
-        down_block_types=("DownEncoderBlock2D",) * 4,
-        up_block_types=("UpDecoderBlock2D",) * 4,
-        block_out_channels=channels,
-        layers_per_block=1,
-        latent_channels=LATENT_CHANNELS,
-        norm_num_groups=GROUPS,
-        sample_size=512,
-        scaling_factor=1.0,
-        mid_block_add_attention=False,
-    )
-    unet = UNet2DConditionModel(
-        sample_size=64,
-        in_channels=LATENT_CHANNELS,
-        out_channels=LATENT_CHANNELS,
-        block_out_channels=(48, 96),
-        layers_per_block=1,
-        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
-        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-        cross_attention_dim=PROMPT_SHAPE[-1],
-        attention_head_dim=4,  # diffusers reads it as the number of heads
-        norm_num_groups=GROUPS,
-        use_linear_projection=True,
-    )
     config = EnhancerConfig(
         name="pocket", base=EMBEDDED, unet_rank=0, vae_rank=0, skip_dropout=0.0, timestep=199, prompt="",
         preset=preset, licence="other",
     )  # fmt: skip
-    model = SplatEnhancer(config, unet, vae, SCHEDULER, torch.zeros(PROMPT_SHAPE))
+    model = SplatEnhancer(
+        config, UNet2DConditionModel(**UNET), AutoencoderKL(**VAE), SCHEDULER, torch.zeros(PROMPT_SHAPE)
+    )
     for convolution in model.skips:
         convolution.reset_parameters()  # type: ignore[operator]
     return model.train_base()

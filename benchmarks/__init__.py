@@ -1,0 +1,1 @@
+"""Scripts that measure ratios in one run; never part of the tests' verdict."""
