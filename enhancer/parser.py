@@ -1,0 +1,266 @@
+"""The face parser: a Segformer that says which region of the face each pixel belongs to."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+import enhancer.torchvision_stub  # noqa: F401  must come before transformers
+
+# isort: split
+from huggingface_hub import HfApi, constants, snapshot_download
+from huggingface_hub.utils import HFValidationError, httpx
+from safetensors import SafetensorError
+from transformers import SegformerForSemanticSegmentation
+from transformers.utils import logging as transformers_logging
+
+from enhancer.errors import CheckpointError, LabelError, UnavailableError
+from enhancer.regions import REGION_NAMES, REGIONS, names_in_id_order, region_of_label
+
+POCKET = Path(__file__).parent / "pocket" / "parser"
+POCKET_NAME = "pocket Segformer"
+
+DEFAULT = "jonathandinu/face-parsing"
+# The commit of 18 Feb 2026. It could not be looked up on the Hub itself when this was written; several public projects
+# name it, with a model.safetensors of 338,580,732 bytes.
+DEFAULT_REVISION = "758b82e15a0178c9db39c1ff666a8b56e3a550c8"
+
+FILES = [
+    "config.json",
+    "preprocessor_config.json",
+    "model.safetensors",
+]  # no pickles, no exports for other runtimes
+PATIENCE = 4.0  # s the Hub may take to say that it is there; unbounded, some of its calls wait for minutes
+STRIDE = 32  # px: Segformer's last stage sees one cell per 32 x 32 px
+LARGEST = 2.25  # network input, as a multiple of its trained area, for pictures far from square
+
+# A face shows skin and two of its features, each above this share of the picture.
+SKIN_SHARE, FEATURE_SHARE = 0.005, 0.0002
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How a picture must look for the network: size and range."""
+
+    side: int  # px, of the short side
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    @classmethod
+    def of_folder(cls, folder: Path) -> "Preprocessing":
+        """Read a Segformer image processor's settings; where there are none, transformers' defaults hold."""
+        path = folder / "preprocessor_config.json"
+        settings = json.loads(path.read_text()) if path.exists() else {}
+        size = settings.get("size", 512)
+        side = min(size.values()) if isinstance(size, dict) else size
+        mean = settings.get("image_mean", (0.485, 0.456, 0.406))  # ImageNet's
+        return cls(int(side), tuple(mean), tuple(settings.get("image_std", (0.229, 0.224, 0.225))))
+
+    def __call__(self, rgb: np.ndarray) -> torch.Tensor:
+        """(H, W, 3) float32 in [0, 1] -> (1, 3, h, w), the short side at the trained size, aspect kept to 32 px."""
+        height, width = rgb.shape[:2]
+        scale = min(self.side / min(height, width), (LARGEST * self.side**2 / (height * width)) ** 0.5)
+        h, w = (max(STRIDE, STRIDE * round(scale * length / STRIDE)) for length in (height, width))
+        how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        small = cv2.resize(np.asarray(rgb, np.float32), (w, h), interpolation=how)
+        small = (small - np.array(self.mean, np.float32)) / np.array(self.std, np.float32)
+        return torch.from_numpy(np.ascontiguousarray(small.transpose(2, 0, 1)))[None]
+
+
+class Parser:
+    """Finds the five face regions in a picture. Several threads may use one parser at once.
+
+    Attributes:
+        name: What is running, to be shown: ``"pocket Segformer"``, or a Hub id and short revision, or a folder.
+        notice: Why the embedded parser stands in for the default one, as a sentence; None if it does not.
+    """
+
+    def __init__(
+        self,
+        model: SegformerForSemanticSegmentation,
+        preprocessing: Preprocessing,
+        name: str,
+        notice: str | None = None,
+    ) -> None:
+        """Wrap a loaded Segformer.
+
+        Raises:
+            LabelError: The names of its labels are not those of the region table.
+        """
+        names: Any = model.config.id2label or {}
+        table = region_of_label(names_in_id_order(names))
+        self.name, self.notice = name, notice
+        self._model = model.eval().requires_grad_(False)
+        self._preprocessing = preprocessing
+        # (6, labels): sums the chances of labels to those of outside and the five regions
+        sums = F.one_hot(torch.from_numpy(table).long(), len(REGIONS) + 1).T.float()
+        self._sums = sums.to(model.device)
+
+    @classmethod
+    def from_pretrained(
+        cls, ref: str | Path | None = None, revision: str | None = None, device: str | torch.device = "cpu"
+    ) -> "Parser":
+        """Load a parser.
+
+        Args:
+            ref: A folder, a Hub id, or ``"pocket"`` for the embedded parser. None: `DEFAULT` (339 MB) if it is in the
+                local cache or the Hub answers within seconds, else the embedded one, with a `notice`.
+            revision: Branch, tag or commit of a Hub id; a commit in the cache asks the Hub nothing.
+            device: Where it runs.
+
+        Raises:
+            UnavailableError: A Hub id was asked for by name and cannot be had now.
+            CheckpointError: The folder does not exist, or holds no complete Segformer.
+            LabelError: The names of its labels are not those of the region table.
+        """
+        if ref is None:
+            try:
+                return cls.from_pretrained(DEFAULT, DEFAULT_REVISION, device)
+            except (UnavailableError, CheckpointError, LabelError) as reason:
+                return cls._loaded(
+                    POCKET, device, POCKET_NAME, f"{reason} The {POCKET_NAME} finds the regions instead."
+                )
+        if ref == "pocket":
+            return cls._loaded(POCKET, device, POCKET_NAME)
+        if Path(ref).is_dir():
+            return cls._loaded(Path(ref), device, str(ref))
+        if isinstance(ref, Path) or ref.count("/") != 1 or ref.startswith((".", "/", "~")):
+            raise CheckpointError(
+                f"There is no parser folder {ref}. Give a folder with {FILES[0]} and {FILES[-1]}, a Hub id such as "
+                f"{DEFAULT}, or 'pocket'."
+            )
+        folder = _fetched(ref, revision)
+        return cls._loaded(folder, device, f"{ref} ({folder.name[:7]})")
+
+    @classmethod
+    def _loaded(
+        cls, folder: Path, device: str | torch.device, name: str, notice: str | None = None
+    ) -> "Parser":
+        return cls(_segformer(folder, device), Preprocessing.of_folder(folder), name, notice)
+
+    @torch.inference_mode()
+    def regions(self, rgb: np.ndarray) -> np.ndarray:
+        """Find the regions.
+
+        Args:
+            rgb: (H, W, 3) float in [0, 1], sRGB, any size.
+
+        Returns:
+            (H, W) uint8: 0 for outside, k for ``REGIONS[k - 1]``. Without a face nearly all 0: see `has_face`.
+        """
+        chances = self._model(self._preprocessing(rgb).to(self._model.device)).logits.softmax(1)
+        # Labels are summed to regions before the map is enlarged: a third of the work, and a pixel that is half upper,
+        # half lower lip is all mouth.
+        chances = torch.einsum("rl,blhw->brhw", self._sums, chances)
+        chances = F.interpolate(chances, size=rgb.shape[:2], mode="bilinear", align_corners=False)
+        return chances.argmax(1)[0].to(torch.uint8).cpu().numpy()
+
+
+def has_face(regions: np.ndarray) -> bool:
+    """Say whether a region map shows a face: skin, and at least two of eyes, nose and mouth."""
+    counts = np.bincount(regions.ravel(), minlength=len(REGIONS) + 1)[1:] / regions.size
+    share = dict(zip(REGION_NAMES, counts, strict=True))
+    features = sum(bool(share[name] >= FEATURE_SHARE) for name in ("eyes", "nose", "mouth"))
+    return bool(share["skin"] >= SKIN_SHARE) and features >= 2
+
+
+def _segformer(folder: Path, device: str | torch.device) -> SegformerForSemanticSegmentation:
+    """Load a Segformer in float32, or say what is wrong with the folder."""
+    config = folder / "config.json"
+    kind = json.loads(config.read_text()).get("model_type") if config.exists() else None
+    if kind != "segformer" or not (folder / "model.safetensors").exists():
+        raise CheckpointError(
+            f"{folder} holds no Segformer: config.json {f'names the model type {kind!r}' if kind else 'is missing'}"
+            f"{'' if (folder / 'model.safetensors').exists() else ', model.safetensors is missing'}."
+        )
+    with _no_progress_bar():
+        try:
+            loaded: Any = SegformerForSemanticSegmentation.from_pretrained(
+                folder,
+                dtype=torch.float32,
+                local_files_only=True,
+                use_safetensors=True,
+                output_loading_info=True,
+            )
+        except (RuntimeError, ValueError, OSError, SafetensorError) as error:
+            raise CheckpointError(f"The parser in {folder} does not load: {error}") from error
+    model, report = loaded
+    if missing := sorted(report["missing_keys"]):  # extra ones, such as a training head's, do no harm
+        raise CheckpointError(f"The parser in {folder} lacks the weights {', '.join(missing)}.")
+    return model.to(device)
+
+
+@contextmanager
+def _no_progress_bar() -> Iterator[None]:
+    """Keep transformers from drawing a bar for a load that takes a blink."""
+    drawn = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if drawn:
+            transformers_logging.enable_progress_bar()
+
+
+def _fetched(repo: str, revision: str | None) -> Path:
+    """Return the local folder of a Hub repository, downloaded if need be; a dead network costs `PATIENCE` seconds.
+
+    Raises:
+        UnavailableError: Not in the cache, and the Hub cannot be reached or does not have it.
+    """
+    pinned = revision is not None and len(revision) == 40
+    if pinned and (cached := _cached(repo, revision)):
+        return cached
+    try:
+        return Path(snapshot_download(repo, revision=_commit_on_hub(repo, revision), allow_patterns=FILES))
+    except UnavailableError:
+        if cached := _cached(repo, revision):
+            return cached  # a branch or tag as it was when last seen
+        raise
+    except (httpx.HTTPError, OSError, HFValidationError) as error:
+        raise UnavailableError(f"The download of the parser {repo} broke off: {_brief(error)}.") from error
+
+
+def _cached(repo: str, revision: str | None) -> Path | None:
+    """Return the folder in the cache if it holds config and weights."""
+    try:
+        folder = Path(snapshot_download(repo, revision=revision, allow_patterns=FILES, local_files_only=True))
+    except (OSError, HFValidationError):
+        return None
+    return folder if all((folder / name).exists() for name in (FILES[0], FILES[-1])) else None
+
+
+def _commit_on_hub(repo: str, revision: str | None) -> str:
+    """Ask the Hub which commit a revision is, on a thread of its own: a name server can hang where no time-out reaches."""
+    if constants.is_offline_mode():
+        raise UnavailableError(f"The parser {repo} is not in the local cache, and HF_HUB_OFFLINE is set.")
+    answer: list[str | Exception] = []
+
+    def ask() -> None:
+        try:
+            answer.append(HfApi().model_info(repo, revision=revision, timeout=PATIENCE).sha or "")
+        except Exception as error:  # shown below, whatever it is
+            answer.append(error)
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(PATIENCE + 0.2)
+    if answer and isinstance(answer[0], str):
+        return answer[0]
+    why = _brief(answer[0]) if answer else f"no answer within {PATIENCE:g} s"
+    raise UnavailableError(
+        f"The parser {repo} is not in the local cache and cannot be had from {constants.ENDPOINT} now ({why})."
+    )
+
+
+def _brief(error: Exception | str) -> str:
+    """Return the first line of an error's text, or its kind."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
