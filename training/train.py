@@ -63,15 +63,14 @@ def main(config: TrainConfig) -> None:
     model = build_model(config).train()
     weights = model.trainable()
     optimizer = torch.optim.AdamW(weights, lr=config.learning_rate, weight_decay=config.adam_weight_decay)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: learning_rate_factor(step, config))
     ema = Ema(weights, config.ema_decay)
     start = 0
     if state := run.resume():
         start = state["step"]
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
-        schedule.load_state_dict(state["schedule"])
         ema.average = state["ema"]
+        torch.set_rng_state(state["rng"])  # skip dropout goes on where it was
 
     bad = 0
     progress = tqdm(
@@ -79,10 +78,14 @@ def main(config: TrainConfig) -> None:
     )
     for step in progress:
         clean, degraded = pairs.batch(step)
+        rate = config.learning_rate * learning_rate_factor(step, config)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
         loss, parts = objective(model(degraded), clean)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         norm = nn.utils.clip_grad_norm_(weights, config.max_grad_norm)
+        loss = loss.detach()
         if torch.isfinite(loss) and torch.isfinite(norm):
             bad = 0
             optimizer.step()
@@ -96,14 +99,13 @@ def main(config: TrainConfig) -> None:
                 raise EnhancerError(
                     f"{bad} steps in a row were not finite; the last good state is in {run.folder}."
                 )
-        schedule.step()
         progress.set_postfix(
             {"loss": f"{float(loss):.4f}"} | {k: f"{float(v):.4f}" for k, v in parts.items()}
         )
-        run.log(step, loss=loss, grad_norm=norm, lr=schedule.get_last_lr()[0], **parts)
+        run.log(step, loss=loss, grad_norm=norm, lr=rate, **parts)
         if (step + 1) % config.checkpointing_steps == 0 or step + 1 == config.max_train_steps:
-            run.save(step + 1, {"model": model.state_dict(), "optimizer": optimizer.state_dict(),
-                                "schedule": schedule.state_dict(), "ema": ema.average})  # fmt: skip
+            state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "ema": ema.average}
+            run.save(step + 1, state | {"rng": torch.get_rng_state()})
             ema.swap()
             save_checkpoint(model, run.folder / "checkpoint")
             ema.swap()
