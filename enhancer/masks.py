@@ -34,7 +34,7 @@ def soft_masks(regions: np.ndarray) -> dict[str, np.ndarray]:
     """
     kernel = odd(FEATHER * length_scale(regions.shape))
     return {
-        region.name: cv2.GaussianBlur((regions == k).astype(np.float32), (kernel, kernel), 0)
+        region.name: np.minimum(cv2.GaussianBlur((regions == k).astype(np.float32), (kernel, kernel), 0), 1)
         for k, region in enumerate(REGIONS, start=1)
     }
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from enhancer.errors import LabelError
 
+
 @dataclass(frozen=True)
 class Region:
     """A part of the face that is degraded, restored and scored on its own."""
@@ -101,6 +102,6 @@ def region_map(labels: np.ndarray, names: Sequence[str] | None = None) -> np.nda
     return region_of_label(names)[labels]
 
 
-def names_in_id_order(id2label: Mapping[int | str, str]) -> tuple[str, ...]:
+def names_in_id_order(id2label: Mapping[int, str] | Mapping[str, str]) -> tuple[str, ...]:
     """Return a transformers ``id2label`` mapping as names in id order; its keys may be strings."""
     return tuple(name for _, name in sorted((int(k), v) for k, v in id2label.items()))
