@@ -23,7 +23,7 @@ from transformers import SegformerForSemanticSegmentation
 from transformers.utils import logging as transformers_logging
 
 from enhancer.errors import CheckpointError, LabelError, UnavailableError
-from enhancer.regions import REGION_NAMES, REGIONS, names_in_id_order, region_of_label
+from enhancer.regions import HEAD_LABELS, REGION_NAMES, REGIONS, names_in_id_order, region_of_label
 
 POCKET = Path(__file__).parent / "pocket" / "parser"
 POCKET_NAME = "pocket Segformer"
@@ -103,6 +103,8 @@ class Parser:
         # (6, labels): sums the chances of labels to those of outside and the five regions
         sums = F.one_hot(torch.from_numpy(table).long(), len(REGIONS) + 1).T.float()
         self._sums = sums.to(model.device)
+        background = [float(name == "background") for name in names_in_id_order(names)]
+        self._background = torch.tensor([background], device=model.device)  # (1, labels)
 
     @classmethod
     def from_pretrained(
@@ -146,7 +148,6 @@ class Parser:
     ) -> "Parser":
         return cls(_segformer(folder, device), Preprocessing.of_folder(folder), name, notice)
 
-    @torch.inference_mode()
     def regions(self, rgb: np.ndarray) -> np.ndarray:
         """Find the regions.
 
@@ -156,12 +157,28 @@ class Parser:
         Returns:
             (H, W) uint8: 0 for outside, k for ``REGIONS[k - 1]``. Without a face nearly all 0: see `has_face`.
         """
+        return self._chances(rgb, self._sums).argmax(0).to(torch.uint8).cpu().numpy()
+
+    def labels(self, rgb: np.ndarray) -> np.ndarray:
+        """Find the regions and, outside them, the person: a label map in the order of ``HEAD_LABELS``.
+
+        Returns:
+            (H, W) uint8: 0 for background, 1 to 5 as `regions`, 6 for what is of the person but in no region.
+        """
+        chances = self._chances(rgb, torch.cat([self._sums, self._background]))
+        regions = chances[:-1].argmax(0)
+        person = chances[0] > 2 * chances[-1]  # of what is outside the regions, less than half is background
+        regions[(regions == 0) & person] = HEAD_LABELS.index("other")
+        return regions.to(torch.uint8).cpu().numpy()
+
+    @torch.inference_mode()
+    def _chances(self, rgb: np.ndarray, sums: torch.Tensor) -> torch.Tensor:
+        """(rows of `sums`, H, W): the chances of labels, summed, at the picture's size."""
         chances = self._model(self._preprocessing(rgb).to(self._model.device)).logits.softmax(1)
         # Labels are summed to regions before the map is enlarged: a third of the work, and a pixel that is half upper,
         # half lower lip is all mouth.
-        chances = torch.einsum("rl,blhw->brhw", self._sums, chances)
-        chances = F.interpolate(chances, size=rgb.shape[:2], mode="bilinear", align_corners=False)
-        return chances.argmax(1)[0].to(torch.uint8).cpu().numpy()
+        chances = torch.einsum("rl,blhw->brhw", sums, chances)
+        return F.interpolate(chances, size=rgb.shape[:2], mode="bilinear", align_corners=False)[0]
 
 
 def has_face(regions: np.ndarray) -> bool:
