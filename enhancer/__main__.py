@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # the imports that take time wait until a command runs, so th
 
 FINE, BAD_INPUT, INTERRUPTED = 0, 2, 130  # exit codes
 
+Told = tuple[str, Sequence[str]]  # a line about a picture, and notes
 Load = Callable[..., "Service"]  # Service.load, or what stands in for it
 
 
@@ -51,7 +52,7 @@ def restore(args: argparse.Namespace, load: Load | None) -> int:
     settings = _degrade_settings(args)
     rows: list[dict[str, Any]] = []
 
-    def restore_one(source: Path, name: str) -> str:
+    def restore_one(source: Path, name: str) -> Told:
         image = read_image(source, "this file")
         output = outputs.path(f"{name}.png")
         reference = _partner(source, args.reference, "reference", ImageError)
@@ -64,17 +65,21 @@ def restore(args: argparse.Namespace, load: Load | None) -> int:
         )
         write_png(result.restored, output)
         drawn = {"seed": args.seed, "preset": args.preset} if args.degrade else {"seed": None, "preset": None}
-        row = result_row(result, source, output, **drawn)
+        row = {"file": str(source), "output": str(output), **result_row(result, **drawn)}
         if args.degrade:
             row["degraded"] = str(outputs.path(f"{name}_degraded.png"))
             write_png(result.degraded, row["degraded"])
         rows.append(row)
-        return _told(row)
+        line = f"{source} -> {output}  {result.seconds:.2f} s"
+        if scores := row["scores"]:
+            line += f"  PSNR {scores['degraded']['psnr']:.2f} -> {scores['restored']['psnr']:.2f} dB"
+        return line, result.notes
+
+    def note_failure(source: Path, error: EnhancerError) -> None:
+        rows.append({"file": str(source), "output": None, **failed_row(error)})
 
     try:
-        return _for_each(
-            outputs.names, restore_one, lambda source, error: rows.append(failed_row(source, error))
-        )
+        return _for_each(outputs.names, restore_one, note_failure)
     finally:  # also when interrupted half-way
         if args.json is not None:
             write_report(rows, args.json, getattr(enhancer, "__version__", "unknown"))
@@ -89,14 +94,14 @@ def degrade(args: argparse.Namespace, load: Load | None) -> int:
     service = cache(partial(load or Service.load, None, lpips_net=None))
     settings = _degrade_settings(args)
 
-    def degrade_one(source: Path, name: str) -> str:
+    def degrade_one(source: Path, name: str) -> Told:
         image = read_image(source, "this file")
         output = outputs.path(f"{name}.png")
         made = service().degrade(image, _labels(source, args), keep_steps=args.steps, **settings)
         write_png(made.image, output)
         for number, (step, picture) in enumerate(made.steps, start=1):
             write_png(picture, outputs.path(f"{name}_steps/{number:02d}_{step.replace(' ', '_')}.png"))
-        return " ".join([f"{source} -> {output}", *made.notes])
+        return f"{source} -> {output}", made.notes
 
     return _for_each(outputs.names, degrade_one)
 
@@ -142,16 +147,19 @@ def _names(sources: Sequence[Path], endings: Sequence[str]) -> dict[Path, str]:
 
 def _for_each(
     names: dict[Path, str],
-    do_one: Callable[[Path, str], str],
+    do_one: Callable[[Path, str], Told],
     note_failure: Callable[[Path, EnhancerError], Any] | None = None,
 ) -> int:
     """Do one picture after another; a bad one is named and the rest still gets done. Returns the exit code."""
     from tqdm import tqdm
 
     code = FINE
+    told: set[str] = set()  # what holds for every picture is said once
     for source, name in tqdm(names.items(), unit="picture", disable=len(names) == 1):
         try:
-            tqdm.write(do_one(source, name))
+            line, notes = do_one(source, name)
+            tqdm.write("  ".join([line, *(note for note in notes if note not in told)]))
+            told.update(notes)
         except (CheckpointError, UnavailableError):
             raise  # what to restore with is missing: the next picture would fare no better
         except EnhancerError as error:
@@ -234,14 +242,6 @@ def _degrade_settings(args: argparse.Namespace) -> dict[str, Any]:
             raise SettingsError(f"--strength takes REGION=AMOUNT, such as eyes=0.5, got {entry!r}.") from None
     face_render(args.preset, strengths)
     return {"preset": args.preset, "strengths": strengths, "seed": args.seed}
-
-
-def _told(row: dict[str, Any]) -> str:
-    """Return one line about a restored picture."""
-    line = f"{row['file']} -> {row['output']}  {row['seconds']:.2f} s"
-    if scores := row["scores"]:
-        line += f"  PSNR {scores['degraded']['psnr']:.2f} -> {scores['restored']['psnr']:.2f} dB"
-    return "  ".join([line, *row["notes"]])
 
 
 def _arguments() -> argparse.ArgumentParser:

@@ -54,16 +54,12 @@ class Result:
         return self.timings["restore"]
 
 
-def result_row(
-    result: Result, file: Path, output: Path, *, seed: int | None, preset: str | None
-) -> dict[str, Any]:
-    """Return what the JSON report says about a restored picture; `seed` and `preset` are None if nothing degraded it."""
+def result_row(result: Result, *, seed: int | None, preset: str | None) -> dict[str, Any]:
+    """Return what a report says about a restored picture; `seed` and `preset` are None if nothing degraded it."""
     scores = None
     if result.scores_degraded is not None and result.scores_restored is not None:
         scores = {"degraded": _plain(result.scores_degraded), "restored": _plain(result.scores_restored)}
     return {
-        "file": str(file),
-        "output": str(output),
         "checkpoint": result.checkpoint,
         "device": result.device,
         "parser": result.parser,
@@ -78,21 +74,10 @@ def result_row(
     }
 
 
-def failed_row(file: Path, error: Exception) -> dict[str, Any]:
+def failed_row(error: Exception) -> dict[str, Any]:
     """Return the row of a picture that could not be restored, with the keys of `result_row`."""
-    empty = (
-        "output",
-        "checkpoint",
-        "device",
-        "parser",
-        "seconds",
-        "timings",
-        "seed",
-        "preset",
-        "scores",
-        "lpips_net",
-    )
-    return {"file": str(file), **dict.fromkeys(empty), "notes": [], "error": str(error)}
+    keys = ("checkpoint", "device", "parser", "seconds", "timings", "seed", "preset", "scores", "lpips_net")
+    return dict.fromkeys(keys) | {"notes": [], "error": str(error)}
 
 
 def write_report(rows: Sequence[Mapping[str, Any]], path: Path, version: str) -> None:
@@ -158,9 +143,22 @@ def score_table(result: Result) -> str:
         for label, was, now in rows
     )
     return (
-        '<table class="scores"><caption>Degraded → restored, measured against the clean picture</caption>'
+        '<table class="scores"><caption>Scores against the clean picture: degraded → restored</caption>'
         f'<thead><tr><th scope="col">Region</th>{heads}</tr></thead><tbody>{body}</tbody></table>'
     )
+
+
+def status_line(result: Result, *, seed: int, preset: str) -> str:
+    """Return one line of HTML: what ran, where and how long; below it whatever else a visitor should know."""
+    facts = [
+        f"Checkpoint <strong>{escape(result.checkpoint)}</strong> on {escape(result.device)}",
+        f"restored in <strong>{1000 * result.seconds:.0f} ms</strong>",
+        f"regions from {escape(result.parser)}",
+    ]
+    if "degrade" in result.timings:
+        facts.append(f"degraded with preset {escape(preset)}, seed {seed}")
+    notes = "".join(f"<li>{escape(note)}</li>" for note in result.notes)
+    return f"<p>{' · '.join(facts)}</p>" + (f'<ul class="quiet">{notes}</ul>' if notes else "")
 
 
 def _metric_head(metric: _Metric, lpips_name: str | None) -> str:
@@ -180,7 +178,7 @@ def _change(metric: _Metric, before: Scores | None, after: Scores | None) -> str
     verdict = "same" if gain == 0 else "better" if (gain > 0) == metric.higher_is_better else "worse"
     arrow = "=" if gain == 0 else "▲" if gain > 0 else "▼"
     return (
-        f'<span class="was">{was:.{metric.digits}f}</span> → '
+        f'<span class="was">{was:.{metric.digits}f} →</span> '
         f"<strong>{now:.{metric.digits}f}</strong>{metric.unit} "
         f'<span class="{verdict}">{arrow} {abs(gain):.{metric.digits}f} {verdict}</span>'
     )

@@ -20,7 +20,7 @@ from enhancer.report import Degraded, Result, Scores, Step
 
 Picture = np.ndarray | Image.Image  # an `image` as `enhancer.images` defines it, or an opened PIL picture
 
-PARSING = 2  # the step that does not change the picture: its regions are shown instead
+PARSING = 2  # the step that changes no pixel: its regions are shown instead
 NO_FACE = (
     "No face was found, or it is too small: what is done region by region had nothing to work on, "
     "and the model knows only faces."
@@ -66,7 +66,7 @@ class Service:
     device: str = "cpu"
     notices: tuple[
         str, ...
-    ] = ()  # what answers should mention, such as that one parser stands in for another
+    ] = ()  # for every answer to mention, such as that one parser stands in for another
 
     @classmethod
     def load(
@@ -80,14 +80,13 @@ class Service:
         """Load what is asked for onto a GPU if there is one.
 
         Args:
-            checkpoint: ``"pocket"``, the embedded one, or a checkpoint folder. None: no model, this service only
-                degrades.
+            checkpoint: ``"pocket"``, the embedded one, or a checkpoint folder. None: this service only degrades.
             parser: See `Parser.from_pretrained`. None is the default parser.
             lpips_net: ``"alex"`` or ``"vgg"``. None: this service does not score.
             device: Such as ``"cpu"`` or ``"cuda"``.
 
         Raises:
-            CheckpointError: The checkpoint is incomplete, foreign or not there.
+            CheckpointError: The checkpoint or the parser is incomplete, foreign or not there.
         """
         if checkpoint is not None and checkpoint != "pocket" and not Path(checkpoint).is_dir():
             raise CheckpointError(f"There is no checkpoint folder {checkpoint}. Check the path.")
@@ -167,9 +166,9 @@ class Service:
         Args:
             image: The degraded picture; with `degrade_first` a clean one, which is then also the reference.
             degrade_first: Degrade it with `preset`, `strengths` and `seed` (see `degrade`) before restoring.
-            preset: As for `degrade`, like the next two.
-            strengths: Region -> blend strength in [0, 1], over the preset's own.
-            seed: Same seed, same pixels.
+            preset: As for `degrade`.
+            strengths: As for `degrade`.
+            seed: As for `degrade`.
             reference: The clean picture of the same size, to score against.
             labels: (H, W) label ids of the same size, where they are known.
 
@@ -208,7 +207,7 @@ class Service:
             restored=restored,
             scores_degraded=before,
             scores_restored=after,
-            lpips_name=self.scorer.lpips_name if self.scorer is not None else None,
+            lpips_name=self.scorer.lpips_name if self.scorer is not None and before is not None else None,
             timings=clock.timings,
             checkpoint=self.checkpoint,
             device=self.device,
@@ -255,7 +254,7 @@ def _load_restorer(checkpoint: str | Path, device: str) -> tuple[Callable[[np.nd
     """Return a function that restores `rgb`, and the checkpoint's name."""
     from enhancer.model import POCKET, load_checkpoint, restore
 
-    model = load_checkpoint(Path(POCKET if checkpoint == "pocket" else checkpoint)).to(device).eval()
+    model = load_checkpoint(POCKET if checkpoint == "pocket" else checkpoint).for_inference().to(device)
     return partial(restore, model), model.config.name
 
 
@@ -263,6 +262,11 @@ def _recipe(preset: str, strengths: Mapping[str, float] | None, seed: int) -> Re
     """Return the recipe of these settings; checked before any work is done."""
     if isinstance(seed, bool) or not isinstance(seed, int):
         raise SettingsError(f"The seed must be a whole number, got {seed!r}.")
+    given = {} if strengths is None else strengths
+    if not isinstance(given, Mapping) or not all(
+        isinstance(amount, int | float) for amount in given.values()
+    ):
+        raise SettingsError(f"Strengths are numbers by region, such as {{'eyes': 0.5}}, got {strengths!r}.")
     return face_render(preset, strengths)
 
 
