@@ -64,9 +64,7 @@ class Service:
     scorer: ScoreKeeper | None
     checkpoint: str = "none"
     device: str = "cpu"
-    notices: tuple[
-        str, ...
-    ] = ()  # for every answer to mention, such as that one parser stands in for another
+    notices: tuple[str, ...] = ()  # for answers to mention, such as one parser standing in for another
 
     @classmethod
     def load(
