@@ -1,6 +1,7 @@
 """The command line: `python -m enhancer restore IN` and `python -m enhancer degrade IN`; `--help` says the rest."""
 
 import argparse
+import logging
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -30,6 +31,7 @@ Load = Callable[..., "Service"]  # Service.load, or what stands in for it
 def main(argv: Sequence[str] | None = None, *, load: Load | None = None) -> int:
     """Run one command and return the exit code: 0 all fine, 2 bad input (the rest is still done), 130 interrupted."""
     args = _arguments().parse_args(argv)
+    logging.getLogger("enhancer").addHandler(logging.NullHandler())  # what it logs is said in the notes here
     try:
         return args.command(args, load)
     except EnhancerError as error:
@@ -82,7 +84,7 @@ def restore(args: argparse.Namespace, load: Load | None) -> int:
         return _for_each(outputs.names, restore_one, note_failure)
     finally:  # also when interrupted half-way
         if args.json is not None:
-            write_report(rows, args.json, getattr(enhancer, "__version__", "unknown"))
+            write_report(rows, args.json, enhancer.__version__)
 
 
 def degrade(args: argparse.Namespace, load: Load | None) -> int:
@@ -246,47 +248,34 @@ def _degrade_settings(args: argparse.Namespace) -> dict[str, Any]:
 
 def _arguments() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(prog="python -m enhancer", description=enhancer.__doc__)
+    about = "Restore faces rendered from Gaussian splats in one step, or degrade clean ones region by region."
+    parser = argparse.ArgumentParser(prog="python -m enhancer", description=about)
+    parser.add_argument("--version", action="version", version=enhancer.__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     shared = argparse.ArgumentParser(add_help=False)
     add = shared.add_argument
     add("input", metavar="IN", type=Path, help="a picture, or a folder of pictures")
-    add(
-        "--labels",
-        metavar="MAP",
-        type=Path,
-        help="label map, or a folder of them: NAME_labels.png or NAME.png",
-    )
+    add("--labels", metavar="MAP", type=Path, help="label map, or a folder of NAME_labels.png")
     add("--seed", metavar="N", type=int, default=0, help="what the degradation draws from (0)")
     add("--preset", metavar="NAME", default="v2", help="degradation preset, v1 or v2 (v2)")
     strength_help = "degradation strength, 0 to 1, such as eyes=0.5; may be given again for other regions"
     add("--strength", metavar="REGION=AMOUNT", action="append", default=[], help=strength_help)
 
     command = commands.add_parser(
-        "restore", parents=[shared], help=restore.__doc__, description=restore.__doc__
+        "restore", parents=[shared], description=restore.__doc__, help="restore pictures"
     )
     command.set_defaults(command=restore)
     add = command.add_argument
     add("-o", "--output", metavar="DIR", type=Path, default=Path("restored"), help="output folder (restored)")
-    add(
-        "--checkpoint",
-        metavar="FOLDER",
-        default="pocket",
-        help="checkpoint folder (pocket, the embedded one)",
-    )
+    add("--checkpoint", metavar="FOLDER", default="pocket", help="checkpoint folder (the embedded pocket)")
     add("--json", metavar="FILE", type=Path, help="write a report with every score")
     add = command.add_mutually_exclusive_group().add_argument
     add("--degrade", action="store_true", help="IN is clean: degrade it first, then restore and score it")
-    add(
-        "--reference",
-        metavar="CLEAN",
-        type=Path,
-        help="IN is degraded: score against this clean picture, or folder",
-    )
+    add("--reference", metavar="CLEAN", type=Path, help="clean picture or folder to score against")
 
     command = commands.add_parser(
-        "degrade", parents=[shared], help=degrade.__doc__, description=degrade.__doc__
+        "degrade", parents=[shared], description=degrade.__doc__, help="degrade pictures"
     )
     command.set_defaults(command=degrade)
     add = command.add_argument

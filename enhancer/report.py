@@ -158,7 +158,7 @@ def status_line(result: Result, *, seed: int, preset: str) -> str:
     if "degrade" in result.timings:
         facts.append(f"degraded with preset {escape(preset)}, seed {seed}")
     notes = "".join(f"<li>{escape(note)}</li>" for note in result.notes)
-    return f"<p>{' · '.join(facts)}</p>" + (f'<ul class="quiet">{notes}</ul>' if notes else "")
+    return f"<p role='status'>{' · '.join(facts)}</p>" + (f'<ul class="quiet">{notes}</ul>' if notes else "")
 
 
 def _metric_head(metric: _Metric, lpips_name: str | None) -> str:
