@@ -199,7 +199,8 @@ def build_page() -> gr.Blocks:
             with gr.Column():
                 image = picture_input(
                     value=str(HEADS[0]), label="Your picture", sources=["upload", "clipboard"], height=260,
-                    buttons=[], alt_text="The picture to restore", elem_id="picture",
+                    buttons=[], placeholder="Drop a picture of a face\n\nor click to choose one", elem_id="picture",
+                    alt_text="The picture to restore",
                 )  # fmt: skip
                 heads = gr.Gallery(
                     [str(path) for path in HEADS], label="Examples", format="png", columns=6, object_fit="cover",
