@@ -30,6 +30,7 @@ class TrainConfig:
     crops_per_image: int = flag(1, "crops taken from each degraded picture")
     full_severity_share: float = flag(0.5, "share of samples at severity 1; the rest draw it from 0 to 1.2")
     plain_background_share: float = flag(0.2, "share of samples composited on a plain colour by their labels")
+    augment: bool = flag(False, "now and then more on the degraded side: training/augment.py")
     train_batch_size: int = flag(4, "crops per step")
     max_train_steps: int = flag(2000, "optimizer steps")
     learning_rate: float = flag(5e-5, "AdamW learning rate after warm-up")

@@ -1,6 +1,8 @@
-"""Photographs with label maps -> (clean, degraded) crops, drawn fresh for every epoch, the same after a resume."""
+"""Photographs or ready pairs -> (clean, degraded) crops, drawn fresh for every epoch, the same after a resume."""
 
 import hashlib
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +17,12 @@ from enhancer.masks import soft_masks
 from enhancer.regions import region_map
 from enhancer.seeding import rng_for
 from enhancer.tensors import to_model_range
+from training.augment import augment
 from training.config import TrainConfig
 
-BACKGROUND = 0  # CelebAMask-HQ's id of what is not the person
+METADATA = "metadata.jsonl"
+Colour = tuple[float, float, float]  # in [0, 1]
+BACKGROUND = 0  # the id of what is not the person, in CelebAMask-HQ's order and in that of our heads
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,58 @@ class Face:
 
     image: Path
     labels: Path
+
+
+@dataclass(frozen=True)
+class ReadyPair:
+    """A clean picture and the degraded one somebody made of it."""
+
+    image: Path
+    degraded: Path
+
+
+def list_samples(folders: str) -> list[Face | ReadyPair]:
+    """Return what comma-separated folders hold to train on.
+
+    A folder whose `metadata.jsonl` names degraded pictures holds ready pairs; any other, photographs with label maps.
+
+    Raises:
+        ImageError: A folder holds nothing to train on, or something in it is missing.
+    """
+    samples: list[Face | ReadyPair] = []
+    for name in folders.split(","):
+        pairs = list_pairs(Path(name.strip()))
+        samples += pairs or list_faces(name)
+    return samples
+
+
+def list_pairs(folder: Path) -> list[ReadyPair]:
+    """Return the ready pairs of a Hugging Face imagefolder, in the order of its `metadata.jsonl`; none if it has none.
+
+    Raises:
+        ImageError: A line cannot be read, or pictures it names do not exist.
+    """
+    path = folder / METADATA
+    if not path.is_file():
+        return []
+    pairs, missing = [], []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        try:
+            row = json.loads(line)
+            names = row["file_name"], row.get("degraded_file_name")
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ImageError(
+                f"{path}, line {number}, is no row with a file_name. Write the file again."
+            ) from error
+        if names[1] is None:
+            continue
+        pair = ReadyPair(folder / names[0], folder / names[1])
+        missing += [str(file) for file in (pair.image, pair.degraded) if not file.is_file()]
+        pairs.append(pair)
+    if missing:
+        more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+        raise ImageError(f"{path} names pictures that do not exist: {', '.join(missing[:5])}{more}.")
+    return pairs
 
 
 def list_faces(folders: str) -> list[Face]:
@@ -38,9 +95,10 @@ def list_faces(folders: str) -> list[Face]:
     for folder in (Path(name.strip()) for name in folders.split(",")):
         pictures = sorted(p for p in (folder / "images").glob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
         if not pictures:
-            raise ImageError(
-                f"No pictures in {folder / 'images'}. Put photographs there and label maps in masks/."
-            )
+            advice = "Put photographs there and label maps in masks/."
+            if (folder / "train").is_dir():
+                advice = f"Give one of its splits, such as {folder / 'train'}."
+            raise ImageError(f"No pictures in {folder / 'images'}. {advice}")
         for picture in pictures:
             labels = folder / "masks" / f"{picture.stem}.png"
             if not labels.is_file():
@@ -50,42 +108,75 @@ def list_faces(folders: str) -> list[Face]:
 
 
 def on_plain_background(
-    rgb: np.ndarray, labels: np.ndarray, rng: np.random.Generator
-) -> tuple[np.ndarray, tuple]:
-    """Cut the person out by the label map: an RGBA picture, and the plain colour to put behind it, most often white."""
-    alpha = cv2.GaussianBlur((labels != BACKGROUND).astype(np.float32), (5, 5), 0)
-    colour = WHITE if rng.random() < 0.6 else tuple(rng.uniform(0, 1, 3).tolist())
-    return np.concatenate([rgb, alpha[..., None]], axis=-1), colour
+    image: np.ndarray, labels: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, Colour]:
+    """Cut the person out, by the picture's own alpha or by the label map: an RGBA picture, and what to put behind it."""
+    rgb, alpha = split_alpha(image)
+    if alpha is None:
+        alpha = cv2.GaussianBlur((labels != BACKGROUND).astype(np.float32), (5, 5), 0)
+    return np.concatenate([rgb, alpha[..., None]], axis=-1), plain_colour(rng)
+
+
+def plain_colour(rng: np.random.Generator) -> Colour:
+    """Return the colour of a plain background, most often white."""
+    if rng.random() < 0.6:
+        return WHITE
+    red, green, blue = rng.uniform(0, 1, 3).tolist()
+    return red, green, blue
 
 
 class Pairs:
     """Batches addressed by step: batch `k` is the same whenever it is asked for."""
 
-    def __init__(self, faces: list[Face], config: TrainConfig) -> None:
+    def __init__(self, faces: Sequence[Face | ReadyPair], config: TrainConfig) -> None:
         """Remember where the pictures are; they are read when asked for."""
         self.faces, self.config = faces, config
 
     def pair(self, epoch: int, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Return picture `index` as (clean, degraded), (H, W, 3) float32 in [0, 1], as drawn for `epoch`."""
-        config, face = self.config, self.faces[index]
-        address = (config.seed, "pair", epoch, index)
-        rng = rng_for(*address)
+        sample, address = self.faces[index], (self.config.seed, "pair", epoch, index)
+        if isinstance(sample, ReadyPair):
+            clean, degraded, background = self._ready(sample, address)
+        else:
+            clean, degraded, background = self._degraded_now(sample, address)
+        if self.config.augment:
+            degraded = augment(degraded, (self.config.seed, "augment", epoch, index))
+        return composite(clean, background), composite(degraded, background)
+
+    def _degraded_now(
+        self, face: Face, address: tuple[int | str, ...]
+    ) -> tuple[np.ndarray, np.ndarray, Colour]:
+        """Return a photograph, clean and freshly degraded, with alpha where it has some, and what to put behind it."""
+        config, rng = self.config, rng_for(*address)
         image, labels = read_image(face.image), read_labels(face.labels)
-        rgb, _ = split_alpha(image)
         background = WHITE
         if rng.random() < config.plain_background_share:
-            image, background = on_plain_background(rgb, labels, rng)
+            image, background = on_plain_background(image, labels, rng)
         severity = 1.0 if rng.random() < config.full_severity_share else float(rng.uniform(0, 1.2))
         recipe = face_render(config.preset, severity=severity)
         masks = soft_masks(region_map(labels))
-        degraded = degrade(image, masks, recipe, seed=address, background=background)
-        return composite(image, background), degraded
+        return image, degrade(image, masks, recipe, seed=address), background
+
+    def _ready(
+        self, pair: ReadyPair, address: tuple[int | str, ...]
+    ) -> tuple[np.ndarray, np.ndarray, Colour]:
+        """Return a ready pair as it is; where it has alpha, a share stands on a plain colour other than white."""
+        clean, degraded = read_image(pair.image), read_image(pair.degraded)
+        if clean.shape[:2] != degraded.shape[:2]:
+            sizes = " and ".join(f"{image.shape[1]}x{image.shape[0]}" for image in (clean, degraded))
+            raise ImageError(f"{pair.image} and {pair.degraded} are {sizes} pixels. Give both at one size.")
+        rng = rng_for(*address)
+        plain = rng.random() < self.config.plain_background_share
+        return clean, degraded, plain_colour(rng) if plain else WHITE
 
     def crops(self, epoch: int, index: int) -> list[tuple[np.ndarray, np.ndarray]]:
         """Return random crops of a pair, mirrored half of the time."""
         clean, degraded = self.pair(epoch, index)
         rng = rng_for(self.config.seed, "crop", epoch, index)
         side = self.config.resolution
+        if min(clean.shape[:2]) < side:
+            size = f"{clean.shape[1]}x{clean.shape[0]}"
+            raise ImageError(f"{self.faces[index].image} is {size} pixels, smaller than --resolution {side}.")
         out = []
         for _ in range(self.config.crops_per_image):
             y, x = (int(rng.integers(0, length - side + 1)) for length in clean.shape[:2])
