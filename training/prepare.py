@@ -1,0 +1,289 @@
+"""Prepare a data set: photographs -> 512x512 faces with label maps, or ready degraded/clean pairs -> an imagefolder.
+
+    python -m training.prepare --photographs FOLDER --output_dir data/faces               # degraded while training
+    python -m training.prepare --photographs FOLDER --output_dir data/pairs --write_pairs # degraded now, as files
+    python -m training.prepare --degraded RENDERS --clean PHOTOGRAPHS --output_dir data/renders
+
+Stop it at any time and run the same command again: it goes on where it was. Train on it with
+`--train_data_dir OUTPUT/train`; `datasets.load_dataset("imagefolder", data_dir=OUTPUT)` reads it too.
+"""
+
+import importlib
+import sys
+from collections.abc import Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from enhancer.degrade import PRESETS, degrade, face_render, strengths_of
+from enhancer.errors import EnhancerError, ImageError, LabelError, SettingsError
+from enhancer.images import MIN_SIDE, read_image, read_labels
+from enhancer.masks import soft_masks
+from enhancer.regions import region_map
+from enhancer.seeding import rng_for
+from training.config import flag, from_flags
+from training.figures import mask_figure, pipeline_figure
+from training.framing import LabelMaker, prepare
+from training.photographs import Photograph, find_pairs, find_photographs
+from training.prepared import Output, Row
+
+FINE, BAD_INPUT, INTERRUPTED = 0, 2, 130  # exit codes, as of `python -m enhancer`
+WAITING = 2  # pictures handed out per worker: enough to keep them busy, few enough to stop at once
+NAMES_SHOWN = 10  # of pictures without a face
+PROBLEMS = "problems.txt"
+
+
+@dataclass(frozen=True)
+class PrepareConfig:
+    """What is prepared, and how. Field name = flag name = key in `prepare.json`."""
+
+    photographs: str = flag(
+        "", "folder of photographs, any size; label maps in masks/ beside images/ are used"
+    )
+    dataset_name: str = flag("", "instead: a `datasets` id or imagefolder (needs the extra `data`)")
+    dataset_split: str = flag("train", "its split that is read")
+    image_column: str = flag("image", "its column of pictures")
+    clean: str = flag("", "instead, ready pairs: folder of clean pictures")
+    degraded: str = flag("", "ready pairs: folder of degraded pictures, matched by name")
+    masks: str = flag("", "folder of label maps NAME.png, used instead of the parser")
+    output_dir: str = flag("data/faces", "where train/ and test/ go")
+    resolution: int = flag(512, "side of the square crops, pixels")
+    min_crop: int = flag(256, "leave out pictures whose crop is narrower than this many pixels")
+    test_share: float = flag(
+        0.05, "share of pictures in test/, drawn by name: it stays when pictures are added"
+    )
+    write_pairs: bool = flag(False, "write degraded pictures too, instead of degrading afresh while training")
+    preset: str = flag("v2", "degradation preset: v1 or v2")
+    parser: str = flag(
+        "", "face parser: folder, Hub id, 'pocket' or 'none'; empty: the default one if it can be had"
+    )
+    num_workers: int = flag(2, "pictures worked on at once")
+    seed: int = flag(0, "address of every random draw")
+
+    def __post_init__(self) -> None:
+        """Check what can be checked before anything is read."""
+        given = [bool(self.photographs), bool(self.dataset_name), bool(self.clean or self.degraded)]
+        if sum(given) != 1 or bool(self.clean) != bool(self.degraded):
+            raise SettingsError(
+                "Give one source: --photographs, --dataset_name, or --degraded and --clean together."
+            )
+        if self.write_pairs and self.clean:
+            raise SettingsError(
+                "--write_pairs degrades photographs; --degraded and --clean are pairs already."
+            )
+        if self.preset not in PRESETS:
+            raise SettingsError(f"There is no preset {self.preset!r}. Choose one of {', '.join(PRESETS)}.")
+        if self.resolution < MIN_SIDE or self.resolution % 16:
+            raise SettingsError(
+                f"--resolution must be a multiple of 16 and at least {MIN_SIDE}, got {self.resolution}."
+            )
+        if not 0 <= self.test_share < 1:
+            raise SettingsError(f"--test_share must be at least 0 and below 1, got {self.test_share}.")
+        if self.num_workers < 1:
+            raise SettingsError(f"--num_workers must be at least 1, got {self.num_workers}.")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what `prepare.json` records: all that changes the result."""
+        kept = {key: value for key, value in asdict(self).items() if key not in ("output_dir", "num_workers")}
+        folders = ("photographs", "clean", "degraded", "masks")
+        return kept | {key: str(Path(kept[key]).resolve()) for key in folders if kept[key]}
+
+
+def find(config: PrepareConfig) -> tuple[list[Photograph], list[str]]:
+    """List what is to be prepared, and what cannot be, a sentence each.
+
+    Raises:
+        SettingsError: There is no picture at all.
+    """
+    masks = Path(config.masks) if config.masks else None
+    if masks is not None and not masks.is_dir():
+        raise SettingsError(f"There is no folder {masks} of label maps. Check --masks.")
+    if config.dataset_name:
+        found, problems, where = _rows_of_dataset(config), [], config.dataset_name
+    elif config.clean:
+        found, problems = find_pairs(Path(config.clean), Path(config.degraded), masks)
+        where = f"{config.clean} with a partner in {config.degraded}"
+    else:
+        where = config.photographs
+        found, problems = find_photographs(Path(where), masks, leave_out=Path(config.output_dir))
+    if not found:
+        raise SettingsError("\n".join([f"There are no pictures in {where}.", *problems]))
+    return found, problems
+
+
+def _rows_of_dataset(config: PrepareConfig) -> list[Photograph]:
+    """Return the rows of a data set as photographs, which are read when needed."""
+    try:
+        datasets: Any = importlib.import_module("datasets")  # an optional extra
+    except ImportError as error:
+        raise SettingsError(
+            "--dataset_name needs the package `datasets`: pip install 'splat-enhancer[data]', or give --photographs FOLDER."
+        ) from error
+    try:
+        table = datasets.load_dataset(config.dataset_name, split=config.dataset_split)
+        column = table.cast_column(config.image_column, datasets.Image(decode=False))
+    except Exception as error:  # its errors have no common class
+        raise SettingsError(f"The data set {config.dataset_name} cannot be read: {error}") from error
+
+    def encoded(index: int) -> bytes:
+        entry = column[index][config.image_column]
+        return entry["bytes"] or Path(entry["path"]).read_bytes()
+
+    return [Photograph(f"{index:06d}", partial(encoded, index)) for index in range(len(column))]
+
+
+def prepare_one(
+    photograph: Photograph, config: PrepareConfig, parser: LabelMaker | None, output: Output
+) -> None:
+    """Do one picture: crop, label map, degraded partner if there is or shall be one, and its row."""
+    done = prepare(photograph, parser, config.resolution, config.min_crop)
+    name = photograph.name
+    split = "test" if rng_for(config.seed, "split", name).random() < config.test_share else "train"
+    row: Row = {}
+    degraded = done.degraded
+    if config.write_pairs and done.labels is not None:
+        seed = degradation_seed(config, name)
+        degraded = degrade(
+            done.image, soft_masks(region_map(done.labels)), face_render(config.preset), seed=seed
+        )
+        row = {"seed": seed, "preset": config.preset, "strengths": strengths_of(config.preset)}
+    # In 8 bits these are the ids themselves.
+    labels = None if done.labels is None else done.labels.astype(np.float32) / 255
+    pictures = {"file_name": done.image, "degraded_file_name": degraded, "mask_file_name": labels}
+    columns = output.write_pictures(
+        split, name, {key: each for key, each in pictures.items() if each is not None}
+    )
+    seen = "given" if photograph.labels is not None else getattr(parser, "name", None)
+    facts = {
+        "split": split,
+        "source": photograph.shown,
+        "crop": [round(edge, 5) for edge in done.crop],
+        "face": done.face,
+        "labels": seen,
+    }
+    output.record(columns | {"name": name} | row | facts)
+
+
+def degradation_seed(config: PrepareConfig, name: str) -> int:
+    """Return the seed of a picture's degradation: `enhancer.degrade.degrade` repeats it from this number."""
+    return int(rng_for(config.seed, "degrade", name).integers(2**31))
+
+
+def work_through(
+    todo: Sequence[Photograph], config: PrepareConfig, parser: LabelMaker | None, output: Output, total: int
+) -> list[str]:
+    """Prepare pictures in parallel; return what could not be used, a sentence each."""
+    problems: list[str] = []
+    pool = ThreadPoolExecutor(config.num_workers)
+    progress = tqdm(total=total, initial=total - len(todo), unit="picture", mininterval=0.5)
+    running: dict[Future[None], Photograph] = {}
+    waiting = iter(todo)
+    try:
+        while True:
+            while (
+                len(running) < WAITING * config.num_workers
+                and (photograph := next(waiting, None)) is not None
+            ):
+                running[pool.submit(prepare_one, photograph, config, parser, output)] = photograph
+            if not running:
+                return problems
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                photograph = running.pop(future)
+                progress.update()
+                try:
+                    future.result()
+                except (ImageError, LabelError) as error:
+                    text = str(error)
+                    problems.append(text if photograph.shown in text else f"{photograph.shown}: {text}")
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)  # what runs is finished and recorded
+        progress.close()
+
+
+def main(config: PrepareConfig) -> list[str]:
+    """Prepare all that is not done yet; returns what could not be used, a sentence each."""
+    cv2.setNumThreads(1)  # pictures are worked on in parallel, not parts of them
+    found, problems = find(config)
+    output = Output(Path(config.output_dir), config.to_json())
+    todo = [photograph for photograph in found if photograph.name not in output.done]
+    parser = _load_parser(config) if any(each.labels is None for each in todo) else None
+    problems += work_through(todo, config, parser, output, len(found))
+    counts = output.finish()
+    if problems:
+        output.write_text(output.folder / PROBLEMS, "\n".join(problems) + "\n")
+    else:
+        (output.folder / PROBLEMS).unlink(missing_ok=True)
+    print(
+        f"{counts['train']} pictures in {output.folder / 'train'}, {counts['test']} in {output.folder / 'test'}."
+    )
+    _tell_of_faces(output)
+    if figures := draw_figures(config, output):
+        print(f"Figures: {', '.join(str(path) for path in figures)}")
+    return problems
+
+
+def _load_parser(config: PrepareConfig) -> LabelMaker | None:
+    """Load the parser that was asked for."""
+    if config.parser == "none":
+        return None
+    import torch  # takes seconds, and is not needed where every label map is given
+
+    from enhancer.parser import Parser
+
+    torch.set_num_threads(1)
+    parser = Parser.from_pretrained(
+        config.parser or None, device="cuda" if torch.cuda.is_available() else "cpu"
+    )
+    print(parser.notice or f"Label maps by {parser.name}.")
+    return parser
+
+
+def _tell_of_faces(output: Output) -> None:
+    """Name pictures in which no face was found."""
+    faceless = sorted(row["source"] for row in output.done.values() if not row["face"] and row["labels"])
+    if faceless:
+        more = f" and {len(faceless) - NAMES_SHOWN} more" if len(faceless) > NAMES_SHOWN else ""
+        shown = ", ".join(faceless[:NAMES_SHOWN])
+        print(f"No face was found in {len(faceless)}, cut from the middle: {shown}{more}.")
+
+
+def draw_figures(config: PrepareConfig, output: Output) -> list[Path]:
+    """Draw the pipeline and the mask logic on the first picture with a face; ready pairs have neither."""
+    shown = sorted((row for row in output.done.values() if row["face"]), key=lambda row: row["name"])
+    if config.clean or not shown:
+        return []
+    row = shown[0]
+    folder = output.folder / row["split"]
+    image, labels = read_image(folder / row["file_name"]), read_labels(folder / row["mask_file_name"])
+    paths = []
+    for name, draw in (("pipeline", pipeline_figure), ("masks", mask_figure)):
+        seed = degradation_seed(config, row["name"])
+        figure = draw(image, labels, preset=config.preset, seed=seed, name=row["name"])
+        paths.append(output.folder / "figures" / f"{name}.png")
+        output.write_picture(paths[-1], np.asarray(figure, np.float32) / 255)
+    return paths
+
+
+def command(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns 0 all fine, 2 something could not be used (the rest is done), 130 interrupted."""
+    try:
+        problems = main(from_flags(PrepareConfig, argv, __doc__ or ""))
+    except EnhancerError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        sys.stderr.write("Interrupted. What is done is kept: the same command goes on from there.\n")
+        return INTERRUPTED
+    if problems:
+        sys.stderr.write("\n".join([f"{len(problems)} could not be used:", *problems]) + "\n")
+    return BAD_INPUT if problems else FINE
+
+
+if __name__ == "__main__":
+    sys.exit(command())
