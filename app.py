@@ -83,7 +83,7 @@ def picture_input(read: Callable[..., np.ndarray] = read_image, **options: Any) 
 
     def preprocess(payload: ImageData | None) -> Picture:
         with shown_to_visitor():
-            return None if payload is None else read(payload.path or "", "The picture")
+            return None if payload is None else read(payload.path or "", "This file")
 
     component = gr.Image(type="filepath", image_mode=None, format="png", interactive=True, **options)
     setattr(component, "preprocess", preprocess)  # noqa: B010  a subclass would make gradio write an app.pyi
@@ -155,7 +155,12 @@ def on_steps(image: Picture, *settings: Any) -> list[Any]:
 
 
 def api_restore(
-    image: Picture, labels: Picture, degrade_first: bool, preset: str, seed: int, strengths: Strengths
+    image: Picture,
+    labels: Picture = None,
+    degrade_first: bool = False,
+    preset: str = DEFAULT_PRESET,
+    seed: int = 0,
+    strengths: Strengths = None,
 ) -> tuple[Any, ...]:
     """Restore a picture of a face in one step.
 
@@ -176,14 +181,18 @@ def api_restore(
     return to_pil(result.restored), to_pil(result.degraded), result_row(result, **drawn)
 
 
-def api_degrade(image: Picture, labels: Picture, preset: str, seed: int, strengths: Strengths) -> Any:
+def api_degrade(
+    image: Picture, labels: Picture = None, preset: str = DEFAULT_PRESET, seed: int = 0, strengths: Strengths = None
+) -> Any:  # fmt: skip
     """Degrade a clean picture of a face, region by region; the parameters mean what they mean for /restore."""
     image, chosen = _given(image), {"preset": preset, "seed": seed, "strengths": strengths}
     with shown_to_visitor():
         return to_pil(service().degrade(image, known_labels(image, labels), **chosen).image)
 
 
-def api_steps(image: Picture, labels: Picture, preset: str, seed: int, strengths: Strengths) -> list[Any]:
+def api_steps(
+    image: Picture, labels: Picture = None, preset: str = DEFAULT_PRESET, seed: int = 0, strengths: Strengths = None
+) -> list[Any]:  # fmt: skip
     """Degrade a clean picture and return it after each of the 14 steps; the parameters are those of /degrade."""
     image, chosen = _given(image), {"preset": preset, "seed": seed, "strengths": strengths}
     with shown_to_visitor():
