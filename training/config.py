@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Sequence
 from dataclasses import MISSING, asdict, dataclass, field, fields
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar, get_args, get_origin
 
 from enhancer.degrade import PRESETS
 from enhancer.errors import SettingsError
@@ -11,9 +11,9 @@ from enhancer.errors import SettingsError
 Config = TypeVar("Config")
 
 
-def flag(default: Any, help: str) -> Any:
-    """Return a dataclass field whose help text is the command line's."""
-    return field(default=default, metadata={"help": help})
+def flag(default: Any, help: str, **options: Any) -> Any:
+    """Return a dataclass field whose help text is the command line's; `options` are argparse's own, such as nargs."""
+    return field(default=default, metadata={"help": help, "options": options})
 
 
 @dataclass(frozen=True)
@@ -79,9 +79,11 @@ def from_flags(cls: type[Config], argv: Sequence[str] | None, description: str) 
         options: dict[str, Any] = {"default": default, "help": item.metadata["help"]}
         if kind is bool:
             options["action"] = argparse.BooleanOptionalAction
+        elif get_origin(kind) is tuple:
+            options["type"] = str
         elif get_args(kind):
             options["choices"] = get_args(kind)
         else:
             options["type"] = kind
-        parser.add_argument(f"--{item.name}", **options)
+        parser.add_argument(f"--{item.name}", **options | item.metadata.get("options", {}))
     return cls(**vars(parser.parse_args(argv)))
