@@ -2,35 +2,43 @@
 
     python -m training.evaluate --data_dir FACES --checkpoint enhancer/pocket/enhancer --output_dir runs/evaluation
 
-Writes `metrics.json` (means and shares), `images.csv` (one row per picture) and `sheet.png` (degraded, restored,
-clean), and prints the table.
+Writes `report.html`, `metrics.json` (training/evaluation.py says what is in it), `images.csv` and three sheets. Each
+picture's row is on disk as soon as it is made: stopped, and run again with the same settings, it goes on where it was.
+
+    python -m training.evaluate --compare runs/evaluation_a runs/evaluation_b --output_dir runs/a_or_b
+
+puts two evaluations side by side, picture by picture. With --fail_if "psnr.gain<2.0" (training/gates.py) it is a gate.
+
+Exit codes: 0 fine, 1 a gate fired, 2 bad input, 130 interrupted.
 """
 
-import csv
-import json
+import platform
+import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-import numpy as np
 import torch
 from tqdm import tqdm
 
-from enhancer.degrade import degrade, face_render
-from enhancer.errors import EnhancerError
-from enhancer.images import read_image, read_labels, split_alpha, write_png
-from enhancer.masks import soft_masks
-from enhancer.metrics import Scorer
-from enhancer.model import load_checkpoint, restore
-from enhancer.regions import REGION_NAMES, region_map
-from enhancer.tensors import to_model_range
+from enhancer import __version__
+from enhancer.degrade import PRESETS
+from enhancer.errors import EnhancerError, SettingsError
+from enhancer.model import load_checkpoint
+from training.compare import compare, write_comparison
+from training.compare import table as comparison_table
 from training.config import flag, from_flags
-from training.data import list_faces
-from training.objective import SqueezeFeatures, feature_distance
+from training.data import Face, list_faces
+from training.evaluation import SCHEMA, summary, table
+from training.gates import Gate, failures
+from training.judge import Judge, Pictures, read_subject
+from training.records import Records, fingerprint_of_files, names_of
+from training.report import write_report
+from training.sheets import chosen, write_sheets
 
-SHEET_ROWS = 12
-HIGHER_IS_BETTER = {"psnr": True, "ssim": True, "lpips": False, "squeeze": False}
+FINE, GATE_FIRED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 
 @dataclass(frozen=True)
@@ -39,114 +47,181 @@ class EvalConfig:
 
     data_dir: str = flag("", "folders of faces with images/ and masks/ inside, comma-separated")
     checkpoint: str = flag("enhancer/pocket/enhancer", "checkpoint folder")
-    output_dir: str = flag("runs/evaluation", "where the results go")
+    output_dir: str = flag(
+        "runs/evaluation", "where the results go; an evaluation found there is gone on with"
+    )
     preset: str = flag("v2", "degradation preset: v1 or v2")
     seed: int = flag(0, "address of the degradation's random streams")
-    lpips_net: str = flag("alex", "LPIPS network: alex or vgg")
-    perceptual_weights: str = flag(
-        "", "SqueezeNet 1.1 features (.pth), for the SqueezeNet distance; empty: without"
-    )
-    no_harm: bool = flag(False, "also restore the clean pictures and score them against themselves")
+    lpips_nets: str = flag("alex,vgg", "LPIPS networks, comma-separated, where they can be had; empty: none")
+    perceptual_weights: str = flag("", "SqueezeNet 1.1 features (.pth), for its distance; empty: without")
+    identity_weights: str = flag("", "face embedding network (TorchScript), for identity; empty: without")
+    no_harm: bool = flag(True, "also restore the clean pictures and score them against themselves")
+    device: str = flag("auto", "auto, cpu or cuda")
+    dtype: Literal["float32", "float16", "bfloat16"] = flag("float32", "what the restoration computes in")
     limit: int = flag(0, "only the first this many pictures; 0: all")
-
-
-def squeeze_distance(features: SqueezeFeatures, rgb: np.ndarray, clean: np.ndarray) -> float:
-    """Return the channel-normalised distance of SqueezeNet activations. It is not LPIPS."""
-    with torch.inference_mode():
-        ours, theirs = features(to_model_range(rgb)), features(to_model_range(clean))
-        return float(feature_distance(ours, theirs))
-
-
-def summary(rows: list[dict[str, Any]], kinds: list[str]) -> dict[str, Any]:
-    """Return mean, median and standard deviation of each score of each kind, and the share of pictures improved."""
-    out: dict[str, Any] = {"images": len(rows)}
-    names = [key.removeprefix("degraded.") for key in rows[0] if key.startswith("degraded.")]
-    for kind in kinds:
-        out[kind] = {}
-        for name in names:
-            values = np.array([row[f"{kind}.{name}"] for row in rows if row[f"{kind}.{name}"] is not None])
-            if len(values):
-                spread = {"mean": values.mean(), "median": np.median(values), "std": values.std()}
-                out[kind][name] = {key: round(float(value), 5) for key, value in spread.items()}
-    out["improved_share"] = {}
-    for name in names:
-        higher = HIGHER_IS_BETTER[name.split(".")[-1]]
-        pairs = [(row[f"degraded.{name}"], row[f"restored.{name}"]) for row in rows]
-        wins = [
-            (after > before) == higher for before, after in pairs if before is not None and after is not None
-        ]
-        if wins:
-            out["improved_share"][name] = round(float(np.mean(wins)), 5)
-    return out
-
-
-def flat(scores: Any) -> dict[str, float | None]:
-    """Return whole-picture and per-region scores as one level of names."""
-    out = {name: scores[name] for name in ("psnr", "ssim", "lpips")}
-    for region in REGION_NAMES:
-        of_region = scores["regions"][region]
-        for name in ("psnr", "ssim", "lpips"):
-            out[f"{region}.{name}"] = None if of_region is None else of_region[name]
-    return out
-
-
-def print_table(result: dict[str, Any], kinds: list[str]) -> None:
-    """Print mean scores, one line a score."""
-    print(
-        f"{'mean of ' + str(result['images']):<16}"
-        + "".join(f"{kind:>12}" for kind in kinds)
-        + f"{'improved':>12}"
+    overwrite: bool = flag(False, "throw away an evaluation found in --output_dir")
+    compare: tuple[str, ...] = flag(
+        (), "compare two folders of finished evaluations instead", nargs=2, metavar=("A", "B")
     )
-    for name, share in result["improved_share"].items():
-        cells = "".join(f"{result[kind][name]['mean']:>12.4f}" for kind in kinds)
-        print(f"{name:<16}{cells}{share:>12.1%}")
+    fail_if: tuple[str, ...] = flag(
+        (), 'fail with exit code 1 if this holds, such as "psnr.gain<2.0"; several may follow', nargs="+"
+    )
+
+    def __post_init__(self) -> None:
+        """Check what can be checked before anything is loaded."""
+        if self.compare:
+            return
+        if not self.data_dir:
+            raise SettingsError("No pictures to judge by: give --data_dir FOLDER (with images/ and masks/).")
+        if self.preset not in PRESETS:
+            raise SettingsError(f"There is no preset {self.preset!r}. Choose one of {', '.join(PRESETS)}.")
+        if self.limit < 0:
+            raise SettingsError(f"--limit must be 0 or more, got {self.limit}.")
+        for net in self.nets:
+            if net not in ("alex", "vgg"):
+                raise SettingsError(f"--lpips_nets knows alex and vgg, got {net!r}.")
+
+    @property
+    def nets(self) -> tuple[str, ...]:
+        """The LPIPS networks by name."""
+        return tuple(name.strip() for name in self.lpips_nets.split(",") if name.strip())
+
+
+def device_of(name: str) -> torch.device:
+    """Return the device a flag means."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        return torch.zeros(1, device=name).device
+    except (RuntimeError, AssertionError) as error:
+        raise SettingsError(f"--device {name} cannot be used here: {str(error).splitlines()[0]}") from error
+
+
+def machine(device: torch.device, dtype: str) -> dict[str, Any]:
+    """Return what the figures of time and memory were measured on."""
+    if device.type == "cuda":
+        name = torch.cuda.get_device_name(device)
+    else:
+        try:
+            lines = Path("/proc/cpuinfo").read_text().splitlines()
+            name = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+        except (OSError, StopIteration):
+            name = platform.machine()
+    return {
+        "device": device.type, "name": name, "dtype": dtype, "threads": torch.get_num_threads(),
+        "torch": torch.__version__, "platform": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
+    }  # fmt: skip
+
+
+def program() -> dict[str, str | None]:
+    """Return the version, and the commit in a git checkout."""
+    try:
+        done = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=12"],
+            cwd=Path(__file__).parent, capture_output=True, text=True, timeout=5, check=False,
+        )  # fmt: skip
+        commit = done.stdout.strip() or None
+    except (OSError, subprocess.SubprocessError):
+        commit = None
+    return {"version": __version__, "commit": commit}
+
+
+def prepare(config: EvalConfig) -> tuple[Judge, dict[str, Any]]:
+    """Load the checkpoint and the scores' networks; returns them and the checkpoint's part of `metrics.json`."""
+    folder = Path(config.checkpoint)
+    device = device_of(config.device)
+    model = load_checkpoint(folder)
+    files = [*folder.rglob("*.safetensors"), *folder.rglob("*.json")]
+    about = {
+        "name": model.config.name, "folder": config.checkpoint,
+        "fingerprint": fingerprint_of_files(files, contents=True),
+        "base": model.config.base, "timestep": model.config.timestep,
+    }  # fmt: skip
+    model = model.to(device)
+    judge = Judge(
+        model, config.preset, config.seed, no_harm=config.no_harm, dtype=getattr(torch, config.dtype)
+    )
+    return judge.bring_scores(config.nets, config.perceptual_weights, config.identity_weights), about
+
+
+def judge_all(judge: Judge, faces: Mapping[str, Face], records: Records) -> list[dict[str, Any]]:
+    """Return the rows of all pictures, making those that are not on disk yet."""
+    rows = {name: row for name, row in records.read().items() if name in faces}
+    missing = [name for name in faces if name not in rows]
+    if missing:
+        judge.restore(read_subject(faces[missing[0]]).clean)  # the first pass is slower: it is not timed
+    progress = tqdm(missing, initial=len(rows), total=len(faces), mininterval=1, unit="picture")
+    for name in progress:
+        row, pictures = judge.row(name, read_subject(faces[name]))
+        records.keep(name, pictures)  # before its row: a row on disk has its pictures on disk
+        records.append(row)
+        rows[name] = row
+        records.prune(row["file"] for some in chosen(list(rows.values())).values() for row in some)
+        gain = row["restored.psnr"] - row["degraded.psnr"]
+        progress.set_postfix_str(f"{row['restored.psnr']:.2f} dB, {gain:+.2f}")
+    return [rows[name] for name in faces]
 
 
 def main(config: EvalConfig) -> dict[str, Any]:
     """Evaluate and write the results; returns what `metrics.json` holds."""
-    faces = list_faces(config.data_dir)[: config.limit or None]
-    model = load_checkpoint(config.checkpoint).for_inference()
-    scorer = Scorer(config.lpips_net)
-    scorer.prepare()
-    features = SqueezeFeatures(Path(config.perceptual_weights)) if config.perceptual_weights else None
-    recipe = face_render(config.preset)
-    kinds = ["degraded", "restored", *(["no_harm"] if config.no_harm else [])]
-    rows, sheet = [], []
-    for face in tqdm(faces, mininterval=2):
-        clean, _ = split_alpha(read_image(face.image))
-        masks = soft_masks(region_map(read_labels(face.labels)))
-        shown = {"degraded": degrade(clean, masks, recipe, seed=config.seed)}
-        shown["restored"] = restore(model, shown["degraded"])
-        if config.no_harm:
-            shown["no_harm"] = restore(model, clean)
-        row: dict[str, Any] = {"file": face.image.name}
-        for kind in kinds:
-            scores = flat(scorer.score(shown[kind], clean, masks))
-            if features is not None:
-                scores["squeeze"] = squeeze_distance(features, shown[kind], clean)
-            row |= {f"{kind}.{name}": value for name, value in scores.items()}
-        row["colour_error"] = (255 * (shown["restored"] - clean).mean((0, 1))).round(3).tolist()
-        rows.append(row)
-        if len(sheet) < SHEET_ROWS:
-            sheet.append(np.concatenate([shown["degraded"], shown["restored"], clean], axis=1))
-    result = {"schema": 1, "checkpoint": model.config.name, "preset": config.preset, "seed": config.seed}
-    result |= summary(rows, kinds)
-    result["colour_error_levels"] = np.mean([row["colour_error"] for row in rows], axis=0).round(3).tolist()
-    folder = Path(config.output_dir)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "metrics.json").write_text(json.dumps(result, indent=2) + "\n")
-    with (folder / "images.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-    if len({picture.shape for picture in sheet}) == 1:
-        write_png(np.concatenate(sheet), folder / "sheet.png")
-    print_table(result, kinds)
-    return result
+    gates = [Gate.parse(text) for text in config.fail_if]  # a typo should not cost an evaluation
+    listed = list_faces(config.data_dir)
+    faces = dict(zip(names_of(listed), listed, strict=True))
+    data = fingerprint_of_files([face.image for face in listed], contents=False)
+    faces = dict(list(faces.items())[: config.limit or None])
+    judge, checkpoint = prepare(config)
+    settings = {
+        "checkpoint": f"{checkpoint['name']} {checkpoint['fingerprint']}", "data": data,
+        "preset": config.preset, "seed": config.seed, "rows": list(judge.kinds), "scores": list(judge.scores),
+        "device": judge.model.device.type, "dtype": config.dtype,
+    }  # fmt: skip
+    records = Records(Path(config.output_dir), settings, overwrite=config.overwrite)
+    rows = judge_all(judge, faces, records)
+    metrics = {
+        "schema": SCHEMA,
+        "program": program(),
+        "checkpoint": checkpoint,
+        "settings": settings,
+        "data": {"folders": config.data_dir, "listed": len(listed), "scored": len(rows), "fingerprint": data},
+        "machine": machine(judge.model.device, config.dtype),
+    }
+    metrics |= summary(rows) | {"missing": judge.missing}
+
+    def find(name: str) -> Pictures:
+        return records.kept(name) or judge.pictures(read_subject(faces[name]))[0]
+
+    records.write_results(metrics, rows)
+    write_sheets(rows, find, records.folder)
+    write_report(metrics, rows, find, records.folder)
+    print(table(metrics))
+    print(f"Report: {records.folder / 'report.html'}")
+    for sentence in failures(gates, metrics):
+        print(f"FAIL {sentence}")
+    return metrics
+
+
+def run(config: EvalConfig) -> int:
+    """Do what the flags ask for and return the exit code."""
+    if config.compare:
+        result, each = compare(*(Path(folder) for folder in config.compare))
+        write_comparison(result, each, Path(config.output_dir))
+        print(comparison_table(result))
+        return FINE
+    metrics = main(config)
+    return GATE_FIRED if failures([Gate.parse(text) for text in config.fail_if], metrics) else FINE
+
+
+def command(argv: list[str] | None = None) -> int:
+    """Run as a program."""
+    try:
+        return run(from_flags(EvalConfig, argv, __doc__ or ""))
+    except EnhancerError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        print("\nStopped. What is done is kept; the same command goes on from here.", file=sys.stderr)
+        return INTERRUPTED
 
 
 if __name__ == "__main__":
-    try:
-        main(from_flags(EvalConfig, None, __doc__ or ""))
-    except EnhancerError as error:
-        sys.exit(f"error: {error}")
+    sys.exit(command())

@@ -1,0 +1,243 @@
+"""What an evaluation's numbers mean: known values, gates, intervals, identity, the VAE floor, charts."""
+
+# Must precede torchvision.
+import enhancer.torchvision_stub  # noqa: F401
+
+# isort: split
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from enhancer.errors import SettingsError, UnavailableError
+from enhancer.model.enhancer import SplatEnhancer
+from enhancer.seeding import rng_for
+from tests.tiny import tiny_model
+from training import compare
+from training.charts import Series, dumbbells, histogram, nice_step, tick
+from training.compare import interval
+from training.evaluation import gains, summary
+from training.gates import Gate, failures, named_values
+from training.identity import TEMPLATE, Identity, alignment, landmarks
+from training.judge import Judge, part_distance, vae_round_trip, without_adapters
+from training.objective import feature_distance
+from training.sheets import chosen
+
+ROWS = [
+    {
+        "file": f"{k}.png", "seconds": 1.0 + k, "peak_memory_mib": 100.0 + k, "degraded.psnr": 20.0,
+        "restored.psnr": 23.0 + k, "degraded.squeeze": 0.4, "restored.squeeze": 0.5 - 0.2 * k,
+        "colour_error.red": 1.0, "colour_error.green": -3.0, "colour_error.blue": 0.0,
+    }
+    for k in range(3)
+]  # fmt: skip
+METRICS = summary(ROWS) | {"missing": {"identity": "No network was named."}}
+
+
+def test_a_summary_of_known_rows():
+    assert METRICS["rows"]["restored"]["psnr"] == {
+        "mean": 24,
+        "median": 24,
+        "std": pytest.approx(math.sqrt(2 / 3), abs=1e-6),
+        "count": 3,
+    }
+    assert METRICS["gain"]["psnr"]["mean"] == 4
+    assert METRICS["gain"]["squeeze"]["mean"] == pytest.approx(0.1)  # lower is better: a fall is a gain
+    assert METRICS["gain"]["squeeze"]["relative"] == pytest.approx(0.25)
+    assert METRICS["improved"]["squeeze"] == pytest.approx(2 / 3, abs=1e-6)
+    assert METRICS["colour_error_levels"] == {"red": 1, "green": -3, "blue": 0, "largest": 3}
+    assert METRICS["latency_seconds"] == {"p50": 2, "p95": pytest.approx(2.9), "mean": 2}
+    assert METRICS["peak_memory_mib"] == 102
+    assert METRICS["rows"]["vae_floor"] is None
+    assert METRICS["improved"]["eyes.psnr"] is None
+
+
+def test_gain_is_above_0_where_restoring_is_better_whatever_the_score():
+    assert gains(ROWS, "psnr").tolist() == [3, 4, 5]
+    assert gains(ROWS, "squeeze") == pytest.approx([-0.1, 0.1, 0.3])
+
+
+@pytest.mark.parametrize(
+    ("text", "fires"),
+    [
+        ("psnr.gain<2.0", False), ("psnr.gain<4.5", True), ("psnr.gain<4", False), ("psnr.gain <= 4", True),
+        ("restored.psnr.mean>=24", True), ("degraded.psnr.std>0", False), ("squeeze.relative<0.2", False),
+        ("psnr.improved<1", False), ("squeeze.improved<0.97", True), ("colour_error.largest>1", True),
+        ("latency.p50>2e0", False), ("memory.peak>.5", True), ("PSNR.mean>24.1", False),
+    ],
+)  # fmt: skip
+def test_gates_on_known_rows(text, fires):
+    assert bool(failures([Gate.parse(text)], METRICS)) == fires
+
+
+def test_a_gate_on_nothing_fails_and_says_why():
+    assert Gate.parse("identity.mean<0.5").fires(METRICS) == (
+        "identity.mean<0.5: there is no identity.mean, so this gate cannot pass. No network was named."
+    )
+    assert "No picture has it." in str(Gate.parse("eyes.psnr.mean<1").fires(METRICS))
+
+
+def test_lpips_is_short_for_that_of_alexnet():
+    assert Gate.parse("lpips.mean>0.21").name == "lpips_alex.mean"
+    assert Gate.parse("degraded.eyes.lpips.mean>0.21").name == "degraded.eyes.lpips_alex.mean"
+    assert Gate.parse("lpips_vgg.mean>0.21").name == "lpips_vgg.mean"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "psnr.mean", "psnr.mean=2", "psnr.mean<two", "1<2", "psnr.mean<1; import os"]
+)
+def test_what_is_no_gate_is_refused(text):
+    with pytest.raises(SettingsError, match="is not understood"):
+        Gate.parse(text)
+
+
+def test_an_unknown_name_is_refused_with_the_known_ones():
+    with pytest.raises(
+        SettingsError, match=r"Did you mean .*psnr\.mean.*Known are the scores psnr, ssim, .*latency\.p95"
+    ):
+        Gate.parse("pnsr.mean<1")
+
+
+def test_every_name_a_gate_knows_can_be_written():
+    assert [name for name in named_values({}) if Gate.parse(f"{name}<1").name != name] == []
+
+
+def test_the_interval_covers_the_true_difference_about_as_often_as_it_says(monkeypatch):
+    monkeypatch.setattr(compare, "RESAMPLES", 400)
+    covered = 0
+    for k in range(100):
+        low, high = interval(rng_for("test", k).normal(0.3, 1, 40), "psnr")
+        covered += low <= 0.3 <= high
+    assert 88 <= covered <= 99
+
+
+def test_the_interval_is_the_same_every_time_and_of_equal_differences_a_point():
+    differences = rng_for("test").normal(0, 1, 20)
+    assert interval(differences, "psnr") == interval(differences, "psnr")
+    assert interval(np.full(5, 0.25), "psnr") == (0.25, 0.25)
+
+
+def test_few_pictures_are_never_both_best_and_worst():
+    rows = [row | {"file": f"{k}.png", "restored.psnr": 20 + k} for k, row in enumerate(ROWS * 3)]
+    some = chosen(rows)
+    best, worst = ({row["file"] for row in some[name]} for name in ("top", "bottom"))
+    assert best == {"8.png", "7.png", "6.png", "5.png"}
+    assert worst == {"0.png", "1.png", "2.png", "3.png"}
+    assert [row["file"] for row in some["typical"]] == ["4.png"]
+    assert len(chosen(rows * 4)["top"]) == 8
+
+
+def test_the_vae_floor_is_the_untouched_base_without_skips(small_head):
+    rgb = small_head.image[..., :3] * small_head.image[..., 3:]
+    adapted = tiny_model(base="elsewhere")
+    plain = tiny_model(vae_rank=0, unet_rank=0)
+    state = {
+        name.replace(".base_layer.", "."): value
+        for name, value in adapted.vae.state_dict().items()
+        if ".lora_" not in name
+    }
+    plain.vae.load_state_dict(state)
+    floor = vae_round_trip(without_adapters(adapted.vae), rgb)
+    np.testing.assert_array_equal(floor, vae_round_trip(plain.vae, rgb))
+    merged = adapted.for_inference()
+    assert isinstance(merged, SplatEnhancer)
+    assert np.abs(vae_round_trip(merged.vae, rgb) - floor).max() > 1e-3
+    assert floor.shape == rgb.shape
+
+
+def test_a_checkpoint_on_a_base_of_its_own_has_no_floor_but_another_has():
+    kinds = {
+        base: Judge(tiny_model(base=base), "v2", 0, no_harm=True, dtype=torch.float32).kinds
+        for base in ("base", "x")
+    }
+    assert kinds == {
+        "base": ("degraded", "restored", "no_harm"),
+        "x": ("degraded", "vae_floor", "restored", "no_harm"),
+    }
+
+
+def test_landmarks_are_the_middles_of_the_labels(small_head):
+    points = landmarks(small_head.labels)
+    assert points is not None
+    left, right, nose, mouth = points
+    assert left[0] < nose[0] < right[0]
+    assert max(left[1], right[1]) < nose[1] < mouth[1]
+    assert landmarks(np.where(small_head.labels == 4, 0, small_head.labels)) is None  # no mouth
+    celeba = np.zeros((128, 128), np.uint8)
+    for place, label in ((20, 5), (60, 4), (40, 2), (80, 12)):
+        celeba[place : place + 3, 10 + label : 13 + label] = label
+    found = landmarks(celeba)
+    assert found is not None
+    np.testing.assert_array_equal(found[:2], [(15, 61), (16, 21)])  # by place in the picture, left first
+
+
+def test_alignment_undoes_a_similarity():
+    turn = np.array([[1.2, -0.7], [0.7, 1.2]])
+    matrix = alignment(TEMPLATE @ turn.T + (30, -12))
+    back = (TEMPLATE @ turn.T + (30, -12)) @ matrix[:, :2].T + matrix[:, 2]
+    np.testing.assert_allclose(back, TEMPLATE, atol=1e-9)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+def test_a_face_is_itself_and_less_so_when_turned_dark_on_one_side(small_head, tmp_path):
+    class Average(torch.nn.Module):
+        def forward(self, faces: torch.Tensor) -> torch.Tensor:
+            return faces.mean(3).reshape(1, 8, 14, 8, 14).mean((2, 4)).flatten(1)
+
+    torch.jit.script(Average()).save(str(tmp_path / "net.pt"))
+    identity, points = Identity(tmp_path / "net.pt"), landmarks(small_head.labels)
+    assert points is not None
+    rgb = small_head.image[..., :3].copy()
+    ours = identity.embedding(rgb, points)
+    rgb[:, 64:] = 0
+    assert ours @ ours == pytest.approx(1)
+    assert ours @ identity.embedding(rgb, points) < 0.9
+
+
+def test_a_file_that_is_no_network_is_named(tmp_path):
+    (tmp_path / "net.pt").write_text("no")
+    with pytest.raises(UnavailableError, match=r"net\.pt is no TorchScript"):
+        Identity(tmp_path / "net.pt")
+
+
+def test_the_distance_under_a_mask_of_everything_is_the_whole_distance():
+    draw = torch.Generator().manual_seed(0)
+    ours, theirs = ([torch.rand(1, 4, 32 // k, 32 // k, generator=draw) for k in (1, 2, 4)] for _ in range(2))
+    whole = float(feature_distance(ours, theirs))
+    assert part_distance(ours, theirs, np.ones((64, 64), np.float32)) == pytest.approx(whole, rel=1e-5)
+    half = np.zeros((64, 64), np.float32)
+    half[:, 32:] = 1
+    for a, b in zip(ours, theirs, strict=True):
+        a[..., : a.shape[-1] // 2] = b[..., : b.shape[-1] // 2]
+    right = part_distance(ours, theirs, half)
+    assert part_distance(ours, theirs, 1 - half) == pytest.approx(0, abs=1e-9)
+    assert right == pytest.approx(2 * float(feature_distance(ours, theirs)), rel=1e-5)
+
+
+def test_a_histogram_counts_every_picture_once():
+    values = rng_for("histogram").normal(3, 2, 200).tolist()
+    chart = histogram("Gain", [Series("Pictures", "after", values)], "dB", 2, through_zero=True)
+    counts = [int(part.split(" with ")[0]) for part in chart.split("<title>Pictures: ")[1:]]
+    assert sum(counts) == 200
+    assert chart.count("bar harm") == sum(
+        1
+        for part in chart.split("<title>")[1:]
+        if part.startswith("Pictures: ") and part.split(" with ")[1].startswith("−")
+    )
+    assert "bar harm" not in histogram(
+        "Gain", [Series("Pictures", "after", [1.0, 1.0])], "dB", 2, through_zero=True
+    )
+
+
+def test_a_dumbbell_that_got_worse_is_marked():
+    rows = [("skin", 0.2, 0.1), ("eyes", 0.2, 0.3)]
+    assert dumbbells("SqueezeNet", rows, "", 3, higher=False).count("dot harm") == 1
+    assert dumbbells("PSNR", [("skin", 20.0, 21.0)], "dB", 2, higher=True).count("dot harm") == 0
+
+
+def test_ticks_are_round_numbers_with_no_more_digits_than_needed():
+    assert [nice_step(span, 5) for span in (1, 7, 12, 0.9)] == pytest.approx([0.2, 2, 2.5, 0.2])
+    assert [tick(value, step) for value, step in ((2.5, 2.5), (0.25, 0.25), (-4, 2), (-0.0, 1), (0.3, 0.1))] == [
+        "2.5", "0.25", "−4", "0", "0.3",
+    ]  # fmt: skip

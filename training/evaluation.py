@@ -1,0 +1,102 @@
+"""Rows of scores -> what `metrics.json` says.
+
+One schema, number `SCHEMA`. Numbers are plain JSON; null means "not to be had", and `missing` says why.
+
+    schema               2
+    program              version, commit (null outside a git checkout)
+    checkpoint           name, folder, fingerprint of its files, base, timestep
+    settings             preset, seed, and whatever else makes two evaluations differ; a rerun must agree with it
+    data                 folders, listed pictures, scored pictures, fingerprint of names and sizes
+    machine              device, name, dtype, threads, torch, platform
+    rows                 degraded | vae_floor | restored | no_harm -> column -> mean, median, std, count
+    gain                 column -> mean, median, std, count of (restored better than degraded by), relative to doing nothing
+    improved             column -> share of pictures that restoring made better
+    colour_error_levels  red, green, blue: mean signed error of the restored pictures, 8-bit levels; largest: of the three
+    latency_seconds      p50, p95, mean of one restoration
+    peak_memory_mib      most memory held
+    fid, kid             null
+    missing              row or score -> why it is null
+
+A column is a score (`psnr`), or a part of the picture and a score (`eyes.psnr`, `foreground.ssim`).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from training.scores import COLUMNS, KINDS, score_of
+
+SCHEMA = 2
+COLOURS = ("red", "green", "blue")
+NO_FID = "Needs Inception features and thousands of pictures; not part of this program yet."
+Row = Mapping[str, Any]
+
+
+def paired(rows: Sequence[Row], first: str, second: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return two columns of the pictures that have both."""
+    pairs = [(row.get(first), row.get(second)) for row in rows]
+    both = np.array([pair for pair in pairs if None not in pair], np.float64).reshape(-1, 2)
+    return both[:, 0], both[:, 1]
+
+
+def spread(values: np.ndarray) -> dict[str, Any]:
+    """Return mean, median, standard deviation and count; None for nothing."""
+    if not len(values):
+        return {"mean": None, "median": None, "std": None, "count": 0}
+    found = {"mean": values.mean(), "median": np.median(values), "std": values.std()}
+    return {key: round(float(value), 6) for key, value in found.items()} | {"count": len(values)}
+
+
+def gains(rows: Sequence[Row], column: str) -> np.ndarray:
+    """Return by how much restoring betters each picture's score: above 0 is better, for every score."""
+    return score_of(column).gain(*paired(rows, f"degraded.{column}", f"restored.{column}"))
+
+
+def summary(rows: Sequence[Row]) -> dict[str, Any]:
+    """Return the part of `metrics.json` that is made of rows alone."""
+    out: dict[str, Any] = {"rows": {}, "gain": {}, "improved": {}}
+    for kind in KINDS:
+        columns = {name: spread(paired(rows, f"{kind}.{name}", f"{kind}.{name}")[0]) for name in COLUMNS}
+        out["rows"][kind] = columns if any(each["count"] for each in columns.values()) else None
+    for name in COLUMNS:
+        gained = gains(rows, name)
+        before, _ = paired(rows, f"degraded.{name}", f"restored.{name}")
+        some = len(gained) > 0
+        relative = round(float(gained.mean() / before.mean()), 6) if some and before.mean() else None
+        out["gain"][name] = {**spread(gained), "relative": relative}
+        out["improved"][name] = round(float((gained > 0).mean()), 6) if some else None
+    tint = {colour: spread(paired(rows, *[f"colour_error.{colour}"] * 2)[0])["mean"] for colour in COLOURS}
+    known = [abs(value) for value in tint.values() if value is not None]
+    out["colour_error_levels"] = tint | {"largest": max(known, default=None)}
+    seconds = [row["seconds"] for row in rows]
+    out["latency_seconds"] = {
+        "p50": round(float(np.percentile(seconds, 50)), 4) if rows else None,
+        "p95": round(float(np.percentile(seconds, 95)), 4) if rows else None,
+        "mean": round(float(np.mean(seconds)), 4) if rows else None,
+    }
+    held = [row["peak_memory_mib"] for row in rows if row["peak_memory_mib"] is not None]
+    out["peak_memory_mib"] = max(held, default=None)
+    return out | {"fid": None, "kid": None}
+
+
+def table(metrics: Mapping[str, Any]) -> str:
+    """Return the mean scores as text for a terminal, one line a score."""
+    kinds = [kind for kind in KINDS if metrics["rows"][kind]]
+    heads = "".join(f"{KINDS[kind]:>12}" for kind in kinds)
+    lines = [f"{'mean of ' + str(metrics['data']['scored']):<20}{heads}{'gain':>12}{'improved':>10}"]
+    for name in COLUMNS:
+        if not metrics["gain"][name]["count"]:
+            continue
+        means = [metrics["rows"][kind][name]["mean"] for kind in kinds]
+        cells = "".join(f"{'-' if value is None else format(value, '.4f'):>12}" for value in means)
+        gain, share = metrics["gain"][name]["mean"], metrics["improved"][name]
+        lines.append(f"{name:<20}{cells}{gain:>+12.4f}{share:>10.1%}")
+    tint, latency = metrics["colour_error_levels"], metrics["latency_seconds"]
+    lines.append(
+        "colour error, levels: " + ", ".join(f"{colour} {tint[colour]:+.2f}" for colour in COLOURS) + "; "
+        f"seconds a picture: p50 {latency['p50']:.2f}, p95 {latency['p95']:.2f}; "
+        f"memory: {metrics['peak_memory_mib']} MiB at most"
+    )
+    lines += [f"no {name}: {why}" for name, why in metrics["missing"].items()]
+    return "\n".join(lines)
