@@ -49,7 +49,7 @@ _loading = threading.RLock()
 
 @cache
 def _service() -> Service:
-    return Service.load(os.environ.get("ENHANCER_CHECKPOINT", "pocket"))
+    return Service.load(os.environ.get("CHECKPOINT", "pocket"))
 
 
 def service() -> Service:

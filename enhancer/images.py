@@ -217,7 +217,7 @@ def _check_size(picture: Image.Image, name: str, smallest: int = MIN_SIDE) -> No
     if max(width, height) > MAX_SIDE or min(width, height) < smallest:
         advice = "Scale it down first." if max(width, height) > MAX_SIDE else "Give a larger picture."
         raise ImageError(
-            f"{name} is {width}x{height} pixels; each side must be {smallest} to {MAX_SIDE} pixels. {advice}"
+            f"{name} is {width}x{height} pixels; each side must be {MIN_SIDE} to {MAX_SIDE} pixels. {advice}"
         )
 
 
