@@ -1,0 +1,145 @@
+"""Training reads ready pairs as it reads photographs: by step, repeatably, and a preview shows what it sees."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from enhancer.errors import ImageError, SettingsError
+from enhancer.images import composite, write_png
+from training import preview
+from training.config import TrainConfig
+from training.data import Face, Pairs, ReadyPair, list_pairs, list_samples
+from training.prepare import PrepareConfig, main
+
+
+@pytest.fixture(scope="module")
+def faces(small_head, tmp_path_factory) -> Path:
+    """A folder with two small RGBA pictures and their label maps."""
+    folder = tmp_path_factory.mktemp("faces")
+    for name in ("images", "masks"):
+        (folder / name).mkdir()
+    for name, step in (("a", 1), ("b", -1)):
+        write_png(small_head.image[:, ::step], folder / "images" / f"{name}.png")
+        Image.fromarray(small_head.labels[:, ::step].copy()).save(folder / "masks" / f"{name}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def renders(faces, tmp_path_factory) -> Path:
+    """The same pictures as written pairs."""
+    out = tmp_path_factory.mktemp("pairs") / "out"
+    settings = {"resolution": 128, "min_crop": 64, "parser": "none", "test_share": 0, "write_pairs": True}
+    assert main(PrepareConfig(photographs=str(faces), output_dir=str(out), **settings)) == []
+    return out / "train"
+
+
+@pytest.fixture
+def config(renders) -> TrainConfig:
+    return TrainConfig(train_data_dir=str(renders), train_base=True, resolution=64, train_batch_size=2)
+
+
+def test_batches_of_ready_pairs_are_addressed_by_step(config):
+    first, again = (Pairs(list_samples(config.train_data_dir), config).batch(3) for _ in range(2))
+    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+    assert first[0].shape == (2, 3, 64, 64)
+    assert not torch.equal(*first)
+
+
+def test_a_ready_pair_is_shown_as_it_is(config, renders):
+    pairs = Pairs(list_samples(config.train_data_dir), replace(config, plain_background_share=0))
+    clean, degraded = pairs.pair(0, 0)
+    for shown, folder in ((clean, "images"), (degraded, "degraded")):
+        with Image.open(renders / folder / "a.png") as picture:
+            stored = np.asarray(picture, np.float32) / 255
+        np.testing.assert_allclose(shown, composite(stored), atol=1e-6)
+    np.testing.assert_array_equal(pairs.pair(1, 0)[1], degraded)
+
+
+def test_a_ready_pair_with_alpha_stands_on_plain_colours_too(config):
+    pairs = Pairs(list_samples(config.train_data_dir), replace(config, plain_background_share=1.0))
+    corners = []
+    for epoch in range(12):
+        clean, degraded = pairs.pair(epoch, 0)
+        np.testing.assert_array_equal(clean[0, 0], degraded[0, 0])
+        corners.append(tuple(clean[0, 0]))
+    assert 2 < len(set(corners)) < 12  # white most often
+
+
+def test_pairs_and_photographs_train_together(faces, renders):
+    samples = list_samples(f"{faces}, {renders}")
+    assert [type(sample) for sample in samples] == [Face, Face, ReadyPair, ReadyPair]
+
+
+def test_a_pictures_own_alpha_cuts_it_out(config, faces, small_head):
+    config = replace(config, train_data_dir=str(faces), plain_background_share=1.0)
+    clean, _ = Pairs(list_samples(str(faces)), config).pair(0, 0)
+    unseen = small_head.image[..., 3] == 0
+    assert np.ptp(clean[unseen], axis=0).max() == 0
+
+
+def test_extras_change_the_degraded_side_only(config, monkeypatch):
+    monkeypatch.setattr("training.data.augment", lambda image, address: np.zeros_like(image))
+    plain = replace(config, plain_background_share=0)
+    off, on = (
+        Pairs(list_samples(config.train_data_dir), replace(plain, augment=flag)) for flag in (False, True)
+    )
+    np.testing.assert_array_equal(off.pair(0, 0)[0], on.pair(0, 0)[0])
+    assert (off.pair(0, 0)[1] != on.pair(0, 0)[1]).mean() > 0.1
+
+
+def test_pairs_of_two_sizes_are_named(config, tmp_path):
+    for name, side in (("clean", 128), ("bad", 160)):
+        write_png(np.zeros((side, 128, 3), np.float32), tmp_path / f"{name}.png")
+    row = {"file_name": "clean.png", "degraded_file_name": "bad.png"}
+    (tmp_path / "metadata.jsonl").write_text(json.dumps(row))
+    with pytest.raises(ImageError, match=r"bad\.png are 128x128 and 128x160"):
+        Pairs(list_samples(str(tmp_path)), config).pair(0, 0)
+
+
+def test_missing_pictures_and_broken_lines_of_the_metadata_are_named(tmp_path):
+    row = {"file_name": "gone.png", "degraded_file_name": "gone_too.png"}
+    (tmp_path / "metadata.jsonl").write_text(json.dumps(row))
+    with pytest.raises(ImageError, match=r"gone\.png, .*gone_too\.png"):
+        list_pairs(tmp_path)
+    (tmp_path / "metadata.jsonl").write_text('{"file_name": "a.png"}\n{"file_n')
+    with pytest.raises(ImageError, match="line 2"):
+        list_pairs(tmp_path)
+
+
+def test_a_prepared_folder_given_whole_is_answered_with_its_split(renders):
+    with pytest.raises(ImageError, match=f"such as {renders}"):
+        list_samples(str(renders.parent))
+
+
+def test_a_picture_smaller_than_the_crop_is_named(config):
+    config = replace(config, resolution=256)
+    with pytest.raises(ImageError, match=r"\.png is 128x128 pixels, smaller than --resolution 256"):
+        Pairs(list_samples(config.train_data_dir), config).batch(0)
+
+
+def test_the_preview_shows_the_batches_training_sees(config, tmp_path):
+    sheet = tmp_path / "sheets/preview.png"
+    flags = ["--train_data_dir", config.train_data_dir, "--resolution", "64", "--train_batch_size", "2"]
+    assert preview.command([*flags, "--rows", "5", "--sheet", str(sheet)]) == 0
+    with Image.open(sheet) as picture:
+        assert picture.width > 6 * preview.TILE
+    shown = preview.rows_of(
+        preview.PreviewConfig(train_data_dir=config.train_data_dir, resolution=64, train_batch_size=2, rows=3)
+    )
+    assert len(shown) == 3
+    clean, degraded = Pairs(list_samples(config.train_data_dir), config).batch(1)
+    third = [tile.picture for tile in shown[2]]
+    for picture, batch in zip(third, (clean, degraded), strict=True):
+        np.testing.assert_array_equal(picture, (batch[0].permute(1, 2, 0).numpy() + 1) / 2)
+
+
+def test_the_preview_refuses_what_training_refuses(tmp_path, capsys):
+    assert preview.command(["--train_data_dir", str(tmp_path)]) == 2
+    assert "No pictures in" in capsys.readouterr().err
+    with pytest.raises(SettingsError, match="--rows"):
+        preview.PreviewConfig(train_data_dir="x", rows=0)
