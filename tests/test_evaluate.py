@@ -30,8 +30,8 @@ from enhancer.model import save_checkpoint
 from tests.tiny import tiny_model
 from training import evaluate
 from training.evaluate import EvalConfig
+from training.gates import Gate, failures
 from training.judge import Judge
-from training.records import Records
 from training.scores import COLUMNS, KINDS
 
 
@@ -232,18 +232,31 @@ def test_pictures_of_one_name_in_two_folders_are_told_apart(config, faces, tmp_p
     assert metrics["data"] | {"listed": 6, "scored": 4} == metrics["data"]
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"data_dir": ""}, "--data_dir"),
-        ({"preset": "v9"}, "no preset 'v9'"),
-        ({"limit": -1}, "--limit"),
-        ({"lpips_nets": "alex,squeeze"}, "'squeeze'"),
-    ],
-)
-def test_bad_settings_fail_before_anything_is_loaded(changes, message):
-    with pytest.raises(SettingsError, match=message):
-        EvalConfig(**{"data_dir": "x"} | changes)
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+def test_identity_and_fid_by_networks_that_are_named(config, tmp_path):
+    class Face(torch.nn.Module):
+        def forward(self, faces: torch.Tensor) -> torch.Tensor:
+            return faces.mean(3).flatten(1)
+
+    class Crowd(torch.nn.Module):
+        def forward(self, pictures: torch.Tensor, return_features: bool = False) -> torch.Tensor:
+            return pictures.float().mean((2, 3)) / 255
+
+    torch.jit.script(Face()).save(str(tmp_path / "face.pt"))
+    torch.jit.script(Crowd()).save(str(tmp_path / "crowd.pt"))
+    named = replace(
+        config,
+        identity_weights=str(tmp_path / "face.pt"),
+        inception_weights=str(tmp_path / "crowd.pt"),
+        limit=2,
+    )
+    metrics = evaluate.main(named)
+    identity = metrics["rows"]["degraded"]["identity"]["mean"]
+    assert 0.9 < identity < 1
+    assert 0 < metrics["fid"]["degraded"] < 0.1
+    assert failures([Gate.parse("fid.restored<0")], metrics) == []
+    assert evaluate.main(named)["fid"] == metrics["fid"]  # from what was kept
+    assert "FID" in (Path(config.output_dir) / "report.html").read_text()
 
 
 @pytest.mark.parametrize(
@@ -253,6 +266,7 @@ def test_bad_settings_fail_before_anything_is_loaded(changes, message):
         ({"checkpoint": "nowhere"}, CheckpointError, "nowhere"),
         ({"device": "abacus"}, SettingsError, "--device abacus"),
         ({"perceptual_weights": "no.pth"}, UnavailableError, r"no\.pth"),
+        ({"inception_weights": "no.pt"}, UnavailableError, "Inception network no"),
         ({"identity_weights": "no.pt"}, UnavailableError, r"no\.pt"),
         ({"fail_if": ("psnr",)}, SettingsError, "'psnr' is not understood"),
     ],
@@ -275,16 +289,3 @@ def test_a_broken_checkpoint_is_said_with_the_picture(config, monkeypatch):
     monkeypatch.setattr(Judge, "restore", lambda *_: broken)
     with pytest.raises(EnhancerError, match=r"Restored of a\.png is not a number"):
         evaluate.main(config)
-
-
-def test_an_output_folder_that_is_a_file_is_refused(tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(SettingsError, match="is a file"):
-        Records(tmp_path / "file", {})
-
-
-def test_damaged_rows_are_said(tmp_path):
-    records = Records(tmp_path / "out", {})
-    (tmp_path / "out/rows.jsonl").write_text("nonsense\n")
-    with pytest.raises(SettingsError, match=r"rows\.jsonl is damaged"):
-        records.read()

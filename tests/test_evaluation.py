@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from enhancer.errors import SettingsError, UnavailableError
+from enhancer.errors import UnavailableError
+from enhancer.images import composite
 from enhancer.model.enhancer import SplatEnhancer
 from enhancer.seeding import rng_for
 from tests.tiny import tiny_model
@@ -18,9 +19,9 @@ from training import compare
 from training.charts import Series, dumbbells, histogram, nice_step, tick
 from training.compare import interval
 from training.evaluation import gains, summary
-from training.gates import Gate, failures, named_values
 from training.identity import TEMPLATE, Identity, alignment, landmarks
-from training.judge import Judge, part_distance, vae_round_trip, without_adapters
+from training.inception import frechet_distance, kernel_distance
+from training.judge import Judge, PictureScorer, Subject, part_distance, vae_round_trip, without_adapters
 from training.objective import feature_distance
 from training.sheets import chosen
 
@@ -56,51 +57,6 @@ def test_a_summary_of_known_rows():
 def test_gain_is_above_0_where_restoring_is_better_whatever_the_score():
     assert gains(ROWS, "psnr").tolist() == [3, 4, 5]
     assert gains(ROWS, "squeeze") == pytest.approx([-0.1, 0.1, 0.3])
-
-
-@pytest.mark.parametrize(
-    ("text", "fires"),
-    [
-        ("psnr.gain<2.0", False), ("psnr.gain<4.5", True), ("psnr.gain<4", False), ("psnr.gain <= 4", True),
-        ("restored.psnr.mean>=24", True), ("degraded.psnr.std>0", False), ("squeeze.relative<0.2", False),
-        ("psnr.improved<1", False), ("squeeze.improved<0.97", True), ("colour_error.largest>1", True),
-        ("latency.p50>2e0", False), ("memory.peak>.5", True), ("PSNR.mean>24.1", False),
-    ],
-)  # fmt: skip
-def test_gates_on_known_rows(text, fires):
-    assert bool(failures([Gate.parse(text)], METRICS)) == fires
-
-
-def test_a_gate_on_nothing_fails_and_says_why():
-    assert Gate.parse("identity.mean<0.5").fires(METRICS) == (
-        "identity.mean<0.5: there is no identity.mean, so this gate cannot pass. No network was named."
-    )
-    assert "No picture has it." in str(Gate.parse("eyes.psnr.mean<1").fires(METRICS))
-
-
-def test_lpips_is_short_for_that_of_alexnet():
-    assert Gate.parse("lpips.mean>0.21").name == "lpips_alex.mean"
-    assert Gate.parse("degraded.eyes.lpips.mean>0.21").name == "degraded.eyes.lpips_alex.mean"
-    assert Gate.parse("lpips_vgg.mean>0.21").name == "lpips_vgg.mean"
-
-
-@pytest.mark.parametrize(
-    "text", ["", "psnr.mean", "psnr.mean=2", "psnr.mean<two", "1<2", "psnr.mean<1; import os"]
-)
-def test_what_is_no_gate_is_refused(text):
-    with pytest.raises(SettingsError, match="is not understood"):
-        Gate.parse(text)
-
-
-def test_an_unknown_name_is_refused_with_the_known_ones():
-    with pytest.raises(
-        SettingsError, match=r"Did you mean .*psnr\.mean.*Known are the scores psnr, ssim, .*latency\.p95"
-    ):
-        Gate.parse("pnsr.mean<1")
-
-
-def test_every_name_a_gate_knows_can_be_written():
-    assert [name for name in named_values({}) if Gate.parse(f"{name}<1").name != name] == []
 
 
 def test_the_interval_covers_the_true_difference_about_as_often_as_it_says(monkeypatch):
@@ -199,6 +155,37 @@ def test_a_file_that_is_no_network_is_named(tmp_path):
     (tmp_path / "net.pt").write_text("no")
     with pytest.raises(UnavailableError, match=r"net\.pt is no TorchScript"):
         Identity(tmp_path / "net.pt")
+
+
+def test_crowds_of_known_distance():
+    rng = rng_for("crowds")
+    ours, theirs = rng.normal(0, 1, (400, 3)), rng.normal(0, 1, (400, 3))
+    assert frechet_distance(ours, ours) == pytest.approx(0, abs=1e-9)
+    assert frechet_distance(ours, ours + np.array([3, 0, 0])) == pytest.approx(
+        9
+    )  # means apart by 3, spreads equal
+    assert frechet_distance(ours, 2 * ours) == pytest.approx(
+        np.square(ours.mean(0)).sum() + ours.var(0, ddof=1).sum()
+    )
+    assert abs(kernel_distance(ours, theirs)) < 0.02
+    assert kernel_distance(ours, theirs + 1) > 0.5
+    covariances = [np.cov(each.T) for each in (ours, 0.5 * theirs)]
+    eigenvalues = np.linalg.eigvals(covariances[0] @ covariances[1]).real
+    expected = sum(np.trace(each) for each in covariances) - 2 * np.sqrt(eigenvalues).sum()
+    expected += np.square(ours.mean(0) - 0.5 * theirs.mean(0)).sum()
+    assert frechet_distance(ours, 0.5 * theirs) == pytest.approx(expected)
+
+
+def test_ms_ssim_where_torchmetrics_is_installed(head):
+    pytest.importorskip("torchmetrics")
+    judge = Judge(tiny_model(), "v2", 0, no_harm=False, dtype=torch.float32).bring_scores(())
+    rgb = composite(head.image)[::2, ::2]
+    scorer = PictureScorer(judge, Subject(rgb, rgb, head.labels[::2, ::2], {}))
+    assert scorer.score(rgb)["ms_ssim"] == pytest.approx(1, abs=1e-5)
+    assert 0.5 < (scorer.score(0.8 * rgb)["ms_ssim"] or 0) < 0.999
+    assert "ms_ssim" not in PictureScorer(judge, Subject(rgb[:128], rgb[:128], head.labels, {})).score(
+        rgb[:128]
+    )
 
 
 def test_the_distance_under_a_mask_of_everything_is_the_whole_distance():

@@ -31,7 +31,7 @@ from training.compare import compare, write_comparison
 from training.compare import table as comparison_table
 from training.config import flag, from_flags
 from training.data import Face, list_faces
-from training.evaluation import SCHEMA, summary, table
+from training.evaluation import SCHEMA, crowd, summary, table
 from training.gates import Gate, failures
 from training.judge import Judge, Pictures, read_subject
 from training.records import Records, fingerprint_of_files, names_of
@@ -55,6 +55,7 @@ class EvalConfig:
     lpips_nets: str = flag("alex,vgg", "LPIPS networks, comma-separated, where they can be had; empty: none")
     perceptual_weights: str = flag("", "SqueezeNet 1.1 features (.pth), for its distance; empty: without")
     identity_weights: str = flag("", "face embedding network (TorchScript), for identity; empty: without")
+    inception_weights: str = flag("", "Inception network (TorchScript), for FID and KID; empty: without")
     no_harm: bool = flag(True, "also restore the clean pictures and score them against themselves")
     device: str = flag("auto", "auto, cpu or cuda")
     dtype: Literal["float32", "float16", "bfloat16"] = flag("float32", "what the restoration computes in")
@@ -141,7 +142,8 @@ def prepare(config: EvalConfig) -> tuple[Judge, dict[str, Any]]:
     judge = Judge(
         model, config.preset, config.seed, no_harm=config.no_harm, dtype=getattr(torch, config.dtype)
     )
-    return judge.bring_scores(config.nets, config.perceptual_weights, config.identity_weights), about
+    networks = (config.perceptual_weights, config.identity_weights, config.inception_weights)
+    return judge.bring_scores(config.nets, *networks), about
 
 
 def judge_all(judge: Judge, faces: Mapping[str, Face], records: Records) -> list[dict[str, Any]]:
@@ -154,6 +156,9 @@ def judge_all(judge: Judge, faces: Mapping[str, Face], records: Records) -> list
     for name in progress:
         row, pictures = judge.row(name, read_subject(faces[name]))
         records.keep(name, pictures)  # before its row: a row on disk has its pictures on disk
+        if judge.inception is not None:
+            kinds = ("degraded", "restored", "clean")
+            records.keep_features(name, {kind: judge.inception.features(pictures[kind]) for kind in kinds})
         records.append(row)
         rows[name] = row
         records.prune(row["file"] for some in chosen(list(rows.values())).values() for row in some)
@@ -172,7 +177,7 @@ def main(config: EvalConfig) -> dict[str, Any]:
     judge, checkpoint = prepare(config)
     settings = {
         "checkpoint": f"{checkpoint['name']} {checkpoint['fingerprint']}", "data": data,
-        "preset": config.preset, "seed": config.seed, "rows": list(judge.kinds), "scores": list(judge.scores),
+        "preset": config.preset, "seed": config.seed, "rows": list(judge.kinds), "scores": list(judge.scores), "fid": judge.inception is not None,
         "device": judge.model.device.type, "dtype": config.dtype,
     }  # fmt: skip
     records = Records(Path(config.output_dir), settings, overwrite=config.overwrite)
@@ -185,7 +190,8 @@ def main(config: EvalConfig) -> dict[str, Any]:
         "data": {"folders": config.data_dir, "listed": len(listed), "scored": len(rows), "fingerprint": data},
         "machine": machine(judge.model.device, config.dtype),
     }
-    metrics |= summary(rows) | {"missing": judge.missing}
+    metrics |= summary(rows) | crowd(records.features(faces) if judge.inception else None)
+    metrics["missing"] = judge.missing
 
     def find(name: str) -> Pictures:
         return records.kept(name) or judge.pictures(read_subject(faces[name]))[0]

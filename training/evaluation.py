@@ -14,7 +14,7 @@ One schema, number `SCHEMA`. Numbers are plain JSON; null means "not to be had",
     colour_error_levels  red, green, blue: mean signed error of the restored pictures, 8-bit levels; largest: of the three
     latency_seconds      p50, p95, mean of one restoration
     peak_memory_mib      most memory held
-    fid, kid             null
+    fid, kid             degraded, restored: distance of the crowd to the clean pictures'; or null
     missing              row or score -> why it is null
 
 A column is a score (`psnr`), or a part of the picture and a score (`eyes.psnr`, `foreground.ssim`).
@@ -25,11 +25,11 @@ from typing import Any
 
 import numpy as np
 
+from training.inception import frechet_distance, kernel_distance
 from training.scores import COLUMNS, KINDS, score_of
 
 SCHEMA = 2
 COLOURS = ("red", "green", "blue")
-NO_FID = "Needs Inception features and thousands of pictures; not part of this program yet."
 Row = Mapping[str, Any]
 
 
@@ -77,7 +77,20 @@ def summary(rows: Sequence[Row]) -> dict[str, Any]:
     }
     held = [row["peak_memory_mib"] for row in rows if row["peak_memory_mib"] is not None]
     out["peak_memory_mib"] = max(held, default=None)
-    return out | {"fid": None, "kid": None}
+    return out
+
+
+def crowd(features: Mapping[str, np.ndarray] | None) -> dict[str, Any]:
+    """Return FID and KID of the degraded and the restored pictures against the clean ones; null without features."""
+    if features is None or len(features["clean"]) < 2:
+        return {"fid": None, "kid": None}
+    distances = {"fid": frechet_distance, "kid": kernel_distance}
+    return {
+        name: {
+            kind: round(distance(features[kind], features["clean"]), 6) for kind in ("degraded", "restored")
+        }
+        for name, distance in distances.items()
+    }
 
 
 def table(metrics: Mapping[str, Any]) -> str:
@@ -98,5 +111,9 @@ def table(metrics: Mapping[str, Any]) -> str:
         f"seconds a picture: p50 {latency['p50']:.2f}, p95 {latency['p95']:.2f}; "
         f"memory: {metrics['peak_memory_mib']} MiB at most"
     )
+    lines += [
+        f"{name.upper()}: degraded {metrics[name]['degraded']:.4f}, restored {metrics[name]['restored']:.4f}"
+        for name in ("fid", "kid") if metrics[name]
+    ]  # fmt: skip
     lines += [f"no {name}: {why}" for name, why in metrics["missing"].items()]
     return "\n".join(lines)

@@ -4,7 +4,7 @@ A gate is NAME < > <= >= NUMBER. A name is [row.][part.]score.statistic; without
 
     psnr.mean  eyes.ssim.median  no_harm.psnr.mean  degraded.squeeze.std     any of the four rows: mean, median, std
     psnr.gain  squeeze.relative  hair.psnr.improved                          restored against degraded; above 0 is better
-    colour_error.largest  latency.p95  memory.peak                           levels, seconds, MiB
+    colour_error.largest  latency.p95  memory.peak  fid.restored              levels, seconds, MiB, a distance
 
 `lpips` is short for `lpips_alex`.
 """
@@ -44,6 +44,8 @@ def named_values(metrics: Mapping[str, Any]) -> dict[str, float | None]:
     tint, latency = metrics.get("colour_error_levels", {}), metrics.get("latency_seconds", {})
     out |= {f"colour_error.{name}": tint.get(name) for name in ("red", "green", "blue", "largest")}
     out |= {f"latency.{name}": latency.get(name) for name in ("p50", "p95", "mean")}
+    for name in ("fid", "kid"):
+        out |= {f"{name}.{kind}": (metrics.get(name) or {}).get(kind) for kind in ("degraded", "restored")}
     return out | {"memory.peak": metrics.get("peak_memory_mib")}
 
 

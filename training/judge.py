@@ -31,6 +31,7 @@ from enhancer.regions import region_map
 from enhancer.tensors import to_model_range, to_rgb
 from training.data import Face
 from training.identity import Identity, landmarks
+from training.inception import Inception
 from training.objective import SqueezeFeatures, feature_distance
 from training.scores import COLUMNS, FOREGROUND, KINDS, SCORES, WHOLE, column
 
@@ -119,8 +120,11 @@ class Judge:
         self.features: SqueezeFeatures | None = None
         self.identity: Identity | None = None
         self.ms_ssim: Callable[..., Tensor] | None = None
+        self.inception: Inception | None = None
 
-    def bring_scores(self, lpips_nets: tuple[str, ...], squeeze: str, identity: str) -> "Judge":
+    def bring_scores(
+        self, lpips_nets: tuple[str, ...], squeeze: str = "", identity: str = "", inception: str = ""
+    ) -> "Judge":
         """Load the networks of the scores; what cannot be had is noted in `missing`.
 
         Raises:
@@ -143,6 +147,10 @@ class Judge:
             self.identity = Identity(Path(identity))
         else:
             self.missing["identity"] = "No network was named (--identity_weights)."
+        if inception:
+            self.inception = Inception(Path(inception), self.model.device)
+        else:
+            self.missing |= dict.fromkeys(("fid", "kid"), "No network was named (--inception_weights).")
         try:
             module = import_module("torchmetrics.functional.image")
             self.ms_ssim = module.multiscale_structural_similarity_index_measure

@@ -69,7 +69,7 @@ class Records:
             raise SettingsError(f"{folder} cannot be made: {error.strerror or error}.") from error
         path = folder / SETTINGS
         if overwrite:
-            for old in (path, folder / ROWS, folder / METRICS, *self.pictures.glob("*.png")):
+            for old in (path, folder / ROWS, folder / METRICS, *self.pictures.glob("*.*")):
                 old.unlink(missing_ok=True)
         if path.exists():
             old = json.loads(path.read_text(encoding="utf-8"))
@@ -132,6 +132,22 @@ class Records:
         if not all(path.exists() for path in paths.values()):
             return None
         return {kind: split_alpha(read_image(path))[0] for kind, path in paths.items()}
+
+    def keep_features(self, name: str, features: Mapping[str, np.ndarray]) -> None:
+        """Keep one picture's Inception features, a vector a version."""
+        path = self._path(name, "features").with_suffix(".npz")
+        try:
+            np.savez(path, allow_pickle=False, **features)
+        except OSError as error:
+            raise SettingsError(f"{path} cannot be written: {error.strerror or error}.") from error
+
+    def features(self, names: Iterable[str]) -> dict[str, np.ndarray] | None:
+        """Return version -> (pictures, features) of what was kept; None if a picture lacks them."""
+        paths = [self._path(name, "features").with_suffix(".npz") for name in names]
+        if not all(path.exists() for path in paths):
+            return None
+        each = [np.load(path) for path in paths]
+        return {kind: np.stack([one[kind] for one in each]) for kind in SHOWN}
 
     def write_results(self, metrics: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> None:
         """Write `metrics.json`, and `images.csv` with one line a picture; columns that nothing has are left out."""

@@ -252,10 +252,14 @@ def _method(metrics: Metrics) -> str:
         ("Memory", f"{number(metrics['peak_memory_mib'], 0)} MiB at most" + ("" if machine["device"] == "cuda" else ", the whole process")),
     ]  # fmt: skip
     facts += [(SCORES[key].label, SCORES[key].meaning) for key in SCORES if metrics["gain"][key]["count"]]
+    facts += [
+        (name.upper(), f"degraded {metrics[name]['degraded']:.3f}, restored {metrics[name]['restored']:.3f}, against the clean pictures")
+        for name in ("fid", "kid") if metrics[name]
+    ]  # fmt: skip
     facts += [(f"No {_label(key)}", why) for key, why in metrics["missing"].items()]
     lines = "".join(f"<dt>{escape(label)}</dt><dd>{escape(str(text))}</dd>" for label, text in facts)
     return f'<section><h2>How this was measured</h2><dl class="facts">{lines}</dl></section>'
 
 
 def _label(key: str) -> str:
-    return SCORES[key].label if key in SCORES else f"“{KINDS.get(key, key)}” row"
+    return SCORES[key].label if key in SCORES else f"“{KINDS[key]}” row" if key in KINDS else key.upper()
