@@ -135,7 +135,15 @@ def _rows_of_dataset(config: PrepareConfig) -> list[Photograph]:
         entry = column[index][config.image_column]
         return entry["bytes"] or Path(entry["path"]).read_bytes()
 
-    return [Photograph(f"{index:06d}", partial(encoded, index)) for index in range(len(column))]
+    found = []
+    for index in range(len(column)):
+        labels = Path(config.masks, f"{index:06d}.png") if config.masks else None
+        found.append(
+            Photograph(
+                f"{index:06d}", partial(encoded, index), labels if labels and labels.is_file() else None
+            )
+        )
+    return found
 
 
 def prepare_one(
