@@ -43,7 +43,7 @@ STRIDE = 32  # px: Segformer's last stage sees one cell per 32 x 32 px
 LARGEST = 2.25  # network input, as a multiple of its trained area, for pictures far from square
 
 # A face is one patch of at least this share of the picture, mostly skin, with two features of this share of the patch.
-# Of 140 photographs none is missed, nor at 0.4 of their size; a printed page or a clock can still pass for a face.
+# None of 140 photographs is missed, nor of 70 shrunk to 0.4 and turned; a printed page or a clock can still pass for one.
 PATCH_SHARE, FEATURE_SHARE = 0.005, 0.01
 
 
