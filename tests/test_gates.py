@@ -1,8 +1,13 @@
-"""Gates on an evaluation, and refusals that need no model."""
+"""Gates on an evaluation, comparisons of two, and refusals that need no model."""
+
+import json
+from pathlib import Path
 
 import pytest
 
 from enhancer.errors import SettingsError
+from training.compare import compare
+from training.config import from_flags
 from training.evaluate import EvalConfig
 from training.evaluation import summary
 from training.gates import Gate, failures, named_values
@@ -75,6 +80,63 @@ def test_every_name_a_gate_knows_can_be_written():
 def test_bad_settings_fail_before_anything_is_loaded(changes, message):
     with pytest.raises(SettingsError, match=message):
         EvalConfig(**{"data_dir": "x"} | changes)
+
+
+def test_gates_may_follow_one_flag_or_several():
+    flags = ["--data_dir", "x", "--fail_if", "psnr.gain<2", "ssim.gain<0", "--fail_if", "latency.p95>2"]
+    assert from_flags(EvalConfig, flags, "").fail_if == ("psnr.gain<2", "ssim.gain<0", "latency.p95>2")
+    assert from_flags(EvalConfig, ["--data_dir", "x"], "") == EvalConfig(data_dir="x")
+    assert from_flags(EvalConfig, ["--compare", "a", "b"], "").compare == ("a", "b")
+
+
+def test_gates_and_a_comparison_do_not_go_together():
+    with pytest.raises(SettingsError, match="not with --compare"):
+        EvalConfig(compare=("a", "b"), fail_if=("psnr.gain<2",))
+
+
+def evaluation(folder: Path, restored: list[float], seed: int = 0, names: str = "abcdefgh") -> Path:
+    """A finished evaluation, as far as a comparison reads it."""
+    rows = [
+        {"file": f"{name}.png", "degraded.psnr": 20.0, "restored.psnr": value, "restored.squeeze": 1 / value}
+        for name, value in zip(names, restored, strict=False)
+    ]
+    folder.mkdir()
+    (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    about = {"settings": {"preset": "v2", "seed": seed}, "checkpoint": {"name": folder.name}}
+    (folder / "metrics.json").write_text(json.dumps(about))
+    return folder
+
+
+def test_the_better_of_two_is_named_by_every_score(tmp_path):
+    first = evaluation(tmp_path / "first", [23, 24, 25, 26, 24, 25, 23])
+    second = evaluation(tmp_path / "second", [24, 25.1, 25.9, 27, 25.2, 25.8, 24, 30])
+    result, each = compare(first, second)
+    assert result["scores"]["psnr"]["difference"] == pytest.approx(1)
+    low, high = result["scores"]["psnr"]["interval"]
+    assert 0.8 < low < 1 < high < 1.2
+    assert (result["scores"]["psnr"]["better"], result["scores"]["squeeze"]["better"]) == ("B", "B")
+    assert result["scores"]["squeeze"]["difference"] < 0
+    assert result["scores"]["psnr"]["b_better_share"] == 1
+    assert (result["pictures"], result["left_out"]) == (7, ["h.png"])
+    assert each[1] == {
+        "file": "b.png", "psnr.a": 24, "psnr.b": 25.1, "psnr.difference": pytest.approx(1.1),
+        "squeeze.a": 1 / 24, "squeeze.b": 1 / 25.1, "squeeze.difference": pytest.approx(1 / 25.1 - 1 / 24, abs=1e-6),
+    }  # fmt: skip
+    assert compare(second, first)[0]["scores"]["psnr"]["better"] == "A"
+
+
+def test_what_does_not_compare_is_refused_by_name(tmp_path):
+    first = evaluation(tmp_path / "first", [23, 24])
+    with pytest.raises(SettingsError, match="seed is 0 in one and 3 in the other"):
+        compare(first, evaluation(tmp_path / "seed", [23, 24], seed=3))
+    with pytest.raises(SettingsError, match="no picture in common"):
+        compare(first, evaluation(tmp_path / "names", [23, 24], names="xy"))
+    other = evaluation(tmp_path / "other", [23, 24])
+    (other / "rows.jsonl").write_text((other / "rows.jsonl").read_text().replace("20.0", "20.5"))
+    with pytest.raises(SettingsError, match=r"a\.png is another picture, or degraded otherwise"):
+        compare(first, other)
+    with pytest.raises(SettingsError, match="holds no finished evaluation"):
+        compare(first, tmp_path)
 
 
 def test_an_output_folder_that_is_a_file_is_refused(tmp_path):

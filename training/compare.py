@@ -18,6 +18,7 @@ SCHEMA = 1
 RESAMPLES = 5000
 CONFIDENCE = 0.95
 SAME = ("preset", "seed")  # settings without which a comparison is none
+TOLERANCE = 0.01  # dB between the scores of what both were given; machines differ in the last digits
 
 
 def interval(differences: np.ndarray, name: str) -> tuple[float, float]:
@@ -67,6 +68,12 @@ def compare(first: Path, second: Path) -> tuple[dict[str, Any], list[dict[str, A
         raise SettingsError(
             f"{first} and {second} have no picture in common: evaluate both on the same --data_dir."
         )
+    for name in names:
+        if abs(rows_a[name]["degraded.psnr"] - rows_b[name]["degraded.psnr"]) > TOLERANCE:
+            raise SettingsError(
+                f"{first} and {second} do not compare: {name} is another picture, or degraded otherwise, in one of them. "
+                "Evaluate both on the same --data_dir."
+            )
     merged = [
         {"a." + key: value for key, value in rows_a[name].items()}
         | {"b." + key: value for key, value in rows_b[name].items()}

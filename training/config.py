@@ -80,10 +80,11 @@ def from_flags(cls: type[Config], argv: Sequence[str] | None, description: str) 
         if kind is bool:
             options["action"] = argparse.BooleanOptionalAction
         elif get_origin(kind) is tuple:
-            options["type"] = str
+            options |= {"type": str, "default": list(default or ())}
         elif get_args(kind):
             options["choices"] = get_args(kind)
         else:
             options["type"] = kind
         parser.add_argument(f"--{item.name}", **options | item.metadata.get("options", {}))
-    return cls(**vars(parser.parse_args(argv)))
+    given = vars(parser.parse_args(argv))
+    return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()})

@@ -65,12 +65,18 @@ class EvalConfig:
         (), "compare two folders of finished evaluations instead", nargs=2, metavar=("A", "B")
     )
     fail_if: tuple[str, ...] = flag(
-        (), 'fail with exit code 1 if this holds, such as "psnr.gain<2.0"; several may follow', nargs="+"
+        (),
+        'fail with exit code 1 if this holds, such as "psnr.gain<2.0"; several may follow',
+        nargs="+",
+        action="extend",
+        metavar="GATE",
     )
 
     def __post_init__(self) -> None:
         """Check what can be checked before anything is loaded."""
         if self.compare:
+            if self.fail_if:
+                raise SettingsError("--fail_if goes with an evaluation, not with --compare.")
             return
         if not self.data_dir:
             raise SettingsError("No pictures to judge by: give --data_dir FOLDER (with images/ and masks/).")
@@ -81,6 +87,11 @@ class EvalConfig:
         for net in self.nets:
             if net not in ("alex", "vgg"):
                 raise SettingsError(f"--lpips_nets knows alex and vgg, got {net!r}.")
+
+    @property
+    def folder(self) -> Path:
+        """Where the results go."""
+        return Path(self.output_dir or ("runs/comparison" if self.compare else "runs/evaluation"))
 
     @property
     def nets(self) -> tuple[str, ...]:
@@ -172,7 +183,8 @@ def main(config: EvalConfig) -> dict[str, Any]:
     gates = [Gate.parse(text) for text in config.fail_if]  # a typo should not cost an evaluation
     listed = list_faces(config.data_dir)
     faces = dict(zip(names_of(listed), listed, strict=True))
-    data = fingerprint_of_files([face.image for face in listed], contents=False)
+    files = [path for face in listed for path in (face.image, face.labels)]
+    data = fingerprint_of_files(files, contents=False)
     faces = dict(list(faces.items())[: config.limit or None])
     judge, checkpoint = prepare(config)
     settings = {
@@ -180,7 +192,7 @@ def main(config: EvalConfig) -> dict[str, Any]:
         "preset": config.preset, "seed": config.seed, "rows": list(judge.kinds), "scores": list(judge.scores), "fid": judge.inception is not None,
         "device": judge.model.device.type, "dtype": config.dtype,
     }  # fmt: skip
-    records = Records(Path(config.output_dir), settings, overwrite=config.overwrite)
+    records = Records(config.folder, settings, overwrite=config.overwrite)
     rows = judge_all(judge, faces, records)
     metrics = {
         "schema": SCHEMA,
@@ -210,8 +222,9 @@ def run(config: EvalConfig) -> int:
     """Do what the flags ask for and return the exit code."""
     if config.compare:
         result, each = compare(*(Path(folder) for folder in config.compare))
-        write_comparison(result, each, Path(config.output_dir))
+        write_comparison(result, each, config.folder)
         print(comparison_table(result))
+        print(f"Comparison: {config.folder / 'comparison.json'}")
         return FINE
     metrics = main(config)
     return GATE_FIRED if failures([Gate.parse(text) for text in config.fail_if], metrics) else FINE
