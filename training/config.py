@@ -24,7 +24,9 @@ class TrainConfig:
     output_dir: str = flag("runs/train", "run folder; a run found there is resumed if its settings agree")
     checkpoint: str = flag("", "checkpoint folder to start from; empty: a new pocket base from scratch")
     train_base: bool = flag(False, "train the whole base, not only LoRA, skips and conv_in")
-    perceptual_weights: str = flag("", "SqueezeNet 1.1 feature weights (.pth); empty: LPIPS-VGG")
+    perceptual_weights: str = flag(
+        "", "SqueezeNet 1.1 features (.pth), which the perceptual and Gram terms need"
+    )
     preset: str = flag("v2", "degradation preset: v1 or v2")
     resolution: int = flag(512, "side of the square crop shown to the model, pixels, a multiple of 16")
     crops_per_image: int = flag(1, "crops taken from each degraded picture")
@@ -41,7 +43,7 @@ class TrainConfig:
     l1_weight: float = flag(0.5, "weight of the L1 loss")
     perceptual_weight: float = flag(1.0, "weight of the perceptual loss")
     gram_weight: float = flag(0.07, "weight of the Gram loss")
-    checkpointing_steps: int = flag(200, "save (and write samples) every this many steps")
+    checkpointing_steps: int = flag(200, "save state and checkpoint every this many steps")
     seed: int = flag(0, "address of every random stream")
 
     def __post_init__(self) -> None:

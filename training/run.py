@@ -1,6 +1,7 @@
 """A run folder: its settings, its log, its newest state, and going on from there."""
 
 import json
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,10 @@ class Run:
         settings = config.to_json() | {"data": fingerprint}
         path = self.folder / CONFIG
         if path.exists():
-            old = json.loads(path.read_text())
+            defaults = {item.name: item.default for item in fields(TrainConfig)}
+            old = defaults | json.loads(
+                path.read_text()
+            )  # a run from before a setting existed had its default
             changed = [k for k in settings if old.get(k) != settings[k]]
             if changed:
                 differences = ", ".join(f"{k} was {old.get(k)!r} and is now {settings[k]!r}" for k in changed)

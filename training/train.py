@@ -17,7 +17,7 @@ from tqdm import tqdm
 from enhancer.errors import EnhancerError, SettingsError
 from enhancer.model import SplatEnhancer, load_checkpoint, new_pocket, save_checkpoint
 from training.config import TrainConfig, from_flags
-from training.data import Pairs, list_faces
+from training.data import Pairs, list_samples
 from training.objective import Objective, SqueezeFeatures
 from training.run import Ema, Run
 
@@ -57,7 +57,7 @@ def main(config: TrainConfig) -> None:
     """Train from the newest state in the run folder to the last step; the averaged weights become the checkpoint."""
     torch.manual_seed(config.seed)  # noqa: TID251  (initial weights; everything else has an addressed stream)
     cv2.setNumThreads(1)  # the other cores are the model's
-    pairs = Pairs(list_faces(config.train_data_dir), config)
+    pairs = Pairs(list_samples(config.train_data_dir), config)
     run = Run(config, pairs.fingerprint())
     objective = build_objective(config)
     model = build_model(config).train()
