@@ -198,5 +198,12 @@ def test_clamps_keep_levels_between_floor_and_ceiling(face):
     assert (step.apply(np.ones_like(rgb), masks, rng_for(0)) * 255).max() == pytest.approx(230)
 
 
+def test_without_any_region_the_steps_for_the_whole_picture_still_work(face):
+    nothing = {name: np.zeros_like(mask) for name, mask in face[1].items()}
+    stages = {stage.name: stage.image for stage in trace(face[0], nothing, face_render(), seed=0)}
+    np.testing.assert_array_equal(stages["hair blur"], stages["geometric warp"])
+    assert (stages["noise"] != stages["hair blur"]).mean() > 0.9
+
+
 def test_all_regions_are_in_every_preset():
     assert all(set(preset) == set(REGION_NAMES) for preset in PRESETS.values())

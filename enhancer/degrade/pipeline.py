@@ -42,7 +42,9 @@ def trace(
     if alpha is not None:
         rgb = fill_transparent(rgb, alpha)
     for number, step in enumerate(recipe.steps, start=1):
-        rgb = np.clip(step.apply(rgb, masks, rng_for(*address, step.name)), 0, 1)
+        changed = step.apply(rgb, masks, rng_for(*address, step.name))
+        if changed is not rgb:
+            rgb = np.clip(changed, 0, 1, out=changed)
         out = with_alpha(rgb, alpha)
         if number == len(recipe.steps) and background is not None:
             out = composite(out, background)
