@@ -64,7 +64,9 @@ def _why_missing(trunk: Trunk, folder: Path) -> str | None:
     try:
         download(trunk.url, path)
     except UnavailableError as error:
-        _log.info("%s was looked for in %s", path.name, folder)  # a visitor of a page need not know the folder
+        _log.info(
+            "%s was looked for in %s", path.name, folder
+        )  # a visitor of a page need not know the folder
         return (
             f"the {trunk.title} weights it needs ({trunk.megabytes} MB) are not on this machine and cannot be "
             f"downloaded now: {error}"
