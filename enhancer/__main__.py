@@ -50,7 +50,9 @@ def restore(args: argparse.Namespace, load: Load | None) -> int:
 
     outputs = _outputs(args, ["", "_degraded"] if args.degrade else [""])
     for_scores = args.degrade or args.reference is not None
-    service = cache(partial(load or Service.load, args.checkpoint, lpips_net="alex" if for_scores else None))
+    service = cache(
+        partial(load or Service.load, args.checkpoint, lpips_net=args.lpips if for_scores else None)
+    )
     settings = _degrade_settings(args)
     rows: list[dict[str, Any]] = []
 
@@ -270,6 +272,8 @@ def _arguments() -> argparse.ArgumentParser:
     add("-o", "--output", metavar="DIR", type=Path, default=Path("restored"), help="output folder (restored)")
     add("--checkpoint", metavar="FOLDER", default="pocket", help="checkpoint folder (the embedded pocket)")
     add("--json", metavar="FILE", type=Path, help="write a report with every score")
+    lpips_help = "network behind LPIPS (auto: alex on a CPU, vgg on a GPU)"
+    add("--lpips", choices=("auto", "alex", "vgg"), default="auto", help=lpips_help)
     add = command.add_mutually_exclusive_group().add_argument
     add("--degrade", action="store_true", help="IN is clean: degrade it first, then restore and score it")
     add("--reference", metavar="CLEAN", type=Path, help="clean picture or folder to score against")

@@ -72,7 +72,7 @@ class Service:
         checkpoint: str | Path | None = "pocket",
         *,
         parser: str | Path | None = None,
-        lpips_net: str | None = "alex",
+        lpips_net: str | None = "auto",
         device: str | None = None,
     ) -> "Service":
         """Load what is asked for onto a GPU if there is one.
@@ -80,7 +80,7 @@ class Service:
         Args:
             checkpoint: ``"pocket"``, the embedded one, or a checkpoint folder. None: this service only degrades.
             parser: See `Parser.from_pretrained`. None is the default parser.
-            lpips_net: ``"alex"`` or ``"vgg"``. None: this service does not score.
+            lpips_net: ``"alex"``, ``"vgg"`` or ``"auto"``, see `Scorer`. None: this service does not score.
             device: Such as ``"cpu"`` or ``"cuda"``.
 
         Raises:

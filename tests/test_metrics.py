@@ -174,6 +174,8 @@ def test_a_regions_lpips_is_the_map_averaged_under_its_mask(perceptual):
 def test_the_name_says_which_network():
     assert Scorer("alex").lpips_name == "LPIPS (AlexNet)"
     assert Scorer("vgg").lpips_name == "LPIPS (VGG)"
+    assert Scorer(device="cpu").lpips_name == "LPIPS (AlexNet)"  # the fast one where time matters
+    assert Scorer(device="cuda").lpips_name == "LPIPS (VGG)"
     with pytest.raises(SettingsError, match="alex, vgg"):
         Scorer("squeeze")
 

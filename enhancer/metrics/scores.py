@@ -35,20 +35,24 @@ class Scorer:
     """Scores pictures. LPIPS is loaded with the first score, or by `prepare`; without it the rest goes on."""
 
     def __init__(
-        self, lpips_net: str = "alex", device: str = "cpu", perceptual: Perceptual | None = None
+        self, lpips_net: str = "auto", device: str = "cpu", perceptual: Perceptual | None = None
     ) -> None:
         """Choose the network; nothing is loaded yet.
 
         Args:
-            lpips_net: "alex" (fast) or "vgg" (ten times slower on a CPU).
+            lpips_net: "alex" (fast), "vgg" (ten times slower on a CPU), or "auto": alex on a CPU, vgg elsewhere.
             device: Where LPIPS runs.
             perceptual: A ready network instead of the published one.
 
         Raises:
             SettingsError: There is no such network.
         """
+        if lpips_net == "auto":
+            lpips_net = "alex" if device == "cpu" else "vgg"
         if lpips_net not in TRUNKS:
-            raise SettingsError(f"LPIPS has no network {lpips_net!r} here; use one of {', '.join(TRUNKS)}.")
+            raise SettingsError(
+                f"LPIPS has no network {lpips_net!r} here; use auto or one of {', '.join(TRUNKS)}."
+            )
         self.lpips_net = lpips_net
         self.lpips_missing: str | None = None
         """Why there is no LPIPS, in a sentence to show; None as long as nothing is known to be missing."""
