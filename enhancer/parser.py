@@ -23,7 +23,7 @@ from transformers import SegformerForSemanticSegmentation
 from transformers.utils import logging as transformers_logging
 
 from enhancer.errors import CheckpointError, LabelError, UnavailableError
-from enhancer.regions import HEAD_LABELS, REGION_NAMES, REGIONS, names_in_id_order, region_of_label
+from enhancer.regions import HEAD_LABELS, REGIONS, names_in_id_order, region_of_label
 
 POCKET = Path(__file__).parent / "pocket" / "parser"
 POCKET_NAME = "pocket Segformer"
@@ -41,10 +41,6 @@ FILES = [
 PATIENCE = 4.0  # s the Hub may take to say that it is there; unbounded, some of its calls wait for minutes
 STRIDE = 32  # px: Segformer's last stage sees one cell per 32 x 32 px
 LARGEST = 2.25  # network input, as a multiple of its trained area, for pictures far from square
-
-# A face is one patch of at least this share of the picture, mostly skin, with two features of this share of the patch.
-# None of 140 photographs is missed, nor of 70 shrunk to 0.4 and turned; a printed page or a clock can still pass for one.
-PATCH_SHARE, FEATURE_SHARE = 0.005, 0.01
 
 
 @dataclass(frozen=True)
@@ -156,7 +152,7 @@ class Parser:
             rgb: (H, W, 3) float in [0, 1], sRGB, any size.
 
         Returns:
-            (H, W) uint8: 0 for outside, k for ``REGIONS[k - 1]``. Without a face nearly all 0: see `has_face`.
+            (H, W) uint8: 0 for outside, k for ``REGIONS[k - 1]``. Without a face nearly all 0: see `enhancer.faces.has_face`.
         """
         return self._chances(rgb, self._sums).argmax(0).to(torch.uint8).cpu().numpy()
 
@@ -180,23 +176,6 @@ class Parser:
         # half lower lip is all mouth.
         chances = torch.einsum("rl,blhw->brhw", sums, chances)
         return F.interpolate(chances, size=rgb.shape[:2], mode="bilinear", align_corners=False)[0]
-
-
-def has_face(regions: np.ndarray) -> bool:
-    """Say whether a region map shows a face: somewhere skin encloses at least two of eyes, nose and mouth."""
-    names = ("skin", "eyes", "nose", "mouth")
-    ids = [REGION_NAMES.index(name) + 1 for name in names]
-    count, patches, table, _ = cv2.connectedComponentsWithStats(
-        np.isin(regions, ids).astype(np.uint8), connectivity=8
-    )
-    for patch in range(1, count):
-        if table[patch, cv2.CC_STAT_AREA] < PATCH_SHARE * regions.size:
-            continue
-        within = regions[patches == patch]
-        skin, *features = (np.count_nonzero(within == k) / within.size for k in ids)
-        if skin > 0.5 and sum(share >= FEATURE_SHARE for share in features) >= 2:
-            return True
-    return False
 
 
 def _segformer(folder: Path, device: str | torch.device) -> SegformerForSemanticSegmentation:

@@ -13,6 +13,7 @@ from PIL import Image
 
 from enhancer.degrade import DEFAULT_PRESET, Recipe, degrade, face_render, trace
 from enhancer.errors import CheckpointError, EnhancerError, ImageError, LabelError, SettingsError
+from enhancer.faces import has_face
 from enhancer.images import WHITE, composite, from_pil, split_alpha, to_pil, uncomposite, with_alpha
 from enhancer.masks import Masks, overlay, soft_masks
 from enhancer.regions import region_map
@@ -215,8 +216,6 @@ class Service:
 
     def _look(self, image: np.ndarray, labels: np.ndarray | None, clock: "_Clock") -> "_Seen":
         """Find the regions of a picture, by its label map or by the parser."""
-        from enhancer.parser import has_face  # imports torch, see `load`
-
         with clock("parse"):
             if labels is None:
                 regions, by, notes = self.parser.regions(composite(image)), self.parser.name, self.notices

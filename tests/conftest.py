@@ -54,3 +54,20 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("needs ../shared/data")
     return folder
+
+
+@pytest.fixture(scope="session")
+def squeeze(tmp_path_factory) -> Path:
+    """Random SqueezeNet features in a file."""
+    # Here rather than above: most tests need no torch.
+    import enhancer.torchvision_stub  # noqa: F401
+
+    # isort: split
+    import torch
+    from torchvision.models import squeezenet1_1
+
+    path = tmp_path_factory.mktemp("weights") / "squeeze.pth"
+    with torch.random.fork_rng():
+        torch.random.manual_seed(0)
+        torch.save(squeezenet1_1(weights=None).features.state_dict(), path)
+    return path

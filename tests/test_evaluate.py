@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torchvision.models import squeezenet1_1
 
 from enhancer.errors import (
     CheckpointError,
@@ -58,16 +57,6 @@ def checkpoint(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("tiny") / "checkpoint"
     save_checkpoint(tiny_model(), folder)
     return folder
-
-
-@pytest.fixture(scope="module")
-def squeeze(tmp_path_factory) -> Path:
-    """Random SqueezeNet features in a file."""
-    path = tmp_path_factory.mktemp("weights") / "squeeze.pth"
-    with torch.random.fork_rng():
-        torch.random.manual_seed(0)
-        torch.save(squeezenet1_1(weights=None).features.state_dict(), path)
-    return path
 
 
 @pytest.fixture

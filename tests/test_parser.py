@@ -18,8 +18,9 @@ import huggingface_hub
 from transformers import SegformerConfig, SegformerForSemanticSegmentation
 
 from enhancer.errors import CheckpointError, LabelError, UnavailableError
+from enhancer.faces import has_face
 from enhancer.images import composite, read_image, read_labels
-from enhancer.parser import POCKET, Parser, has_face
+from enhancer.parser import POCKET, Parser
 from enhancer.regions import CELEBAMASK_LABELS, REGION_NAMES, region_map
 from enhancer.seeding import rng_for
 

@@ -13,7 +13,6 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
-from torchvision.models import squeezenet1_1
 
 from enhancer.errors import CheckpointError, EnhancerError, ImageError, SettingsError, UnavailableError
 from enhancer.images import composite, write_png
@@ -35,16 +34,6 @@ def faces(head, tmp_path_factory) -> Path:
         write_png(composite(head.image)[::2, ::2][:, ::flip], folder / "images" / f"{name}.png")
         Image.fromarray(head.labels[::2, ::2][:, ::flip].copy()).save(folder / "masks" / f"{name}.png")
     return folder
-
-
-@pytest.fixture(scope="module")
-def squeeze(tmp_path_factory) -> Path:
-    """Random SqueezeNet features in a file."""
-    path = tmp_path_factory.mktemp("weights") / "squeeze.pth"
-    with torch.random.fork_rng():
-        torch.random.manual_seed(0)
-        torch.save(squeezenet1_1(weights=None).features.state_dict(), path)
-    return path
 
 
 @pytest.fixture

@@ -7,23 +7,20 @@ import cv2
 import numpy as np
 
 from enhancer.errors import ImageError, LabelError
+from enhancer.faces import largest_face
 from enhancer.images import composite, fill_transparent, read_labels, split_alpha, with_alpha
-from enhancer.regions import HEAD_LABELS, REGION_NAMES, region_map
+from enhancer.regions import HEAD_LABELS, region_map
 from training.photographs import Photograph, Source, Window, read_photograph, read_window
 
 BACKGROUND, OTHER = HEAD_LABELS.index("background"), HEAD_LABELS.index("other")
 
 # Framing. On 80 label maps of CelebAMask-HQ the face, chin to hairline, is 0.73 of the side (2 % to 98 %: 0.52 to 0.87),
 # and its middle lies 0.05 of the side below the picture's.
-FEATURES = ("eyes", "nose", "mouth")
 SIDES_PER_FACE = 1.4
 FACE_BELOW_MIDDLE = 0.05  # of the crop's side
 NEARLY_ALL = (
     0.7  # of the short side: a crop this large takes all of it, so that aligned faces stay as they are
 )
-
-# A face is a patch of at least this share of the picture, at least so much of it skin, each of two features so much.
-PATCH_SHARE, SKIN_SHARE, FEATURE_SHARE = 0.005, 0.5, 0.01
 
 Crop = tuple[int, int, int]  # left, top, side; px
 
@@ -113,25 +110,6 @@ def face_crop(labels: np.ndarray | None, shape: tuple[int, ...]) -> Crop:
         for middle, full in ((middle_x, width), (middle_y, height))
     )
     return left, top, length
-
-
-def largest_face(regions: np.ndarray) -> np.ndarray | None:
-    """Return the region map with only its largest face; None without one.
-
-    A face is a patch of skin that encloses two features. (`enhancer.parser.has_face` asks for much the same, but would
-    bring torch along, and does not say where.)
-    """
-    skin_id, *feature_ids = (REGION_NAMES.index(name) + 1 for name in ("skin", *FEATURES))
-    inside = np.isin(regions, (skin_id, *feature_ids)).astype(np.uint8)
-    count, patches, table, _ = cv2.connectedComponentsWithStats(inside)
-    areas = table[:, cv2.CC_STAT_AREA]
-    for patch in sorted(range(1, count), key=lambda number: -areas[number]):
-        if areas[patch] < PATCH_SHARE * regions.size:
-            return None
-        found = np.bincount(regions[patches == patch], minlength=len(REGION_NAMES) + 1) / areas[patch]
-        if found[skin_id] > SKIN_SHARE and sum(found[k] >= FEATURE_SHARE for k in feature_ids) >= 2:
-            return np.where(patches == patch, regions, 0)
-    return None
 
 
 def _partner(photograph: Photograph, image: np.ndarray) -> np.ndarray | None:

@@ -11,6 +11,7 @@ import torch
 import enhancer.torchvision_stub  # noqa: F401  for lpips, which is imported when it is wanted
 from enhancer.errors import UnavailableError
 from enhancer.metrics.trunks import TRUNKS, ensure_trunk
+from enhancer.tensors import to_model_range
 
 
 class Perceptual:
@@ -64,17 +65,13 @@ class Perceptual:
             layers.append(output)
 
         heads: Any = self.network.lins
+        pair = [to_model_range(picture).to(self.device) for picture in (rgb, reference)]
         with self._one_at_a_time, torch.inference_mode():
             hooks = [head.register_forward_hook(keep) for head in heads]
             try:
-                field = self.network(self._tensor(rgb), self._tensor(reference))
+                field = self.network(*pair)
             finally:
                 for hook in hooks:
                     hook.remove()
             number = sum(layer.double().mean().item() for layer in layers)
         return number, field[0, 0].float().cpu().numpy()
-
-    def _tensor(self, rgb: np.ndarray) -> torch.Tensor:
-        """(H, W, 3) in [0, 1] -> (1, 3, H, W) in [-1, 1], the range LPIPS was trained on."""
-        channels_first = np.ascontiguousarray(rgb.transpose(2, 0, 1)[None], np.float32)
-        return torch.from_numpy(channels_first).to(self.device) * 2 - 1
