@@ -5,9 +5,10 @@ Loading is strict both ways: what is missing, extra or of another shape is refus
 
 import json
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
@@ -17,29 +18,68 @@ from torch import Tensor
 
 from enhancer.errors import CheckpointError
 from enhancer.model.config import EMBEDDED, EnhancerConfig
-from enhancer.model.enhancer import SplatEnhancer
+
+if TYPE_CHECKING:
+    from enhancer.model.enhancer import SplatEnhancer
 
 POCKET = Path(__file__).parent.parent / "pocket" / "enhancer"
 CONFIG, ADAPTERS, SCHEDULER = "config.json", "adapters.safetensors", "scheduler/scheduler_config.json"
+# What is ever downloaded of a repository.
+CHECKPOINT_FILES = (CONFIG, ADAPTERS, f"{EMBEDDED}/*")
+BASE_FILES = (
+    "unet/config.json",
+    "unet/*.fp16.safetensors",
+    "vae/config.json",
+    "vae/*.fp16.safetensors",
+    SCHEDULER,
+)
+FULL_PRECISION = ("unet/*.safetensors", "vae/*.safetensors")
 SHOWN = 8  # names listed in an error before the rest is counted
 
 
-def load_checkpoint(folder: str | Path = POCKET) -> SplatEnhancer:
-    """Load a checkpoint folder; the model is on the CPU, in float32, ready for training or `for_inference()`.
+@dataclass(frozen=True)
+class Parts:
+    """What a checkpoint folder and its base hold."""
+
+    config: EnhancerConfig
+    unet: UNet2DConditionModel
+    vae: AutoencoderKL
+    scheduler: dict[str, Any]
+    adapters: dict[str, Tensor]  # with "prompt_embedding"
+
+
+def read_checkpoint(folder: Path, token: str | None = None) -> Parts:
+    """Read a checkpoint folder and the base it names, in float32; a base on the Hub is fetched.
 
     Raises:
-        CheckpointError: The folder is not a checkpoint, or its tensors do not fit its config.
+        CheckpointError: The folder is not a checkpoint, or its base does not load.
+        HubError: The base cannot be had.
     """
-    folder = Path(folder)
     config = EnhancerConfig.from_json(_read_json(folder / CONFIG))
     adapters = _read_tensors(folder / ADAPTERS)
     if "prompt_embedding" not in adapters:
         raise CheckpointError(f"{folder / ADAPTERS} holds no prompt_embedding.")
-    base = folder / EMBEDDED if config.base == EMBEDDED else Path(config.base)
-    unet, vae, scheduler = load_base(base)
-    model = SplatEnhancer(config, unet, vae, scheduler, adapters["prompt_embedding"].float())
-    load_adapters(model, adapters, str(folder / ADAPTERS))
-    return model.eval()
+    base = folder / EMBEDDED if config.base == EMBEDDED else find_base(config, token)
+    return Parts(config, *load_base(base), adapters)
+
+
+def find_base(config: EnhancerConfig, token: str | None = None, extra: Sequence[str] = ()) -> Path:
+    """Return the folder of the base a config names, fetched if it is on the Hub: half precision where it has that.
+
+    Args:
+        config: Names base and revision.
+        token: For the Hub.
+        extra: Patterns of more files that are wanted.
+    """
+    if Path(config.base).is_dir():
+        return Path(config.base)
+    from enhancer.hub import resolve
+
+    ref = f"{config.base}@{config.base_revision}" if config.base_revision else config.base
+    folder = resolve(ref, kind="base", allow=[*BASE_FILES, *extra], token=token).folder
+    if not list(folder.glob("unet/*.safetensors")):  # no half-precision variant there
+        folder = resolve(ref, kind="base", allow=[*BASE_FILES, *FULL_PRECISION, *extra], token=token).folder
+    return folder
 
 
 def load_base(folder: Path) -> tuple[UNet2DConditionModel, AutoencoderKL, dict[str, Any]]:
@@ -75,7 +115,7 @@ def _load_part(kind: type, folder: Path) -> Any:
 
 
 def load_adapters(
-    model: SplatEnhancer, adapters: dict[str, Tensor], source: str = "the given tensors"
+    model: "SplatEnhancer", adapters: dict[str, Tensor], source: str = "the given tensors"
 ) -> None:
     """Copy adapter tensors into a model, strictly.
 
@@ -91,7 +131,7 @@ def load_adapters(
             tensor.copy_(adapters[name])
 
 
-def save_checkpoint(model: SplatEnhancer, folder: str | Path, card: str | None = None) -> None:
+def write_checkpoint(model: "SplatEnhancer", folder: str | Path, card: str | None = None) -> None:
     """Write a checkpoint folder: whole or not at all; one that is there is replaced.
 
     Args:

@@ -1,12 +1,15 @@
 """Everything a checkpoint says about itself: `config.json`."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
 from typing import Any
 
 from enhancer.errors import CheckpointError
 
 FORMAT = "splat-enhancer/1"
+# Added after the first checkpoints were written: a config.json without them means their default.
+LATER = frozenset({"adapt_skips", "input_range"})
 EMBEDDED = "base"  # value of `base` when the checkpoint carries its own base in the folder of that name
 
 # pix2pix-turbo's own lists (Parmar et al. 2024), matched as suffixes of module names.
@@ -37,9 +40,14 @@ class EnhancerConfig:
     vae_alpha: float = 8.0
     vae_targets: tuple[str, ...] = VAE_TARGETS
     adapt_encoder: bool = False  # LoRA on the VAE encoder too, as pix2pix-turbo does
+    adapt_skips: bool = False  # LoRA on the skip convolutions too (their own weight trains anyway), likewise
     skip_scale: float = 1.0
     skip_dropout: float = 0.3  # in training only
     timestep: int = 999
+    input_range: tuple[float, float] = (
+        -1.0,
+        1.0,
+    )  # what black and white are to its encoder; 0, 1 in img2img-turbo
     prompt: str = "a sharp, detailed photograph of a face"
     image_size: int = 512  # short side it was trained for, pixels
     preset: str = "v2"  # degradation it was trained on
@@ -51,8 +59,17 @@ class EnhancerConfig:
             raise CheckpointError(f"timestep must lie in 0 to 999, got {self.timestep}.")
         if self.unet_rank < 0 or self.vae_rank < 0:
             raise CheckpointError(f"LoRA ranks must be 0 or more, got {self.unet_rank} and {self.vae_rank}.")
+        if len(self.input_range) != 2 or self.input_range[0] >= self.input_range[1]:
+            raise CheckpointError(f"input_range must be black, white, such as -1, 1; got {self.input_range}.")
         if not 0 <= self.skip_dropout < 1:
             raise CheckpointError(f"skip_dropout must lie in 0 to 1, got {self.skip_dropout}.")
+
+    def on_base(self, ref: str) -> "EnhancerConfig":
+        """Return this config around the base `ref`: a folder, a Hub id, or ``"user/repo@sha"``."""
+        folder = Path(ref)
+        name, _, revision = (str(folder.absolute()), "", "") if folder.is_dir() else ref.partition("@")
+        licence = EnhancerConfig.licence if name.startswith("stabilityai/") else "other"
+        return replace(self, base=name, base_revision=revision or None, licence=licence)
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of `config.json`."""
@@ -66,25 +83,30 @@ class EnhancerConfig:
             raise CheckpointError(
                 f"config.json is not a Splat Enhancer checkpoint's: its format is {found!r}, expected {FORMAT!r}."
             )
-        values = {key: value for key, value in content.items() if key != "format"}
-        known = {field.name: field for field in fields(cls)}
-        unknown, missing = sorted(set(values) - set(known)), sorted(set(known) - set(values))
+        defaults = asdict(cls())
+        values = {key: defaults[key] for key in LATER}
+        values |= {key: value for key, value in content.items() if key != "format"}
+        known = {field.name for field in fields(cls)}
+        unknown, missing = sorted(set(values) - known), sorted(known - set(values))
         if unknown or missing:
             raise CheckpointError(
                 f"config.json does not fit: unknown keys [{', '.join(unknown)}], "
                 f"missing keys [{', '.join(missing)}]."
             )
-        for key, default in asdict(cls()).items():
-            value = values[key]
+        for key, default in defaults.items():
+            if not _fits(values[key], default):
+                raise CheckpointError(f"config.json: {key} is {values[key]!r}, which is of the wrong type.")
             if isinstance(default, tuple):
-                fits = isinstance(value, list) and all(isinstance(item, str) for item in value)
-                values[key] = tuple(value) if fits else value
-            elif isinstance(default, float):
-                fits = isinstance(value, int | float) and not isinstance(value, bool)
-            elif default is None:
-                fits = value is None or isinstance(value, str)
-            else:
-                fits = type(value) is type(default)
-            if not fits:
-                raise CheckpointError(f"config.json: {key} is {value!r}, which is of the wrong type.")
+                values[key] = tuple(values[key])
         return cls(**values)
+
+
+def _fits(value: Any, default: Any) -> bool:
+    """Tell whether a value read from JSON is of the kind of a default."""
+    if isinstance(default, tuple):
+        return isinstance(value, list | tuple) and all(_fits(item, default[0]) for item in value)
+    if isinstance(default, float):
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if default is None:
+        return value is None or isinstance(value, str)
+    return type(value) is type(default)

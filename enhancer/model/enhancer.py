@@ -1,6 +1,7 @@
 """SplatEnhancer: one forward pass of an adapted one-step diffusion model (the pix2pix-turbo architecture)."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 
 from enhancer.errors import CheckpointError, ImageError
 from enhancer.model.adapters import attach_lora, merge_lora
+from enhancer.model.checkpoint import ADAPTERS, POCKET, load_adapters, read_checkpoint, write_checkpoint
 from enhancer.model.config import EnhancerConfig
 from enhancer.model.one_step import predict_clean
 from enhancer.model.skips import decode, encode, skip_convolutions
@@ -64,8 +66,41 @@ class SplatEnhancer(nn.Module):
                 attach_lora(side, rank=config.vae_rank, alpha=config.vae_alpha, targets=config.vae_targets)
         unet.conv_in.requires_grad_(True)
         self.skips = skip_convolutions(vae)
+        if config.vae_rank and config.adapt_skips:
+            names = [name for name, _ in self.skips.named_children()]
+            attach_lora(self.skips, rank=config.vae_rank, alpha=config.vae_alpha, targets=names)
+            self.skips.requires_grad_(True)  # the weights below their LoRA go on training
         self.register_buffer("prompt_embedding", prompt_embedding)
         self.size_multiple = 2 ** (len(vae.config["block_out_channels"]) - 1)
+
+    @classmethod
+    def from_pretrained(cls, ref: str | Path = "pocket", *, token: str | None = None) -> "SplatEnhancer":
+        """Load a checkpoint; the model is on the CPU, in float32, ready for training or `for_inference()`.
+
+        Args:
+            ref: A folder, ``"user/repo"``, ``"user/repo@tag-or-sha"``, or ``"pocket"``, the embedded one.
+            token: For private and gated repositories; `HF_TOKEN` where it is not given.
+
+        Raises:
+            CheckpointError: It is no checkpoint, or its tensors do not fit its config.
+            HubError: It, or its base, cannot be had from the Hub.
+        """
+        folder = POCKET if ref == "pocket" else Path(ref)
+        parts = read_checkpoint(folder, token)
+        model = cls(
+            parts.config, parts.unet, parts.vae, parts.scheduler, parts.adapters["prompt_embedding"].float()
+        )
+        load_adapters(model, parts.adapters, str(folder / ADAPTERS))
+        return model.eval()
+
+    def save_pretrained(self, folder: str | Path, card: str | None = None) -> None:
+        """Write a checkpoint folder: whole or not at all; one that is there is replaced.
+
+        Args:
+            folder: Where to. The base goes there too, in float16, when the config calls it embedded.
+            card: Text of the model card, README.md.
+        """
+        write_checkpoint(self, Path(folder), card)
 
     def forward(self, degraded: Tensor) -> Tensor:
         """Restore a batch with one UNet call.
@@ -82,13 +117,20 @@ class SplatEnhancer(nn.Module):
                 f"SplatEnhancer needs height and width divisible by {self.size_multiple}, got {height}x{width}. "
                 "Call enhancer.restore(model, rgb), which pads and crops for you."
             )
-        latents, skips = encode(self.vae, degraded)
+        latents, skips = encode(self.vae, self._as_encoded(degraded))
         prompt = self.prompt_embedding.expand(len(degraded), -1, -1).to(latents.dtype)
         noise = self.unet(latents, self.config.timestep, prompt, return_dict=False)[0]
         clean = predict_clean(latents, noise, self.alpha_bar)
         dropout = self.config.skip_dropout if self.training else 0.0
         restored = decode(self.vae, clean, skips, self.skips, scale=self.config.skip_scale, dropout=dropout)
         return restored if self.training else restored.clamp(-1, 1)
+
+    def _as_encoded(self, degraded: Tensor) -> Tensor:
+        """Move [-1, 1] to the range this checkpoint's encoder was trained to see; the one place that knows of it."""
+        black, white = self.config.input_range
+        if (black, white) == (-1.0, 1.0):
+            return degraded
+        return black + (degraded + 1) * ((white - black) / 2)
 
     def adapter_state(self) -> dict[str, Tensor]:
         """Return what a checkpoint stores beside the base: LoRA, `conv_in`, skips, prompt embedding.

@@ -14,6 +14,14 @@ from enhancer.model.checkpoint import load_base
 from enhancer.model.config import EnhancerConfig
 from enhancer.model.enhancer import SplatEnhancer
 
+# What of a base on the Hub is fetched besides `unet/` and `vae/`, this once.
+PROMPT_FILES = (
+    "tokenizer/*.json",
+    "tokenizer/merges.txt",
+    "text_encoder/config.json",
+    "text_encoder/*.fp16.safetensors",
+)
+
 
 @torch.inference_mode()
 def encode_prompt(base: Path, prompt: str) -> Tensor:
@@ -25,10 +33,14 @@ def encode_prompt(base: Path, prompt: str) -> Tensor:
     Raises:
         CheckpointError: The folder has no `tokenizer/` or `text_encoder/` that can be loaded.
     """
+    half = list(base.glob("text_encoder/*.fp16.safetensors"))
     try:
         tokenizer = CLIPTokenizer.from_pretrained(base / "tokenizer", local_files_only=True)
         encoder = CLIPTextModel.from_pretrained(
-            base / "text_encoder", local_files_only=True, dtype=torch.float32
+            base / "text_encoder",
+            variant="fp16" if half else None,
+            local_files_only=True,
+            dtype=torch.float32,
         )
     except (OSError, ValueError) as error:
         raise CheckpointError(
