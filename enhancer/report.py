@@ -39,14 +39,17 @@ class Result:
     clean: np.ndarray | None  # what the scores compare with; None when there is nothing to compare with
     degraded: np.ndarray  # what the model was given (it saw this over white)
     restored: np.ndarray  # rounded to 8 bits, as saved: the scores are those of the file
-    scores_degraded: Scores | None
-    scores_restored: Scores | None
-    lpips_name: str | None  # names the network behind LPIPS; None without scores
     timings: Mapping[str, float]  # seconds, by what was done
     checkpoint: str
+    sha: str | None  # of the checkpoint: its commit, or a digest of its adapters
     device: str
     parser: str
     notes: tuple[str, ...]  # whole sentences
+    regions: np.ndarray  # (H, W) region map, 0 for outside
+    background: tuple[float, float, float]  # the colour the model saw behind a transparent picture
+    scores_degraded: Scores | None = None
+    scores_restored: Scores | None = None
+    lpips_name: str | None = None  # names the network behind LPIPS; None without scores
 
     @property
     def seconds(self) -> float:
@@ -61,6 +64,7 @@ def result_row(result: Result, *, seed: int | None, preset: str | None) -> dict[
         scores = {"degraded": _plain(result.scores_degraded), "restored": _plain(result.scores_restored)}
     return {
         "checkpoint": result.checkpoint,
+        "sha": result.sha,
         "device": result.device,
         "parser": result.parser,
         "seconds": result.seconds,
@@ -76,7 +80,18 @@ def result_row(result: Result, *, seed: int | None, preset: str | None) -> dict[
 
 def failed_row(error: Exception) -> dict[str, Any]:
     """Return the row of a picture that could not be restored, with the keys of `result_row`."""
-    keys = ("checkpoint", "device", "parser", "seconds", "timings", "seed", "preset", "scores", "lpips_net")
+    keys = (
+        "checkpoint",
+        "sha",
+        "device",
+        "parser",
+        "seconds",
+        "timings",
+        "seed",
+        "preset",
+        "scores",
+        "lpips_net",
+    )
     return dict.fromkeys(keys) | {"notes": [], "error": str(error)}
 
 

@@ -3,21 +3,23 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TypedDict, Unpack
 
 import numpy as np
 from PIL import Image
 
+from enhancer.blend import Restoration, blend
 from enhancer.degrade import DEFAULT_PRESET, Recipe, degrade, face_render, trace
 from enhancer.errors import CheckpointError, EnhancerError, ImageError, LabelError, SettingsError
 from enhancer.faces import has_face
-from enhancer.images import WHITE, composite, from_pil, split_alpha, to_pil, uncomposite, with_alpha
+from enhancer.images import composite, from_pil, split_alpha, to_pil, uncomposite, with_alpha
 from enhancer.masks import Masks, overlay, soft_masks
+from enhancer.parts import FaceParser, LateParser, ScoreKeeper, best_device, load_restorer, load_scorer
 from enhancer.regions import region_map
-from enhancer.report import Degraded, Result, Scores, Step
+from enhancer.report import Degraded, Result, Step
+from enhancer.tiles import in_tiles
 
 Picture = np.ndarray | Image.Image  # an `image` as `enhancer.images` defines it, or an opened PIL picture
 
@@ -26,34 +28,18 @@ NO_FACE = (
     "No face was found, or it is too small: what is done region by region had nothing to work on, "
     "and the model knows only faces."
 )
+TILED = (
+    "The picture was too large for this machine's memory at once, so it was restored in overlapping tiles."
+)
+FULL = Restoration()
 
 
-class FaceParser(Protocol):
-    """What `enhancer.parser.Parser` does for us."""
+class Degradation(TypedDict, total=False):
+    """How a clean picture is degraded; what is left out is the default."""
 
-    name: str
-
-    def regions(self, rgb: np.ndarray) -> np.ndarray:
-        """(H, W, 3) float32 in [0, 1] -> region map (H, W)."""
-        ...
-
-
-class ScoreKeeper(Protocol):
-    """What `enhancer.metrics.Scorer` does for us."""
-
-    @property
-    def lpips_name(self) -> str:
-        """LPIPS and its network."""
-        ...
-
-    @property
-    def lpips_missing(self) -> str | None:
-        """Why LPIPS cannot be had, as a sentence; None where it can."""
-        ...
-
-    def score(self, rgb: np.ndarray, reference: np.ndarray, masks: Masks | None) -> Scores:
-        """Compare two (H, W, 3) pictures in [0, 1]."""
-        ...
+    preset: str  # "v1" or "v2"
+    strengths: Mapping[str, float] | None  # region -> blend strength in [0, 1], over the preset's own
+    seed: int  # same seed, same pixels
 
 
 @dataclass(frozen=True)
@@ -65,7 +51,8 @@ class Service:
     scorer: ScoreKeeper | None
     checkpoint: str = "none"
     device: str = "cpu"
-    notices: tuple[str, ...] = ()  # for answers to mention, such as one parser standing in for another
+    notices: tuple[str, ...] = ()  # for answers to mention, such as one checkpoint standing in for another
+    sha: str | None = None  # of the checkpoint
 
     @classmethod
     def load(
@@ -87,27 +74,19 @@ class Service:
         Raises:
             CheckpointError: The checkpoint or the parser is incomplete, foreign or not there.
         """
-        if checkpoint is not None and checkpoint != "pocket" and not Path(checkpoint).is_dir():
-            raise CheckpointError(f"There is no checkpoint folder {checkpoint}. Check the path.")
-        # Here rather than above: torch and what stands on it take seconds, and --help should not.
-        import torch
-
-        from enhancer.metrics import Scorer
-        from enhancer.parser import Parser
-
-        device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        face_parser = Parser.from_pretrained(parser, device=device)
-        restorer, name = _load_restorer(checkpoint, device) if checkpoint is not None else (None, "none")
-        scorer = None if lpips_net is None else Scorer(lpips_net, device)
-        if scorer is not None:
-            scorer.prepare()
+        device = device or best_device()
+        loaded = None if checkpoint is None else load_restorer(checkpoint, device)
+        face_parser = LateParser(parser, device)
+        if parser is not None:
+            face_parser.load()  # asked for by name: what is wrong with it should be known now
         return cls(
             parser=face_parser,
-            restorer=restorer,
-            scorer=scorer,
-            checkpoint=name,
+            restorer=loaded and loaded.run,
+            scorer=None if lpips_net is None else load_scorer(lpips_net, device),
+            checkpoint=loaded.name if loaded else "none",
             device=device,
-            notices=(face_parser.notice,) if face_parser.notice else (),
+            notices=(loaded.notice,) if loaded and loaded.notice else (),
+            sha=loaded and loaded.sha,
         )
 
     def degrade(
@@ -115,26 +94,22 @@ class Service:
         image: Picture,
         labels: np.ndarray | None = None,
         *,
-        preset: str = DEFAULT_PRESET,
-        strengths: Mapping[str, float] | None = None,
-        seed: int = 0,
         keep_steps: bool = False,
+        **degradation: Unpack[Degradation],
     ) -> Degraded:
         """Degrade a clean picture region by region.
 
         Args:
             image: Clean picture, with or without alpha; the alpha stays as it is.
             labels: (H, W) label ids of the same size, where they are known; else the parser finds the regions.
-            preset: ``"v1"`` or ``"v2"``.
-            strengths: Region -> blend strength in [0, 1], over the preset's own.
-            seed: Same seed, same pixels.
             keep_steps: Also return the picture after each step, at the second one with its regions tinted.
+            degradation: See `Degradation`.
 
         Raises:
             EnhancerError: The picture, labels or a setting cannot be used; the message says why.
         """
         clock = _Clock()
-        recipe = _recipe(preset, strengths, seed)
+        recipe, seed = _recipe(degradation)
         image = _as_image(image)
         seen = self._look(image, labels, clock)
         with clock("degrade"):
@@ -145,31 +120,33 @@ class Service:
                     steps.append((name, _as_saved(_tinted(last, seen.masks) if number == PARSING else last)))
         return Degraded(_as_saved(last), tuple(steps), clock.timings, seen.by, seen.notes)
 
-    def steps(self, image: Picture, labels: np.ndarray | None = None, **settings: Any) -> tuple[Step, ...]:
-        """Return (name, image) after each of the 14 steps; `settings` are those of `degrade`."""
-        return self.degrade(image, labels, **settings, keep_steps=True).steps
+    def steps(
+        self, image: Picture, labels: np.ndarray | None = None, **degradation: Unpack[Degradation]
+    ) -> tuple[Step, ...]:
+        """Return (name, image) after each of the 14 steps; the arguments are those of `degrade`."""
+        return self.degrade(image, labels, keep_steps=True, **degradation).steps
 
     def restore(
         self,
         image: Picture,
         *,
         degrade_first: bool = False,
-        preset: str = DEFAULT_PRESET,
-        strengths: Mapping[str, float] | None = None,
-        seed: int = 0,
         reference: Picture | None = None,
         labels: np.ndarray | None = None,
+        restoration: Restoration = FULL,
+        with_scores: bool = True,
+        **degradation: Unpack[Degradation],
     ) -> Result:
         """Restore a picture and, where there is a clean one to compare with, score it before and after.
 
         Args:
             image: The degraded picture; with `degrade_first` a clean one, which is then also the reference.
-            degrade_first: Degrade it with `preset`, `strengths` and `seed` (see `degrade`) before restoring.
-            preset: As for `degrade`.
-            strengths: As for `degrade`.
-            seed: As for `degrade`.
+            degrade_first: Degrade it (see `degrade`) before restoring.
             reference: The clean picture of the same size, to score against.
             labels: (H, W) label ids of the same size, where they are known.
+            restoration: How much of the model's answer is used, and where.
+            with_scores: False leaves scoring to `scored`, so that the picture can be shown first.
+            degradation: See `Degradation`.
 
         Raises:
             EnhancerError: A picture, the labels or a setting cannot be used; the message says why.
@@ -182,53 +159,88 @@ class Service:
                 "Leave out one of the two."
             )
         clock = _Clock()
-        recipe = _recipe(preset, strengths, seed) if degrade_first else None
+        recipe, seed = _recipe(degradation)
         image = _as_image(image)
         clean = image if degrade_first else None if reference is None else _as_image(reference)
         if clean is not None:
             _require_same_size("reference", clean, image, ImageError)
         seen = self._look(image if clean is None else clean, labels, clock)
         degraded = image
-        if recipe is not None:
+        if degrade_first:
             with clock("degrade"):
                 degraded = _as_saved(degrade(image, seen.masks, recipe, seed=seed))
         with clock("restore"):
-            restored = _restored(self.restorer, degraded)
-        before = after = missing = None
-        if clean is not None and self.scorer is not None:
-            with clock("score"):
-                before = self.scorer.score(composite(degraded), composite(clean), seen.masks)
-                after = self.scorer.score(composite(restored), composite(clean), seen.masks)
-            missing = self.scorer.lpips_missing
-        return Result(
+            restored, notes = self._restored(degraded, seen.masks, restoration)
+        result = Result(
             clean=clean,
             degraded=degraded,
             restored=restored,
-            scores_degraded=before,
-            scores_restored=after,
-            lpips_name=self.scorer.lpips_name if self.scorer is not None and before is not None else None,
             timings=clock.timings,
             checkpoint=self.checkpoint,
+            sha=self.sha,
             device=self.device,
             parser=seen.by,
-            notes=(*seen.notes, missing) if missing else seen.notes,
+            notes=(*self.notices, *seen.notes, *notes),
+            regions=seen.regions,
+            background=restoration.background,
         )
+        return self.scored(result) if with_scores else result
+
+    def scored(self, result: Result) -> Result:
+        """Return a result with its scores, where there is a clean picture to compare with."""
+        if result.clean is None or self.scorer is None:
+            return result
+        clock = _Clock()
+        with clock("score"):
+            masks = soft_masks(result.regions)
+            clean, degraded, restored = (
+                composite(image, result.background)
+                for image in (result.clean, result.degraded, result.restored)
+            )
+            before = self.scorer.score(degraded, clean, masks)
+            after = self.scorer.score(restored, clean, masks)
+        missing = self.scorer.lpips_missing
+        return replace(
+            result,
+            scores_degraded=before,
+            scores_restored=after,
+            lpips_name=self.scorer.lpips_name,
+            timings={**result.timings, **clock.timings},
+            notes=(*result.notes, missing) if missing else result.notes,
+        )
+
+    def _restored(
+        self, image: np.ndarray, masks: Masks, restoration: Restoration
+    ) -> tuple[np.ndarray, tuple[str, ...]]:
+        """Restore a picture as it looks over the background, blend it as wished, give it its alpha back."""
+        assert self.restorer is not None
+        seen, alpha, notes = composite(image, restoration.background), split_alpha(image)[1], ()
+        try:
+            rgb = self.restorer(seen)
+        except MemoryError:
+            rgb, notes = in_tiles(self.restorer, seen), (TILED,)
+        if alpha is not None:
+            rgb = with_alpha(uncomposite(rgb, alpha, restoration.background), alpha)
+        return _as_saved(blend(image, rgb, masks, restoration)), notes
 
     def _look(self, image: np.ndarray, labels: np.ndarray | None, clock: "_Clock") -> "_Seen":
         """Find the regions of a picture, by its label map or by the parser."""
         with clock("parse"):
             if labels is None:
-                regions, by, notes = self.parser.regions(composite(image)), self.parser.name, self.notices
+                regions, by = self.parser.regions(composite(image)), self.parser.name
+                notice = getattr(self.parser, "notice", None)
+                notes = (notice,) if notice else ()
             else:
                 _require_same_size("label map", labels, image, LabelError)
                 regions, by, notes = region_map(labels), "label map", ()
-            return _Seen(soft_masks(regions), by, notes if has_face(regions) else (*notes, NO_FACE))
+            return _Seen(regions, soft_masks(regions), by, notes if has_face(regions) else (*notes, NO_FACE))
 
 
 @dataclass(frozen=True)
 class _Seen:
     """What was recognised in a picture."""
 
+    regions: np.ndarray
     masks: dict[str, np.ndarray]
     by: str
     notes: tuple[str, ...]
@@ -247,31 +259,16 @@ class _Clock:
         self.timings[name] = time.perf_counter() - start
 
 
-def _load_restorer(checkpoint: str | Path, device: str) -> tuple[Callable[[np.ndarray], np.ndarray], str]:
-    """Return a function that restores `rgb`, and the checkpoint's name."""
-    from enhancer.model import POCKET, load_checkpoint, restore
-
-    model = load_checkpoint(POCKET if checkpoint == "pocket" else checkpoint).for_inference().to(device)
-    return partial(restore, model), model.config.name
-
-
-def _recipe(preset: str, strengths: Mapping[str, float] | None, seed: int) -> Recipe:
-    """Return the recipe of these settings; checked before any work is done."""
+def _recipe(given: Degradation) -> tuple[Recipe, int]:
+    """Return the recipe and seed of these settings; checked before any work is done."""
+    seed, strengths = given.get("seed", 0), given.get("strengths") or {}
     if isinstance(seed, bool) or not isinstance(seed, int):
         raise SettingsError(f"The seed must be a whole number, got {seed!r}.")
-    given = {} if strengths is None else strengths
-    if not isinstance(given, Mapping) or not all(
-        isinstance(amount, int | float) for amount in given.values()
+    if not isinstance(strengths, Mapping) or not all(
+        isinstance(amount, int | float) for amount in strengths.values()
     ):
         raise SettingsError(f"Strengths are numbers by region, such as {{'eyes': 0.5}}, got {strengths!r}.")
-    return face_render(preset, strengths)
-
-
-def _restored(restorer: Callable[[np.ndarray], np.ndarray], image: np.ndarray) -> np.ndarray:
-    """Restore a picture as it looks over white, and give the result its alpha back."""
-    rgb = restorer(composite(image))
-    alpha = split_alpha(image)[1]
-    return _as_saved(rgb if alpha is None else with_alpha(uncomposite(rgb, alpha, WHITE), alpha))
+    return face_render(given.get("preset", DEFAULT_PRESET), strengths), seed
 
 
 def _as_image(picture: Picture) -> np.ndarray:

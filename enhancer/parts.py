@@ -1,0 +1,154 @@
+"""The parts of a service: what each must be able to do, and loading them onto the fastest device."""
+
+import hashlib
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from enhancer.errors import CheckpointError
+from enhancer.masks import Masks
+
+SHA_OF = "adapters.safetensors"  # the file whose digest names a checkpoint without a commit
+
+
+class FaceParser(Protocol):
+    """What `enhancer.parser.Parser` does for us."""
+
+    @property
+    def name(self) -> str:
+        """What is running, to be shown."""
+        ...
+
+    def regions(self, rgb: np.ndarray) -> np.ndarray:
+        """(H, W, 3) float32 in [0, 1] -> region map (H, W)."""
+        ...
+
+
+class ScoreKeeper(Protocol):
+    """What `enhancer.metrics.Scorer` does for us."""
+
+    @property
+    def lpips_name(self) -> str:
+        """LPIPS and its network."""
+        ...
+
+    @property
+    def lpips_missing(self) -> str | None:
+        """Why LPIPS cannot be had, as a sentence; None where it can."""
+        ...
+
+    def score(self, rgb: np.ndarray, reference: np.ndarray, masks: Masks | None) -> Mapping[str, Any]:
+        """Compare two (H, W, 3) pictures in [0, 1]."""
+        ...
+
+
+@dataclass(frozen=True)
+class Restorer:
+    """A checkpoint, ready to restore.
+
+    Attributes:
+        run: `rgb` -> `rgb` of the same size; MemoryError where the device has too little memory for it.
+        name: What to call it.
+        sha: Its commit, or a digest of its adapters.
+        notice: What a visitor should know about it, as a sentence.
+    """
+
+    run: Callable[[np.ndarray], np.ndarray]
+    name: str
+    sha: str | None = None
+    notice: str | None = None
+
+
+class LateParser:
+    """The face parser, loaded by the first picture that needs it: a picture with a label map does not wait for it."""
+
+    def __init__(self, ref: str | Path | None, device: str) -> None:
+        """Remember what to load; see `Parser.from_pretrained`."""
+        self._ref, self._device = ref, device
+        self._loaded = None
+        self._loading = threading.Lock()
+
+    def load(self):  # noqa: ANN201  its module brings transformers
+        """Return the parser; who asks while it loads waits.
+
+        Raises:
+            CheckpointError: The folder is incomplete, foreign or not there.
+        """
+        with self._loading:
+            if self._loaded is None:
+                from enhancer.parser import Parser
+
+                self._loaded = Parser.from_pretrained(self._ref, device=self._device)
+            return self._loaded
+
+    @property
+    def name(self) -> str:
+        """What is running, to be shown."""
+        return self.load().name
+
+    @property
+    def notice(self) -> str | None:
+        """Why another parser stands in, as a sentence."""
+        return self.load().notice
+
+    def regions(self, rgb: np.ndarray) -> np.ndarray:
+        """(H, W, 3) float32 in [0, 1] -> region map (H, W)."""
+        return self.load().regions(rgb)
+
+
+def best_device() -> str:
+    """Return the fastest device there is: a CUDA GPU, Apple's, or the CPU."""
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def load_restorer(checkpoint: str | Path, device: str) -> Restorer:
+    """Load a checkpoint onto a device.
+
+    Raises:
+        CheckpointError: It is incomplete, foreign or not there.
+    """
+    if checkpoint != "pocket" and not Path(checkpoint).is_dir():
+        raise CheckpointError(f"There is no checkpoint folder {checkpoint}. Check the path.")
+    # Here rather than above: torch and what stands on it take seconds, and --help should not.
+    import torch
+
+    from enhancer.model import POCKET, load_checkpoint, restore
+
+    folder = POCKET if checkpoint == "pocket" else Path(checkpoint)
+    model = load_checkpoint(folder).for_inference().to(device)
+
+    def run(rgb: np.ndarray) -> np.ndarray:
+        try:
+            return restore(model, rgb)
+        except torch.OutOfMemoryError as error:
+            torch.cuda.empty_cache()
+            raise MemoryError(str(error)) from error
+        except RuntimeError as error:  # what the CPU's and Apple's allocators raise
+            if "out of memory" in str(error) or "can't allocate memory" in str(error):
+                raise MemoryError(str(error)) from error
+            raise
+
+    return Restorer(run, model.config.name, _digest(folder / SHA_OF))
+
+
+def load_scorer(lpips_net: str, device: str) -> ScoreKeeper:
+    """Return a scorer; its LPIPS network is loaded by the first score, or by `Scorer.prepare`."""
+    from enhancer.metrics import Scorer  # here rather than above: it brings torch
+
+    return Scorer(lpips_net, device)
+
+
+def _digest(path: Path) -> str | None:
+    """Return the sha256 of a file, None without it."""
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
