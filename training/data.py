@@ -2,16 +2,18 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
 
 from enhancer.degrade import degrade, face_render
-from enhancer.errors import ImageError
+from enhancer.errors import EnhancerError, ImageError
 from enhancer.images import IMAGE_SUFFIXES, WHITE, composite, read_image, read_labels, split_alpha
 from enhancer.masks import soft_masks
 from enhancer.regions import region_map
@@ -21,8 +23,11 @@ from training.augment import augment
 from training.config import TrainConfig
 
 METADATA = "metadata.jsonl"
+SPARES = 10  # pictures tried in place of one that cannot be used
 Colour = tuple[float, float, float]  # in [0, 1]
 BACKGROUND = 0  # the id of what is not the person, in CelebAMask-HQ's order and in that of our heads
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -125,12 +130,13 @@ def plain_colour(rng: np.random.Generator) -> Colour:
     return red, green, blue
 
 
-class Pairs:
-    """Batches addressed by step: batch `k` is the same whenever it is asked for."""
+class Pairs(Dataset[tuple[Tensor, Tensor]]):
+    """Batches addressed by number: batch `k` is the same whenever it is asked for."""
 
     def __init__(self, faces: Sequence[Face | ReadyPair], config: TrainConfig) -> None:
         """Remember where the pictures are; they are read when asked for."""
-        self.faces, self.config = faces, config
+        self.faces, self.config = faces[: config.max_train_samples or None], config
+        self.unusable: set[int] = set()  # pictures that were named already
 
     def pair(self, epoch: int, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Return picture `index` as (clean, degraded), (H, W, 3) float32 in [0, 1], as drawn for `epoch`."""
@@ -170,6 +176,25 @@ class Pairs:
         return clean, degraded, plain_colour(rng) if plain else WHITE
 
     def crops(self, epoch: int, index: int) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Return random crops of picture `index`, or of the next one where that one cannot be used.
+
+        Raises:
+            EnhancerError: Nor can any of the next ones; the message names the first.
+        """
+        first = None
+        for spare in range(min(SPARES, len(self.faces))):
+            place = (index + spare) % len(self.faces)
+            try:
+                return self._crops(epoch, place)
+            except EnhancerError as error:
+                first = first or error
+                if place not in self.unusable:
+                    self.unusable.add(place)
+                    _log.warning("%s Another picture takes its place.", error)
+        assert first is not None
+        raise first
+
+    def _crops(self, epoch: int, index: int) -> list[tuple[np.ndarray, np.ndarray]]:
         """Return random crops of a pair, mirrored half of the time."""
         clean, degraded = self.pair(epoch, index)
         rng = rng_for(self.config.seed, "crop", epoch, index)
@@ -184,11 +209,11 @@ class Pairs:
             out.append(tuple(a[y : y + side, x : x + side][:, ::step] for a in (clean, degraded)))
         return out
 
-    def batch(self, step: int) -> tuple[Tensor, Tensor]:
-        """Return batch `step` as (clean, degraded), each (B, 3, side, side) in [-1, 1]."""
+    def __getitem__(self, number: int) -> tuple[Tensor, Tensor]:
+        """Return batch `number` as (clean, degraded), each (B, 3, side, side) in [-1, 1]."""
         images = self.config.train_batch_size // self.config.crops_per_image
         crops = []
-        for position in range(step * images, (step + 1) * images):
+        for position in range(number * images, (number + 1) * images):
             epoch, place = divmod(position, len(self.faces))
             order = rng_for(self.config.seed, "order", epoch).permutation(len(self.faces))
             crops += self.crops(epoch, int(order[place]))
@@ -200,3 +225,23 @@ class Pairs:
         return hashlib.sha256("\n".join(str(face.image.name) for face in self.faces).encode()).hexdigest()[
             :16
         ]
+
+    def batches(
+        self, first_step: int, *, process: int = 0, processes: int = 1
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield one process's batches from an optimizer step on, `gradient_accumulation_steps` for each step.
+
+        Neighbouring batches go to neighbouring processes: N processes see in a step what one process with N times the
+        batch size sees.
+        """
+        stride = self.config.gradient_accumulation_steps * processes
+        numbers = range(first_step * stride + process, self.config.max_train_steps * stride, processes)
+        workers = self.config.dataloader_num_workers
+        yield from DataLoader(
+            self, batch_size=None, sampler=numbers, num_workers=workers, worker_init_fn=_one_thread
+        )
+
+
+def _one_thread(_worker: int) -> None:
+    """Leave the other cores to the other workers, and to the model."""
+    cv2.setNumThreads(1)

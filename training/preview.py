@@ -15,9 +15,10 @@ import numpy as np
 
 from enhancer.errors import EnhancerError, SettingsError
 from enhancer.images import write_png
-from training.config import TrainConfig, flag, from_flags
+from training.config import TrainConfig
 from training.data import Pairs, list_samples
 from training.figures import Tile, sheet
+from training.flags import flag, from_flags
 
 PAIRS_A_LINE = 3  # clean and degraded side by side, that many times across the sheet
 TILE = 256  # px
@@ -47,7 +48,7 @@ def rows_of(config: PreviewConfig) -> list[tuple[Tile, Tile]]:
     step = config.first_step
     while len(rows) < config.rows:
         for clean, degraded in zip(
-            *(crops.permute(0, 2, 3, 1).numpy() for crops in pairs.batch(step)), strict=True
+            *(crops.permute(0, 2, 3, 1).numpy() for crops in pairs[step]), strict=True
         ):
             clean, degraded = ((each + 1) / 2 for each in (clean, degraded))
             differs = 255 * float(np.abs(clean - degraded).mean())

@@ -1,118 +1,261 @@
-"""Train a checkpoint on photographs degraded on the fly.
+"""Train a checkpoint on photographs degraded on the fly, or on ready pairs.
 
-    python -m training.train --train_data_dir FACES --train_base --perceptual_weights squeezenet.pth  # new pocket
-    python -m training.train --train_data_dir FACES --checkpoint enhancer/pocket/enhancer             # adapt one
+    python -m training.train --train_data_dir data/faces/train                       # LoRA around SD-Turbo, preset v2
+    python -m training.train --train_data_dir data/faces/train --checkpoint pocket   # LoRA around the embedded base
+    accelerate launch --num_processes 2 -m training.train --train_data_dir ...       # the same on two GPUs
 
-Stop it at any time and run the same command again: it goes on from the newest state.
+Stop it at any time, by Ctrl-C or worse, and run the same command again: it goes on from the newest checkpoint and ends
+with the weights of a run that was never stopped. In the run folder: `best/` and `checkpoint-<step>/`, checkpoints both;
+`log.jsonl`, one line a step; `validation.jsonl` and a sheet of pictures for every validation.
+
+Exit codes: 0 fine, 1 gave up (ten losses in a row that were not finite, or nothing could be written), 2 bad input,
+130 interrupted.
 """
 
+# Must precede torchvision and diffusers.
+import enhancer.torchvision_stub  # noqa: F401
+
+# isort: split
+import logging
+import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
 
 import cv2
 import torch
-from torch import nn
+from accelerate import Accelerator
+from accelerate.utils import GradScalerKwargs
 from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
 
 from enhancer.errors import EnhancerError, SettingsError
-from enhancer.model import SplatEnhancer, load_checkpoint, new_pocket, save_checkpoint
-from training.config import TrainConfig, from_flags
+from training.config import TrainConfig
 from training.data import Pairs, list_samples
-from training.objective import Objective, SqueezeFeatures
-from training.run import Ema, Run
+from training.flags import from_flags
+from training.learner import Learner
+from training.objective import build_objective
+from training.run import Run
+from training.start import build_model
+from training.trackers import Tracker, require_installed
+from training.validation import Validation
 
+FINE, GAVE_UP, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 MAX_BAD_STEPS = 10  # non-finite losses in a row before the run gives up
+# A loss scale that starts here has fallen to 1 when the run gives up, not while it still finds its level.
+FIRST_LOSS_SCALE = 2.0**MAX_BAD_STEPS
+
+_log = logging.getLogger(__name__)
 
 
-def build_model(config: TrainConfig) -> SplatEnhancer:
-    """Load the checkpoint to start from, or lay out a new pocket."""
-    if not config.checkpoint:
-        if not config.train_base:
-            raise SettingsError(
-                "A new base has nothing to adapt yet: give --train_base, or --checkpoint FOLDER."
-            )
-        return new_pocket(config.preset)
-    model = load_checkpoint(config.checkpoint)
-    return model.train_base() if config.train_base else model
+class GaveUpError(EnhancerError):
+    """Training cannot go on."""
 
 
-def build_objective(config: TrainConfig) -> Objective:
-    """Load the frozen feature network and put the weights to the terms."""
-    if not config.perceptual_weights:
-        raise SettingsError(
-            "Give --perceptual_weights FILE, the SqueezeNet 1.1 features the losses are made of."
+class Interruption:
+    """Ctrl-C or a polite kill: remembered, so that the step in progress is finished and saved. The second one ends."""
+
+    def __init__(self) -> None:
+        """Listen from now on."""
+        self.asked = False
+        self._former = {name: signal.signal(name, self._remember) for name in (signal.SIGINT, signal.SIGTERM)}
+
+    def _remember(self, _number: int, _frame: FrameType | None) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+
+    def close(self) -> None:
+        """Give the signals back."""
+        for name, handler in self._former.items():
+            signal.signal(name, handler)
+
+
+class Training:
+    """A run in progress: steps, and what is due after them."""
+
+    def __init__(self, config: TrainConfig) -> None:
+        """Lay everything out; bad input is refused before anything heavy is loaded.
+
+        Raises:
+            EnhancerError: Something is missing or does not fit; the message names it.
+        """
+        require_installed(config.trackers)
+        self.config, self.accelerator = config, build_accelerator(config)
+        self.is_main = self.accelerator.is_main_process
+        torch.manual_seed(config.seed)  # noqa: TID251  (initial weights; everything else has an addressed stream)
+        cv2.setNumThreads(1)  # the other cores are the model's
+        self.pairs = Pairs(list_samples(config.train_data_dir), config)
+        self.run = Run(config, self.pairs.fingerprint(), self.is_main)
+        self.accelerator.wait_for_everyone()
+        self.validation = Validation(config, self.accelerator) if config.validation_data_dir else None
+        self.learner = Learner(build_model(config), build_objective(config), config, self.accelerator)
+        self.start = 0
+        if state := self.run.resume():
+            self.start = state["step"]
+            self.learner.load_state(state)
+        folder, settings = Path(config.output_dir), config.to_json()
+        self.trackers = [
+            Tracker(name, config.tracker_project_name, folder, settings)
+            for name in (config.trackers if self.is_main else ())
+        ]
+        self.saved = self.start
+
+    def announce(self) -> None:
+        """Say what is about to happen."""
+        config, count = self.config, sum(weight.numel() for weight in self.learner.weights)
+        pictures = (
+            config.train_batch_size * config.gradient_accumulation_steps * self.accelerator.num_processes
         )
-    features = SqueezeFeatures(Path(config.perceptual_weights))
-    return Objective(features, config.l1_weight, config.perceptual_weight, config.gram_weight)
+        begin = f"from step {self.start}" if self.start else "from the start"
+        _log.info(
+            "%s parameters learn from %d pictures, %d crops a step, %s to step %d on %s x %d, precision %s. Run folder: %s",
+            f"{count:,}", len(self.pairs.faces), pictures, begin, config.max_train_steps,
+            self.accelerator.device.type, self.accelerator.num_processes, self.accelerator.mixed_precision,
+            self.run.folder,
+        )  # fmt: skip
+
+    def steps(self) -> None:
+        """Train to the last step, or to an interruption, which is saved before it is raised.
+
+        Raises:
+            KeyboardInterrupt: It was asked for.
+            GaveUpError: Ten losses in a row were not finite, or the end could not be saved.
+        """
+        place, count = self.accelerator.process_index, self.accelerator.num_processes
+        batches = self.pairs.batches(self.start, process=place, processes=count)
+        interruption = Interruption()
+        progress = tqdm(
+            range(self.start, self.config.max_train_steps), initial=self.start, total=self.config.max_train_steps,
+            disable=not self.is_main, unit="step", smoothing=0.05,
+        )  # fmt: skip
+        try:
+            for step in progress:
+                values = self.learner.step(step, batches)
+                progress.set_postfix_str(f"loss {values['loss']:.4f}", refresh=False)
+                self.report(step, values)
+                stop = self.anybody(interruption.asked)
+                self.after(step + 1, stop=stop)
+                if stop:
+                    raise KeyboardInterrupt
+        finally:
+            progress.close()
+            interruption.close()
+
+    def report(self, step: int, values: dict[str, float]) -> None:
+        """Put a step into the log and the trackers, and say where it was not finite."""
+        if self.is_main:
+            self.run.log(step, values)
+            for tracker in self.trackers:
+                tracker.log(step, {f"train/{name}": value for name, value in values.items()})
+        if self.learner.bad_steps and self.is_main:
+            _log.warning(
+                "Step %d: the loss is %g, the gradient norm %g; the step is skipped.",
+                step, values["loss"], values["grad_norm"],
+            )  # fmt: skip
+        if self.learner.bad_steps >= MAX_BAD_STEPS:
+            kept = self.run.checkpoints()
+            good = f"the last good state is {kept[-1]}" if kept else "no checkpoint had been written yet"
+            raise GaveUpError(
+                f"{MAX_BAD_STEPS} steps in a row were not finite; {good}. "
+                "Try a lower --learning_rate, or --mixed_precision no."
+            )
+
+    def after(self, done: int, *, stop: bool) -> None:
+        """Save and validate where it is due after `done` steps."""
+        config = self.config
+        last = done == config.max_train_steps
+        if done % config.checkpointing_steps == 0 or last or stop:
+            if self.is_main and self.run.save(done, self.learner):
+                self.saved = done
+            self.accelerator.wait_for_everyone()
+        if self.validation and (done % config.validation_steps == 0 or last) and not stop:
+            self.validate(done)
+        elif not self.validation and self.is_main and self.saved == done:
+            self.run.save_if_best(done, -done, self.learner)  # nothing to judge by: the newest
+
+    def validate(self, done: int) -> None:
+        """Restore the validation pictures, and keep the weights if they are the best so far."""
+        assert self.validation is not None
+        values, sheet = self.validation(done, self.learner)
+        if not self.is_main:
+            return
+        best = self.run.save_if_best(done, values["loss"], self.learner)
+        self.run.log(done, values, validation=True)
+        _log.info(
+            "Step %d: validation loss %.4f, %+.2f dB%s", done, values["loss"], values["psnr_gain"],
+            ", the best so far" if best else "",
+        )  # fmt: skip
+        for tracker in self.trackers:
+            tracker.log(done, {f"validation/{name}": value for name, value in values.items()})
+            if sheet is not None:
+                tracker.show(done, "validation", sheet)
+
+    def anybody(self, asked: bool) -> bool:
+        """Say whether any process was interrupted: they stop together or not at all."""
+        flag = torch.tensor(float(asked), device=self.accelerator.device)
+        return bool(self.accelerator.reduce(flag, "sum"))
+
+    def close(self) -> None:
+        """Let trackers and processes go."""
+        for tracker in self.trackers:
+            tracker.close()
+        self.accelerator.end_training()
 
 
-def learning_rate_factor(step: int, config: TrainConfig) -> float:
-    """Return the factor at optimizer step `step` (from 0): linear warm-up, then linear decay to 0."""
-    warm = (step + 1) / max(1, config.lr_warmup_steps)
-    rest = (config.max_train_steps - step) / max(1, config.max_train_steps - config.lr_warmup_steps)
-    return min(1.0, warm, rest)
+def build_accelerator(config: TrainConfig) -> Accelerator:
+    """Find device, processes and precision.
+
+    Raises:
+        SettingsError: The precision cannot be had on this device.
+    """
+    precision = config.mixed_precision
+    if precision == "auto":
+        precision = "fp16" if torch.cuda.is_available() else "no"
+    try:
+        scaler = GradScalerKwargs(init_scale=FIRST_LOSS_SCALE)
+        return Accelerator(mixed_precision=precision, kwargs_handlers=[scaler])
+    except ValueError as error:
+        raise SettingsError(f"--mixed_precision {precision} cannot be had here: {error}") from error
 
 
 def main(config: TrainConfig) -> None:
-    """Train from the newest state in the run folder to the last step; the averaged weights become the checkpoint."""
-    torch.manual_seed(config.seed)  # noqa: TID251  (initial weights; everything else has an addressed stream)
-    cv2.setNumThreads(1)  # the other cores are the model's
-    pairs = Pairs(list_samples(config.train_data_dir), config)
-    run = Run(config, pairs.fingerprint())
-    objective = build_objective(config)
-    model = build_model(config).train()
-    weights = model.trainable()
-    optimizer = torch.optim.AdamW(weights, lr=config.learning_rate, weight_decay=config.adam_weight_decay)
-    ema = Ema(weights, config.ema_decay)
-    start = 0
-    if state := run.resume():
-        start = state["step"]
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-        ema.average = state["ema"]
-        torch.set_rng_state(state["rng"])  # skip dropout goes on where it was
+    """Train from the newest state in the run folder to the last step.
 
-    bad = 0
-    progress = tqdm(
-        range(start, config.max_train_steps), initial=start, total=config.max_train_steps, mininterval=5
-    )
-    for step in progress:
-        clean, degraded = pairs.batch(step)
-        rate = config.learning_rate * learning_rate_factor(step, config)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        loss, parts = objective(model(degraded), clean)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        norm = nn.utils.clip_grad_norm_(weights, config.max_grad_norm)
-        loss = loss.detach()
-        if torch.isfinite(loss) and torch.isfinite(norm):
-            bad = 0
-            optimizer.step()
-            ema.update(step + 1)
-        else:
-            bad += 1
-            tqdm.write(
-                f"Step {step}: the loss is {float(loss)}, the gradient norm {float(norm)}; step skipped."
-            )
-            if bad == MAX_BAD_STEPS:
-                raise EnhancerError(
-                    f"{bad} steps in a row were not finite; the last good state is in {run.folder}."
+    Raises:
+        EnhancerError: Bad input, or training could not go on; the message says what to do.
+        KeyboardInterrupt: It was interrupted; what it had done is saved.
+    """
+    with logging_redirect_tqdm():
+        training = Training(config)
+        try:
+            training.announce()
+            training.steps()
+            if training.is_main and training.saved != config.max_train_steps:
+                kept = training.run.checkpoints()
+                raise GaveUpError(
+                    f"The last weights could not be written. {f'{kept[-1]} is the newest' if kept else 'Nothing is kept'}: "
+                    "make room, and run the same command again."
                 )
-        progress.set_postfix(
-            {"loss": f"{float(loss):.4f}"} | {k: f"{float(v):.4f}" for k, v in parts.items()}
-        )
-        run.log(step, loss=loss, grad_norm=norm, lr=rate, **parts)
-        if (step + 1) % config.checkpointing_steps == 0 or step + 1 == config.max_train_steps:
-            state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "ema": ema.average}
-            run.save(step + 1, state | {"rng": torch.get_rng_state()})
-            ema.swap()
-            save_checkpoint(model, run.folder / "checkpoint")
-            ema.swap()
+        finally:
+            training.close()
+
+
+def command(argv: Sequence[str] | None = None) -> int:
+    """Run the command line."""
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    logging.getLogger("training").setLevel(logging.INFO)
+    try:
+        main(from_flags(TrainConfig, argv, __doc__ or ""))
+    except EnhancerError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return GAVE_UP if isinstance(error, GaveUpError) else BAD_INPUT
+    except KeyboardInterrupt:
+        sys.stderr.write("Interrupted. Run the same command again to go on.\n")
+        return INTERRUPTED
+    return FINE
 
 
 if __name__ == "__main__":
-    try:
-        main(from_flags(TrainConfig, None, __doc__ or ""))
-    except EnhancerError as error:
-        sys.exit(f"error: {error}")
+    sys.exit(command())

@@ -1,10 +1,12 @@
 """The VAE with skips: the encoder returns them, the decoder takes them. Nothing is parked on a module."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from diffusers import AutoencoderKL
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 INITIAL_WEIGHT = 1e-5  # every skip weight at the start of training (pix2pix-turbo, Parmar et al. 2024)
 
@@ -35,8 +37,8 @@ def encode(vae: AutoencoderKL, image: Tensor) -> tuple[Tensor, list[Tensor]]:
     skips = []
     for block in encoder.down_blocks:
         skips.append(x)
-        x = block(x)
-    x = encoder.conv_out(encoder.conv_act(encoder.conv_norm_out(encoder.mid_block(x))))
+        x = _run(encoder, block, x)
+    x = encoder.conv_out(encoder.conv_act(encoder.conv_norm_out(_run(encoder, encoder.mid_block, x))))
     if vae.quant_conv is not None:
         x = vae.quant_conv(x)
     mean, _ = torch.chunk(x, 2, dim=1)
@@ -66,8 +68,18 @@ def decode(
     x = (latents / vae.config["scaling_factor"]).to(decoder.conv_in.weight.dtype)
     if vae.post_quant_conv is not None:
         x = vae.post_quant_conv(x)
-    x = decoder.mid_block(decoder.conv_in(x))
+    x = _run(decoder, decoder.mid_block, decoder.conv_in(x))
     for block, skip, convolution in zip(decoder.up_blocks, reversed(skips), convolutions, strict=True):
         skip = nn.functional.dropout(convolution(skip * scale), dropout, training=dropout > 0)
-        x = block(x + skip)
+        x = _run(decoder, block, x + skip)
     return decoder.conv_out(decoder.conv_act(decoder.conv_norm_out(x)))
+
+
+def _run(side: Any, block: nn.Module, x: Tensor) -> Tensor:
+    """Run a block, its activations recomputed in the backward pass where the VAE's side was told so.
+
+    diffusers asks for that in the sides' own forward passes, which the skips bypass.
+    """
+    if side.gradient_checkpointing and torch.is_grad_enabled():
+        return checkpoint(block, x, use_reentrant=False)
+    return block(x)

@@ -1,0 +1,62 @@
+"""A dataclass as a command line: field name = flag name, its help text and default are the flag's."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import MISSING, field, fields
+from typing import Any, TypeVar, get_args, get_origin
+
+Config = TypeVar("Config")
+
+
+def flag(default: Any, help: str, *, free: bool = False, opposite: str = "", **options: Any) -> Any:
+    """Return a dataclass field that is a flag.
+
+    Args:
+        default: Its default.
+        help: The command line's help text.
+        free: May differ between the start of a run and its resume.
+        opposite: Another flag that sets a boolean to False.
+        options: argparse's own, such as nargs.
+    """
+    metadata = {"help": help, "free": free, "opposite": opposite, "options": options}
+    return field(default=default, metadata=metadata)
+
+
+def from_flags(cls: type[Config], argv: Sequence[str] | None, description: str) -> Config:
+    """Read a config dataclass from the command line.
+
+    A class with `preset_settings` (preset -> field -> value) gets the defaults of the preset that `--preset` names.
+    """
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter, allow_abbrev=False
+    )
+    for item in fields(cls):  # type: ignore[arg-type]
+        _add(parser, item)
+    presets = getattr(cls, "preset_settings", None)
+    if presets is not None:
+        early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+        early.add_argument("--preset")
+        parser.set_defaults(**presets.get(early.parse_known_args(argv)[0].preset, {}))
+    given = vars(parser.parse_args(argv))
+    return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()})
+
+
+def _add(parser: argparse.ArgumentParser, item: Any) -> None:
+    """Give the parser one field as a flag."""
+    kind, names = item.type, [f"--{item.name}"]
+    default = None if item.default is MISSING else item.default
+    options: dict[str, Any] = {"default": default, "help": item.metadata["help"]}
+    if kind is bool:
+        options["action"] = argparse.BooleanOptionalAction
+    elif get_origin(kind) is tuple:
+        options |= {"type": str, "default": list(default or ())}
+    elif get_args(kind):
+        options |= {"type": type(get_args(kind)[0]), "choices": get_args(kind)}
+    else:
+        options["type"] = kind
+    parser.add_argument(*names, **options | item.metadata["options"])
+    if item.metadata["opposite"]:
+        parser.add_argument(
+            f"--{item.metadata['opposite']}", dest=item.name, action="store_false", default=argparse.SUPPRESS,
+            help=f"the opposite of --{item.name}",
+        )  # fmt: skip

@@ -1,0 +1,62 @@
+"""What a training run starts from: a checkpoint, fresh adapters around a base, or a new pocket."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from enhancer.errors import SettingsError
+from enhancer.model import EnhancerConfig, SplatEnhancer, load_checkpoint, new_pocket
+from enhancer.model.enhancer import alpha_bar_at
+from training.config import TrainConfig
+
+
+def build_model(config: TrainConfig) -> SplatEnhancer:
+    """Lay out the model a run trains, on the CPU, in float32; `trainable()` says what it changes.
+
+    Raises:
+        EnhancerError: What it starts from cannot be had, or does not fit the settings.
+    """
+    if config.new_pocket:
+        model = new_pocket(config.preset)
+    elif config.checkpoint:
+        model = from_checkpoint(config)
+    else:
+        model = around_base(config)
+    if config.gradient_checkpointing:
+        model.unet.enable_gradient_checkpointing()
+        model.vae.enable_gradient_checkpointing()
+    return model.train_base() if config.train_base else model
+
+
+def from_checkpoint(config: TrainConfig) -> SplatEnhancer:
+    """Load a checkpoint: LoRA that it has goes on with its own ranks, and one without gets a fresh one."""
+    model = load_checkpoint(config.checkpoint)
+    old = model.config
+    new = replace(old, preset=config.preset, timestep=config.timestep or old.timestep)
+    if old.unet_rank or old.vae_rank:
+        if config.adapt_encoder and not old.adapt_encoder:
+            raise SettingsError(
+                f"{config.checkpoint} has LoRA already, and none on its encoder. --adapt_encoder goes with new adapters."
+            )
+        model.config, model.alpha_bar = new, alpha_bar_at(new.timestep, model.scheduler_config)
+        return model
+    if not config.train_base:
+        new = replace(
+            new, unet_rank=config.rank, unet_alpha=float(config.rank), vae_rank=config.vae_rank,
+            vae_alpha=float(config.vae_rank), adapt_encoder=config.adapt_encoder,
+        )  # fmt: skip
+    fresh = SplatEnhancer(new, model.unet, model.vae, model.scheduler_config, model.prompt_embedding)
+    fresh.skips.load_state_dict(model.skips.state_dict())
+    return fresh
+
+
+def around_base(config: TrainConfig) -> SplatEnhancer:
+    """Lay fresh adapters around a base in diffusers layout."""
+    from enhancer.model.prompt import adapt  # the one start that needs a text encoder
+
+    settings = EnhancerConfig(
+        name=Path(config.output_dir).name, base=config.pretrained_model_name_or_path,
+        base_revision=config.revision or None, unet_rank=config.rank, unet_alpha=float(config.rank),
+        vae_rank=config.vae_rank, vae_alpha=float(config.vae_rank), adapt_encoder=config.adapt_encoder,
+        timestep=config.timestep or 999, prompt=config.prompt, image_size=config.resolution, preset=config.preset,
+    )  # fmt: skip
+    return adapt(config.pretrained_model_name_or_path, settings)

@@ -1,0 +1,118 @@
+"""Experiment trackers on a thread of their own: slow, unreachable or broken, they never cost the run anything."""
+
+import logging
+import queue
+import threading
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from accelerate.tracking import LOGGER_TYPE_TO_CLASS, GeneralTracker
+
+from enhancer.errors import SettingsError
+
+WAITING = 1000  # values kept for a tracker that does not keep up; later ones are dropped
+PATIENCE = 20.0  # seconds a tracker gets at the end of a run to finish
+FAILURES = 3  # in a row, after which a tracker is left alone
+
+_log = logging.getLogger(__name__)
+
+
+def require_installed(names: Sequence[str]) -> None:
+    """Refuse trackers whose package is missing.
+
+    Raises:
+        SettingsError: It names the package.
+    """
+    missing = [name for name in names if find_spec(name) is None]
+    if missing:
+        raise SettingsError(
+            f"--report_to {','.join(names)}: {' and '.join(missing)} cannot be imported. "
+            f"Install with: pip install {' '.join(missing)}"
+        )
+
+
+class Tracker:
+    """One tracker, fed through a queue.
+
+    Attributes:
+        name: tensorboard, trackio or wandb.
+    """
+
+    def __init__(self, name: str, project: str, folder: Path, settings: Mapping[str, Any]) -> None:
+        """Start it in the background."""
+        self.name, self.project, self.folder, self.settings = name, project, folder, settings
+        self._queue: queue.Queue[tuple[str, int, dict[str, Any]] | None] = queue.Queue(WAITING)
+        self._thread = threading.Thread(target=self._work, name=f"tracker {name}", daemon=True)
+        self._thread.start()
+
+    def log(self, step: int, values: Mapping[str, float]) -> None:
+        """Report numbers."""
+        self._put("log", step, dict(values))
+
+    def show(self, step: int, title: str, picture: np.ndarray) -> None:
+        """Report a picture, (H, W, 3) uint8."""
+        self._put("show", step, {title: picture})
+
+    def close(self) -> None:
+        """Let it finish, but not for long."""
+        try:
+            self._queue.put(None, timeout=1)
+            self._thread.join(PATIENCE)
+        except queue.Full:
+            pass
+        if self._thread.is_alive():
+            _log.warning("%s did not finish within %g s; what it had not sent is lost.", self.name, PATIENCE)
+
+    def _put(self, what: str, step: int, values: dict[str, Any]) -> None:
+        if self._thread.is_alive():
+            try:
+                self._queue.put_nowait((what, step, values))
+            except queue.Full:
+                _log.debug("%s does not keep up; values are dropped", self.name)
+
+    def _work(self) -> None:
+        failures = 0
+        try:
+            tracker = self._start()
+        except BaseException as error:  # trackers end the process when they cannot log in
+            self._give_up(error)
+            return
+        while (item := self._queue.get()) is not None:
+            try:
+                self._send(tracker, *item)
+                failures = 0
+            except Exception as error:
+                failures += 1
+                if failures == FAILURES:
+                    self._give_up(error)
+                    return
+        try:
+            tracker.finish()
+        except Exception as error:
+            self._give_up(error)
+
+    def _start(self) -> GeneralTracker:
+        build: Any = LOGGER_TYPE_TO_CLASS[self.name]
+        place = {"logging_dir": str(self.folder / "logs")} if build.requires_logging_directory else {}
+        tracker = build(self.project, **place)
+        tracker.start()
+        tracker.store_init_configuration(dict(self.settings))
+        return tracker
+
+    def _send(self, tracker: Any, what: str, step: int, values: dict[str, Any]) -> None:
+        if what == "log":
+            tracker.log(values, step=step)
+        elif self.name == "trackio":  # accelerate's tracker for it knows no pictures
+            image = import_module("trackio").Image
+            tracker.log({title: image(picture) for title, picture in values.items()}, step=step)
+        else:
+            tracker.log_images({title: picture[None] for title, picture in values.items()}, step=step)
+
+    def _give_up(self, error: BaseException) -> None:
+        _log.warning(
+            "%s is left alone from now on: %s. The run goes on; log.jsonl has it all.", self.name, error
+        )
