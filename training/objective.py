@@ -1,93 +1,153 @@
-"""What a restored picture is judged by: named terms, one number per picture each."""
+"""What a restored picture is judged by in training: named terms, one number per picture each, weighted and added up."""
 
-# Must precede torchvision.
-import enhancer.torchvision_stub  # noqa: F401
-
-# isort: split
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torchvision.models import squeezenet1_1
 
-from enhancer.errors import UnavailableError
+from enhancer.errors import SettingsError, UnavailableError
+from training.config import TrainConfig
+from training.features import ClipSimilarity, Lpips, SqueezeFeatures, VggFeatures
+from training.losses import feature_distance, gradient_variance, gram_distance, l1
 
-# ReLU outputs of SqueezeNet 1.1's `features`: before each pooling and after every later fire module, as in LPIPS.
-TAPS = (1, 4, 7, 9, 10, 11, 12)
-# The Caffe weights want BGR in 0-255 minus these means.
-CAFFE_MEAN = (103.939, 116.779, 123.68)
-
-
-class SqueezeFeatures(nn.Module):
-    """Frozen SqueezeNet 1.1 activations (Iandola et al. 2016). A perceptual distance, but not LPIPS."""
-
-    def __init__(self, weights: Path) -> None:
-        """Load the feature layers from a torchvision-named state dict."""
-        super().__init__()
-        if not weights.is_file():
-            raise UnavailableError(f"The SqueezeNet weights {weights} do not exist.")
-        state = torch.load(weights, weights_only=True, map_location="cpu")
-        self.features = squeezenet1_1(weights=None).features
-        self.features.load_state_dict({key.removeprefix("features."): value for key, value in state.items()})
-        self.requires_grad_(False).eval()
-        self.register_buffer("mean", torch.tensor(CAFFE_MEAN).view(1, 3, 1, 1))
-
-    def forward(self, image: Tensor) -> list[Tensor]:
-        """Return the activations at `TAPS` of a (B, 3, H, W) picture in [-1, 1]."""
-        x = (image.flip(1) + 1) * 127.5 - self.get_buffer("mean")
-        out = []
-        for number, layer in enumerate(self.features):
-            x = layer(x)
-            if number in TAPS:
-                out.append(x)
-        return out
-
-
-def feature_distance(ours: list[Tensor], theirs: list[Tensor]) -> Tensor:
-    """Return the mean squared distance of channel-normalised features, averaged over the layers: (B,)."""
-
-    def unit(x: Tensor) -> Tensor:
-        return x / (x.square().sum(1, keepdim=True).sqrt() + 1e-8)
-
-    layers = [(unit(a) - unit(b)).square().sum(1).mean((1, 2)) for a, b in zip(ours, theirs, strict=True)]
-    return torch.stack(layers).mean(0)
-
-
-def gram_distance(ours: list[Tensor], theirs: list[Tensor]) -> Tensor:
-    """Return the mean absolute difference of Gram matrices F F^T / (C H W), averaged over the layers: (B,)."""
-
-    def gram(x: Tensor) -> Tensor:
-        flat = x.float().flatten(2)
-        return flat @ flat.transpose(1, 2) / (flat.shape[1] * flat.shape[2])
-
-    layers = [(gram(a) - gram(b)).abs().mean((1, 2)) for a, b in zip(ours, theirs, strict=True)]
-    return torch.stack(layers).mean(0)
+# Gram over SqueezeNet: Caffe-scaled activations give raw differences of 1 to 3; this brings them near L1's.
+GRAM_UNIT = 1e-2
+GRAM_TAPS = 4  # of SqueezeNet: the early layers, as the VGG form has them
 
 
 @dataclass(frozen=True)
-class Objective:
-    """Weighted sum of L1, perceptual and Gram terms over one frozen feature network."""
+class Term:
+    """One loss by name."""
 
-    features: Callable[[Tensor], list[Tensor]]
-    l1_weight: float
-    perceptual_weight: float
-    gram_weight: float
-    gram_unit: float = (
-        1e-2  # Caffe-scaled activations give raw differences of 1 to 3; this brings them near L1's
-    )
+    name: str
+    weight: float
+    function: Callable[
+        [Any, Any], Tensor
+    ]  # (restored, clean) -> (B,): pictures, or what `network` sees in them
+    network: nn.Module | None = None  # pictures -> features; terms that share one share its features
+    unit: float = 1.0  # the mean is multiplied by this before it is weighted and logged
+    ramp_steps: int = 0  # the weight grows from 0 over this many steps
 
-    def __call__(self, restored: Tensor, clean: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return the loss and its parts by name, unweighted, for (B, 3, H, W) pictures in [-1, 1]."""
-        with torch.no_grad():
-            theirs = self.features(clean)
-        ours = self.features(restored)
-        parts = {
-            "l1": (restored - clean).abs().mean((1, 2, 3)).mean(),
-            "perceptual": feature_distance(ours, theirs).mean(),
-            "gram": gram_distance(ours[:4], theirs[:4]).mean() * self.gram_unit,
-        }
-        weights = {"l1": self.l1_weight, "perceptual": self.perceptual_weight, "gram": self.gram_weight}
-        loss = torch.stack([weights[name] * part for name, part in parts.items()]).sum()
+    def weight_at(self, step: int) -> float:
+        """Return the weight at a step, from 0."""
+        return self.weight * min(1.0, step / self.ramp_steps) if self.ramp_steps else self.weight
+
+
+class Objective(nn.Module):
+    """The weighted sum of terms. A module, so that `.to(device)` moves its networks; nothing in it trains or is saved."""
+
+    def __init__(self, terms: tuple[Term, ...]) -> None:
+        """Take the terms; those of weight 0 are left out.
+
+        Raises:
+            SettingsError: All have weight 0, or one a negative weight.
+        """
+        super().__init__()
+        for term in terms:
+            if not 0 <= term.weight < float("inf"):
+                raise SettingsError(f"--{term.name}_weight must be 0 or more, got {term.weight}.")
+        self.terms = tuple(term for term in terms if term.weight)
+        if not self.terms:
+            raise SettingsError(
+                "Every loss has weight 0, so there is nothing to learn: give one a weight, such as --l1_weight 0.5."
+            )
+        # Registered for `.to`: the functions of LPIPS and CLIP are networks themselves.
+        parts = [part for term in self.terms for part in (term.network, term.function)]
+        self.networks = nn.ModuleList(
+            {id(part): part for part in parts if isinstance(part, nn.Module)}.values()
+        )
+
+    def forward(self, restored: Tensor, clean: Tensor, step: int) -> tuple[Tensor, dict[str, Tensor]]:
+        """Judge a batch.
+
+        Args:
+            restored: (B, 3, H, W) in [-1, 1]; gradients reach it.
+            clean: The same; no gradients.
+            step: Optimizer step, from 0, for the weights that grow.
+
+        Returns:
+            The loss, a scalar in float32, and the terms' means by name, not weighted and without gradients.
+        """
+        restored, clean = restored.float(), clean.detach().float()
+        seen: dict[nn.Module | None, tuple[Any, Any]] = {None: (restored, clean)}
+        for term in self.terms:
+            if term.network is not None and term.network not in seen:
+                with torch.no_grad():
+                    theirs = term.network(clean)
+                seen[term.network] = term.network(restored), theirs
+        parts = {term.name: term.function(*seen[term.network]).mean() * term.unit for term in self.terms}
+        loss = torch.stack([term.weight_at(step) * parts[term.name] for term in self.terms]).sum()
         return loss, {name: part.detach() for name, part in parts.items()}
+
+
+def build_objective(config: TrainConfig) -> Objective:
+    """Load the networks that the weights ask for; a term of weight 0 loads nothing.
+
+    Raises:
+        SettingsError: No term has a weight, one has a negative one, or a term lacks its --perceptual_weights.
+        UnavailableError: A network cannot be had; the message says which, why, and which flag does without it.
+    """
+    terms = [
+        Term("l1", config.l1_weight, l1),
+        *_squeeze_terms(config),
+        *_network_terms(config),
+        Term("gradient_variance", config.gradient_variance_weight, gradient_variance),
+    ]
+    return Objective(tuple(terms))
+
+
+def _squeeze_terms(config: TrainConfig) -> Iterator[Term]:
+    """Yield the terms over SqueezeNet, which share one network."""
+    gram = bool(config.gram_weight) and config.gram_features == "squeezenet"
+    if not (config.perceptual_weight or gram):
+        return
+    name = "perceptual" if config.perceptual_weight else "gram"
+    if not config.perceptual_weights:
+        raise SettingsError(
+            f"The {name} loss looks through SqueezeNet 1.1: name its features by --perceptual_weights FILE, or train "
+            f"without it by --{name}_weight 0."
+        )
+    with _needed_by(name):
+        network = SqueezeFeatures(Path(config.perceptual_weights))
+    if config.perceptual_weight:
+        yield Term("perceptual", config.perceptual_weight, feature_distance, network)
+    if gram:
+        yield Term("gram", config.gram_weight, early_gram_distance, network, unit=GRAM_UNIT)
+
+
+def _network_terms(config: TrainConfig) -> Iterator[Term]:
+    """Yield the terms that have a network of their own."""
+    if config.lpips_weight:
+        with _needed_by("lpips"):
+            lpips = Lpips.from_pretrained()
+        # A perceptual term that comes in slowly is common practice rather than one paper's finding; Difix likewise
+        # starts its Gram term only after 2000 steps.
+        yield Term("lpips", config.lpips_weight, lpips, ramp_steps=config.lpips_ramp_steps)
+    if config.gram_weight and config.gram_features == "vgg19":
+        with _needed_by("gram", " or take another network: --gram_features squeezenet"):
+            vgg = VggFeatures.from_pretrained()
+        yield Term("gram", config.gram_weight, gram_distance, vgg)
+    if config.clip_weight:
+        with _needed_by("clip"):
+            clip = ClipSimilarity.from_pretrained(config.prompt)
+        yield Term("clip", config.clip_weight, clip)
+
+
+@contextmanager
+def _needed_by(name: str, way_out: str = "") -> Iterator[None]:
+    """Add to the sentence about a network which loss wanted it, and how to do without."""
+    try:
+        yield
+    except UnavailableError as error:
+        raise UnavailableError(
+            f"No {name} loss: {error} Train without it by --{name}_weight 0{way_out}."
+        ) from error
+
+
+def early_gram_distance(ours: list[Tensor], theirs: list[Tensor]) -> Tensor:
+    """Return `gram_distance` over the first `GRAM_TAPS` of SqueezeNet's activations: (B,)."""
+    return gram_distance(ours[:GRAM_TAPS], theirs[:GRAM_TAPS])

@@ -1,0 +1,73 @@
+"""What the loss networks are in tests: random weights that keep activations near 1, small where the class allows it."""
+
+# Must precede torchvision, lpips and transformers.
+import enhancer.torchvision_stub  # noqa: F401
+
+# isort: split
+import json
+import warnings
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+SIDE = 48  # px
+
+
+def pictures(count: int, *address: int) -> Tensor:
+    """Noise that is smooth enough to be a picture: (count, 3, SIDE, SIDE) in [-1, 1]."""
+    draw = torch.Generator().manual_seed(sum(address, 7))
+    coarse = torch.rand(count, 3, SIDE // 4, SIDE // 4, generator=draw) * 2 - 1
+    return torch.nn.functional.interpolate(coarse, (SIDE, SIDE), mode="bilinear")
+
+
+@cache
+def vgg_state() -> dict[str, Tensor]:
+    """VGG19 up to relu4_1, in torchvision's names."""
+    draw, state = torch.Generator().manual_seed(0), {}
+    channels = {0: (3, 64), 2: (64, 64), 5: (64, 128), 7: (128, 128), 10: (128, 256), 12: (256, 256)}
+    channels |= {14: (256, 256), 16: (256, 256), 19: (256, 512)}
+    for number, (given, wanted) in channels.items():
+        weight = torch.randn(wanted, given, 3, 3, generator=draw) * (2 / (9 * given)) ** 0.5
+        state |= {f"features.{number}.weight": weight, f"features.{number}.bias": torch.zeros(wanted)}
+    return state
+
+
+@cache
+def lpips_network() -> Any:
+    """The package's network over AlexNet: VGG16's random weights take seconds."""
+    import lpips
+
+    with warnings.catch_warnings(), torch.random.fork_rng():
+        warnings.simplefilter("ignore")
+        torch.default_generator.manual_seed(0)
+        return lpips.LPIPS(net="alex", pnet_rand=True, verbose=False)
+
+
+TOKENS = ("<|startoftext|>", "<|endoftext|>", "a</w>", "e</w>", "fa", "fac", "face</w>", *"abcdef")
+
+
+@cache
+def clip_model() -> Any:
+    """CLIP for 32 px pictures."""
+    from transformers import CLIPConfig, CLIPModel
+
+    small = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+    text = {"vocab_size": len(TOKENS), "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1}
+    config = CLIPConfig(
+        text_config=small | text | {"max_position_embeddings": 7},
+        vision_config=small | {"image_size": 32, "patch_size": 8},
+        projection_dim=8,
+    )
+    with torch.random.fork_rng():
+        torch.default_generator.manual_seed(0)
+        return CLIPModel(config).eval()
+
+
+def save_clip(folder: Path) -> None:
+    """Write CLIP and its tokenizer as the Hub has them."""
+    clip_model().save_pretrained(folder)
+    (folder / "vocab.json").write_text(json.dumps({token: k for k, token in enumerate(TOKENS)}))
+    (folder / "merges.txt").write_text("#version: 0.2\nf a\nfa c\nfac e</w>\n")
