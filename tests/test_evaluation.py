@@ -21,13 +21,14 @@ from training.compare import interval
 from training.evaluation import gains, summary
 from training.identity import TEMPLATE, Identity, alignment, landmarks
 from training.inception import frechet_distance, kernel_distance
-from training.judge import Judge, PictureScorer, Subject, part_distance, vae_round_trip, without_adapters
-from training.objective import feature_distance
+from training.judge import Judge, PictureScorer, part_distance, vae_round_trip, without_adapters
+from training.losses import feature_distance
 from training.sheets import chosen
+from training.subjects import Subject
 
 ROWS = [
     {
-        "file": f"{k}.png", "seconds": 1.0 + k, "peak_memory_mib": 100.0 + k, "degraded.psnr": 20.0,
+        "file": f"{k}.png", "seconds": 1.0 + k, "processes": 1, "peak_memory_mib": 100.0 + k, "degraded.psnr": 20.0,
         "restored.psnr": 23.0 + k, "degraded.squeeze": 0.4, "restored.squeeze": 0.5 - 0.2 * k,
         "colour_error.red": 1.0, "colour_error.green": -3.0, "colour_error.blue": 0.0,
     }
@@ -48,7 +49,7 @@ def test_a_summary_of_known_rows():
     assert METRICS["gain"]["squeeze"]["relative"] == pytest.approx(0.25)
     assert METRICS["improved"]["squeeze"] == pytest.approx(2 / 3, abs=1e-6)
     assert METRICS["colour_error_levels"] == {"red": 1, "green": -3, "blue": 0, "largest": 3}
-    assert METRICS["latency_seconds"] == {"p50": 2, "p95": pytest.approx(2.9), "mean": 2}
+    assert METRICS["latency_seconds"] == {"p50": 2, "p95": pytest.approx(2.9), "mean": 2, "processes": [1]}
     assert METRICS["peak_memory_mib"] == 102
     assert METRICS["rows"]["vae_floor"] is None
     assert METRICS["improved"]["eyes.psnr"] is None

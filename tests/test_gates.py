@@ -7,15 +7,15 @@ import pytest
 
 from enhancer.errors import SettingsError
 from training.compare import compare
-from training.config import from_flags
 from training.evaluate import EvalConfig
 from training.evaluation import summary
+from training.flags import from_flags
 from training.gates import Gate, failures, named_values
 from training.records import Records
 
 ROWS = [
     {
-        "seconds": 1.0 + k, "peak_memory_mib": 100.0 + k, "degraded.psnr": 20.0, "restored.psnr": 23.0 + k,
+        "seconds": 1.0 + k, "processes": 1, "peak_memory_mib": 100.0 + k, "degraded.psnr": 20.0, "restored.psnr": 23.0 + k,
         "degraded.squeeze": 0.4, "restored.squeeze": 0.5 - 0.2 * k, "colour_error.green": -3.0,
     }
     for k in range(3)
@@ -142,11 +142,12 @@ def test_what_does_not_compare_is_refused_by_name(tmp_path):
 def test_an_output_folder_that_is_a_file_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(SettingsError, match="is a file"):
-        Records(tmp_path / "file", {})
+        Records(tmp_path / "file", {}).open()
 
 
 def test_damaged_rows_are_said(tmp_path):
     records = Records(tmp_path / "out", {})
+    assert records.open() == {}
     (tmp_path / "out/rows.jsonl").write_text("nonsense\n")
     with pytest.raises(SettingsError, match=r"rows\.jsonl is damaged"):
-        records.read()
+        records.open()

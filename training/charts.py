@@ -166,6 +166,38 @@ def dumbbells(
     return _figure(title, unit, legend, f"{title}. {said}", bottom + 24, "".join(out))
 
 
+def forest(
+    title: str, rows: Sequence[tuple[str, float, float, float, str | None]], unit: str, digits: int
+) -> str:
+    """Return differences with their intervals round zero: name, mean, low, high, and who is better ("A", "B" or None)."""
+    low, high = min(0.0, *(row[2] for row in rows)), max(0.0, *(row[3] for row in rows))
+    room = 0.14 * max(high - low, 1e-6)
+    x = Axis(low - room, high + room, NAMES + 14, WIDTH - 12)
+    bottom = 12 + ROW * len(rows)
+    out = []
+    for value, label in x.ticks(4):
+        out.append(f'<line class="grid" x1="{x(value):.1f}" x2="{x(value):.1f}" y1="6" y2="{bottom}"/>')
+        out.append(
+            f'<text class="tick" x="{x(value):.1f}" y="{bottom + 16}" text-anchor="middle">{label}</text>'
+        )
+    out.append(f'<line class="zero" x1="{x(0):.1f}" x2="{x(0):.1f}" y1="6" y2="{bottom}"/>')
+    for place, (name, mean, least, most, better) in enumerate(rows):
+        y = 12 + ROW * (place + 0.62)
+        style = {"B": "after", "A": "harm"}.get(better or "", "open")
+        change = f"{mean:+.{digits}f}".replace("-", "−")
+        out.append(
+            f'<text class="name" x="0" y="{y + 4:.1f}">{escape(name.capitalize())}</text>'
+            f'<line class="link {style}" x1="{x(least):.1f}" x2="{x(most):.1f}" y1="{y:.1f}" y2="{y:.1f}"/>'
+            f'<circle class="dot {style}" cx="{x(mean):.1f}" cy="{y:.1f}" r="4.5"/>'
+            f'<text class="value {style}" x="{x(mean):.1f}" y="{y - 9:.1f}" text-anchor="middle">{change}</text>'
+        )
+    said = "; ".join(
+        f"{name}: {mean:+.{digits}f}, {least:+.{digits}f} to {most:+.{digits}f}"
+        for name, mean, least, most, _ in rows
+    )
+    return _figure(title, unit, (), f"{title}. {said}", bottom + 24, "".join(out))
+
+
 def _figure(title: str, unit: str, series: Sequence[Series], said: str, height: float, content: str) -> str:
     keys = "".join(f'<span class="key {each.style}">{escape(each.label)}</span>' for each in series)
     after_title = f" <small>{escape(unit)}</small>" if unit else ""

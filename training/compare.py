@@ -11,7 +11,8 @@ import numpy as np
 from enhancer.errors import SettingsError
 from enhancer.seeding import rng_for
 from training.evaluation import paired
-from training.records import METRICS, ROWS, write_text
+from training.files import write_text
+from training.records import METRICS, ROWS
 from training.scores import COLUMNS, score_of
 
 SCHEMA = 1

@@ -1,42 +1,49 @@
-"""Score a checkpoint on photographs with label maps: what doing nothing scores, and what restoring scores.
+"""Score a checkpoint on photographs with label maps, or on ready pairs: what doing nothing scores, and what restoring scores.
 
     python -m training.evaluate --data_dir FACES --checkpoint enhancer/pocket/enhancer --output_dir runs/evaluation
 
-Writes `report.html`, `metrics.json` (training/evaluation.py says what is in it), `images.csv` and three sheets. Each
-picture's row is on disk as soon as it is made: stopped, and run again with the same settings, it goes on where it was.
+Writes `report.html`, `metrics.json` (training/evaluation.py says what is in it), `table.md` for a model card,
+`images.csv` and three sheets. Each picture's row is on disk as soon as it is made: stopped, and run again with the same
+settings, it goes on where it was. A folder whose `metadata.jsonl` names degraded pictures is scored on those; any other
+is degraded with --preset and --seed. Several processes share the pictures, started by any launcher:
+
+    torchrun --nproc_per_node 2 -m training.evaluate ...
 
     python -m training.evaluate --compare runs/evaluation_a runs/evaluation_b --output_dir runs/a_or_b
 
 puts two evaluations side by side, picture by picture. With --fail_if "psnr.gain<2.0" (training/gates.py) it is a gate.
 
-Exit codes: 0 fine, 1 a gate fired, 2 bad input, 130 interrupted.
+Exit codes: 0 fine, 1 a gate fired, 2 bad input (a picture that cannot be read is named, the others are scored),
+130 interrupted.
 """
 
-import platform
-import subprocess
+import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from tqdm import tqdm
 
-from enhancer import __version__
 from enhancer.degrade import PRESETS
-from enhancer.errors import EnhancerError, SettingsError
+from enhancer.errors import EnhancerError, ImageError, SettingsError
 from enhancer.model import load_checkpoint
 from training.compare import compare, write_comparison
 from training.compare import table as comparison_table
-from training.config import flag, from_flags
-from training.data import Face, list_faces
-from training.evaluation import SCHEMA, crowd, summary, table
+from training.compare_report import write_comparison_report
+from training.evaluation import SCHEMA, crowd, summary
+from training.flags import flag, from_flags
 from training.gates import Gate, failures
-from training.judge import Judge, Pictures, read_subject
-from training.records import Records, fingerprint_of_files, names_of
+from training.judge import Judge, Pictures, Row
+from training.judging import Work
+from training.machine import device_of, machine, program
+from training.processes import Processes
+from training.records import Records, fingerprint_of_files, fingerprint_of_names
 from training.report import write_report
-from training.sheets import chosen, write_sheets
+from training.sheets import write_sheets
+from training.subjects import Sample, list_subjects, read_subject
+from training.tables import for_card, for_terminal
 
 FINE, GATE_FIRED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
@@ -45,18 +52,22 @@ FINE, GATE_FIRED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 class EvalConfig:
     """What is evaluated on what."""
 
-    data_dir: str = flag("", "folders of faces with images/ and masks/ inside, comma-separated")
+    data_dir: str = flag("", "folders to judge by, comma-separated: images/ with masks/, or ready pairs")
     checkpoint: str = flag("enhancer/pocket/enhancer", "checkpoint folder")
     output_dir: str = flag(
-        "runs/evaluation", "where the results go; an evaluation found there is gone on with"
+        "",
+        "where the results go; an evaluation found there is gone on with; empty: runs/evaluation, or runs/comparison",
     )
-    preset: str = flag("v2", "degradation preset: v1 or v2")
+    preset: str = flag("v2", "degradation preset: v1 or v2; ready pairs are taken as they are")
     seed: int = flag(0, "address of the degradation's random streams")
     lpips_nets: str = flag("alex,vgg", "LPIPS networks, comma-separated, where they can be had; empty: none")
     perceptual_weights: str = flag("", "SqueezeNet 1.1 features (.pth), for its distance; empty: without")
     identity_weights: str = flag("", "face embedding network (TorchScript), for identity; empty: without")
     inception_weights: str = flag("", "Inception network (TorchScript), for FID and KID; empty: without")
     no_harm: bool = flag(True, "also restore the clean pictures and score them against themselves")
+    keep_pictures: bool = flag(
+        False, "keep every picture, not only those on the sheets, so that --compare can show any"
+    )
     device: str = flag("auto", "auto, cpu or cuda")
     dtype: Literal["float32", "float16", "bfloat16"] = flag("float32", "what the restoration computes in")
     limit: int = flag(0, "only the first this many pictures; 0: all")
@@ -79,7 +90,9 @@ class EvalConfig:
                 raise SettingsError("--fail_if goes with an evaluation, not with --compare.")
             return
         if not self.data_dir:
-            raise SettingsError("No pictures to judge by: give --data_dir FOLDER (with images/ and masks/).")
+            raise SettingsError(
+                "No pictures to judge by: give --data_dir FOLDER (with images/ and masks/, or ready pairs)."
+            )
         if self.preset not in PRESETS:
             raise SettingsError(f"There is no preset {self.preset!r}. Choose one of {', '.join(PRESETS)}.")
         if self.limit < 0:
@@ -99,53 +112,14 @@ class EvalConfig:
         return tuple(name.strip() for name in self.lpips_nets.split(",") if name.strip())
 
 
-def device_of(name: str) -> torch.device:
-    """Return the device a flag means."""
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        return torch.zeros(1, device=name).device
-    except (RuntimeError, AssertionError) as error:
-        raise SettingsError(f"--device {name} cannot be used here: {str(error).splitlines()[0]}") from error
-
-
-def machine(device: torch.device, dtype: str) -> dict[str, Any]:
-    """Return what the figures of time and memory were measured on."""
-    if device.type == "cuda":
-        name = torch.cuda.get_device_name(device)
-    else:
-        try:
-            lines = Path("/proc/cpuinfo").read_text().splitlines()
-            name = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-        except (OSError, StopIteration):
-            name = platform.machine()
-    return {
-        "device": device.type, "name": name, "dtype": dtype, "threads": torch.get_num_threads(),
-        "torch": torch.__version__, "platform": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
-    }  # fmt: skip
-
-
-def program() -> dict[str, str | None]:
-    """Return the version, and the commit in a git checkout."""
-    try:
-        done = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=12"],
-            cwd=Path(__file__).parent, capture_output=True, text=True, timeout=5, check=False,
-        )  # fmt: skip
-        commit = done.stdout.strip() or None
-    except (OSError, subprocess.SubprocessError):
-        commit = None
-    return {"version": __version__, "commit": commit}
-
-
-def prepare(config: EvalConfig) -> tuple[Judge, dict[str, Any]]:
+def prepare(config: EvalConfig, place: int) -> tuple[Judge, dict[str, Any]]:
     """Load the checkpoint and the scores' networks; returns them and the checkpoint's part of `metrics.json`."""
     folder = Path(config.checkpoint)
-    device = device_of(config.device)
+    device = device_of(config.device, place)
     model = load_checkpoint(folder)
     files = [*folder.rglob("*.safetensors"), *folder.rglob("*.json")]
     about = {
-        "name": model.config.name, "folder": config.checkpoint,
+        "name": model.config.name, "folder": config.checkpoint, "repo": None, "sha": None,
         "fingerprint": fingerprint_of_files(files, contents=True),
         "base": model.config.base, "timestep": model.config.timestep,
     }  # fmt: skip
@@ -157,62 +131,61 @@ def prepare(config: EvalConfig) -> tuple[Judge, dict[str, Any]]:
     return judge.bring_scores(config.nets, *networks), about
 
 
-def judge_all(judge: Judge, faces: Mapping[str, Face], records: Records) -> list[dict[str, Any]]:
-    """Return the rows of all pictures, making those that are not on disk yet."""
-    rows = {name: row for name, row in records.read().items() if name in faces}
-    missing = [name for name in faces if name not in rows]
-    if missing:
-        judge.restore(read_subject(faces[missing[0]]).clean)  # the first pass is slower: it is not timed
-    progress = tqdm(missing, initial=len(rows), total=len(faces), mininterval=1, unit="picture")
-    for name in progress:
-        row, pictures = judge.row(name, read_subject(faces[name]))
-        records.keep(name, pictures)  # before its row: a row on disk has its pictures on disk
-        if judge.inception is not None:
-            kinds = ("degraded", "restored", "clean")
-            records.keep_features(name, {kind: judge.inception.features(pictures[kind]) for kind in kinds})
-        records.append(row)
-        rows[name] = row
-        records.prune(row["file"] for some in chosen(list(rows.values())).values() for row in some)
-        gain = row["restored.psnr"] - row["degraded.psnr"]
-        progress.set_postfix_str(f"{row['restored.psnr']:.2f} dB, {gain:+.2f}")
-    return [rows[name] for name in faces]
-
-
 def main(config: EvalConfig) -> dict[str, Any]:
-    """Evaluate and write the results; returns what `metrics.json` holds."""
+    """Evaluate and write the results; returns what `metrics.json` holds, on every process."""
     gates = [Gate.parse(text) for text in config.fail_if]  # a typo should not cost an evaluation
-    listed = list_faces(config.data_dir)
-    faces = dict(zip(names_of(listed), listed, strict=True))
-    files = [path for face in listed for path in (face.image, face.labels)]
-    data = fingerprint_of_files(files, contents=False)
-    faces = dict(list(faces.items())[: config.limit or None])
-    judge, checkpoint = prepare(config)
-    settings = {
-        "checkpoint": f"{checkpoint['name']} {checkpoint['fingerprint']}", "data": data,
-        "preset": config.preset, "seed": config.seed, "rows": list(judge.kinds), "scores": list(judge.scores), "fid": judge.inception is not None,
-        "device": judge.model.device.type, "dtype": config.dtype,
-    }  # fmt: skip
-    records = Records(config.folder, settings, overwrite=config.overwrite)
-    rows = judge_all(judge, faces, records)
-    metrics = {
-        "schema": SCHEMA,
-        "program": program(),
-        "checkpoint": checkpoint,
-        "settings": settings,
-        "data": {"folders": config.data_dir, "listed": len(listed), "scored": len(rows), "fingerprint": data},
-        "machine": machine(judge.model.device, config.dtype),
-    }
-    metrics |= summary(rows) | crowd(records.features(faces) if judge.inception else None)
+    listed = list_subjects(config.data_dir)
+    samples = listed[: config.limit or None]
+    processes = Processes(cpu=config.device == "cpu")
+    try:
+        judge, checkpoint = prepare(config, processes.place_on_machine)
+        degrades = any(sample.degraded is None for sample in listed)
+        settings = {
+            "checkpoint": f"{checkpoint['name']} {checkpoint['fingerprint']}",
+            "pictures": fingerprint_of_names(sample.name for sample in listed),
+            "preset": config.preset if degrades else None, "seed": config.seed if degrades else None,
+            "rows": list(judge.kinds), "scores": list(judge.scores), "fid": judge.inception is not None,
+            "device": judge.model.device.type, "dtype": config.dtype,
+        }  # fmt: skip
+        records = Records(config.folder, settings, processes.place)
+        found = processes.on_main(lambda: records.open(overwrite=config.overwrite))
+        work = Work(judge, records, processes, keep_all=config.keep_pictures)
+        rows, problems = work.judge_all(samples, found)
+        if not rows:
+            raise ImageError(f"None of the {len(samples)} pictures in {config.data_dir} can be judged.")
+        about = {
+            "folders": config.data_dir, "listed": len(listed), "scored": len(rows),
+            "ready_pairs": sum(sample.degraded is not None for sample in samples if sample.name in rows),
+            "left_out": problems,
+            "fingerprint": fingerprint_of_files([file for each in listed for file in each.files], contents=False),
+        }  # fmt: skip
+        metrics = {
+            "schema": SCHEMA, "program": program(), "checkpoint": checkpoint, "settings": settings, "data": about,
+            "machine": machine(judge.model.device, config.dtype),
+        }  # fmt: skip
+        return processes.on_main(lambda: finish(metrics, list(rows.values()), judge, samples, records, gates))
+    finally:
+        processes.part()
+
+
+def finish(
+    metrics: dict[str, Any], rows: list[Row], judge: Judge, samples: Sequence[Sample], records: Records,
+    gates: Sequence[Gate],
+) -> dict[str, Any]:  # fmt: skip
+    """Write the results and say them; returns what `metrics.json` holds."""
+    names = [row["file"] for row in rows]
+    metrics |= summary(rows) | crowd(records.features(names) if judge.inception else None)
     metrics["missing"] = judge.missing
+    by_name = {sample.name: sample for sample in samples}
 
     def find(name: str) -> Pictures:
-        return records.kept(name) or judge.pictures(read_subject(faces[name]))[0]
+        return records.kept(name) or judge.pictures(read_subject(by_name[name]))[0]
 
-    records.write_results(metrics, rows)
+    records.write_results(metrics, rows, for_card(metrics))
     write_sheets(rows, find, records.folder)
     write_report(metrics, rows, find, records.folder)
-    print(table(metrics))
-    print(f"Report: {records.folder / 'report.html'}")
+    print(for_terminal(metrics))
+    print(f"Report: {records.folder / 'report.html'}; for a model card: {records.folder / 'table.md'}")
     for sentence in failures(gates, metrics):
         print(f"FAIL {sentence}")
     return metrics
@@ -223,22 +196,32 @@ def run(config: EvalConfig) -> int:
     if config.compare:
         result, each = compare(*(Path(folder) for folder in config.compare))
         write_comparison(result, each, config.folder)
+        write_comparison_report(result, each, config.folder)
         print(comparison_table(result))
-        print(f"Comparison: {config.folder / 'comparison.json'}")
+        print(f"Comparison: {config.folder / 'comparison.html'}")
         return FINE
     metrics = main(config)
+    problems: Mapping[str, str] = metrics["data"]["left_out"]
+    if problems:
+        raise ImageError(
+            f"{len(problems)} of {len(problems) + metrics['data']['scored']} pictures could not be judged: "
+            f"{', '.join(problems)}. Mend them and run the same command again: only they are judged then."
+        )
     return GATE_FIRED if failures([Gate.parse(text) for text in config.fail_if], metrics) else FINE
 
 
 def command(argv: list[str] | None = None) -> int:
-    """Run as a program."""
+    """Run as a program. Of several processes one speaks."""
+    speaks = os.environ.get("RANK", "0") == "0"
     try:
         return run(from_flags(EvalConfig, argv, __doc__ or ""))
     except EnhancerError as error:
-        print(f"error: {error}", file=sys.stderr)
+        if speaks:
+            print(f"error: {error}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
-        print("\nStopped. What is done is kept; the same command goes on from here.", file=sys.stderr)
+        if speaks:
+            print("\nStopped. What is done is kept; the same command goes on from here.", file=sys.stderr)
         return INTERRUPTED
 
 

@@ -2,18 +2,21 @@
 
 One schema, number `SCHEMA`. Numbers are plain JSON; null means "not to be had", and `missing` says why.
 
-    schema               2
+    schema               3
     program              version, commit (null outside a git checkout)
-    checkpoint           name, folder, fingerprint of its files, base, timestep
-    settings             preset, seed, and whatever else makes two evaluations differ; a rerun must agree with it
-    data                 folders, listed pictures, scored pictures, fingerprint of names and sizes
+    checkpoint           name, folder, or repo and sha; fingerprint of its files, base, timestep
+    settings             preset, seed (null: only ready pairs), and whatever else makes two evaluations differ; a rerun
+                         must agree with it
+    data                 folders; listed, scored, ready_pairs among the scored; left_out: picture -> why it could not be
+                         judged; fingerprint of names and sizes
     machine              device, name, dtype, threads, torch, platform
     rows                 degraded | vae_floor | restored | no_harm -> column -> mean, median, std, count
     gain                 column -> mean, median, std, count of (restored better than degraded by), relative to doing nothing
     improved             column -> share of pictures that restoring made better
     colour_error_levels  red, green, blue: mean signed error of the restored pictures, 8-bit levels; largest: of the three
-    latency_seconds      p50, p95, mean of one restoration
-    peak_memory_mib      most memory held
+    latency_seconds      p50, p95, mean of one restoration; processes: how many shared the work meanwhile (a list:
+                         a stopped evaluation may go on with another number)
+    peak_memory_mib      most memory held by one process
     fid, kid             degraded, restored: distance of the crowd to the clean pictures'; or null
     missing              row or score -> why it is null
 
@@ -26,10 +29,9 @@ from typing import Any
 import numpy as np
 
 from training.inception import frechet_distance, kernel_distance
-from training.scores import COLUMNS, KINDS, score_of
+from training.scores import COLOURS, COLUMNS, KINDS, score_of
 
-SCHEMA = 2
-COLOURS = ("red", "green", "blue")
+SCHEMA = 3
 Row = Mapping[str, Any]
 
 
@@ -74,6 +76,7 @@ def summary(rows: Sequence[Row]) -> dict[str, Any]:
         "p50": round(float(np.percentile(seconds, 50)), 4) if rows else None,
         "p95": round(float(np.percentile(seconds, 95)), 4) if rows else None,
         "mean": round(float(np.mean(seconds)), 4) if rows else None,
+        "processes": sorted({row["processes"] for row in rows}),
     }
     held = [row["peak_memory_mib"] for row in rows if row["peak_memory_mib"] is not None]
     out["peak_memory_mib"] = max(held, default=None)
@@ -91,29 +94,3 @@ def crowd(features: Mapping[str, np.ndarray] | None) -> dict[str, Any]:
         }
         for name, distance in distances.items()
     }
-
-
-def table(metrics: Mapping[str, Any]) -> str:
-    """Return the mean scores as text for a terminal, one line a score."""
-    kinds = [kind for kind in KINDS if metrics["rows"][kind]]
-    heads = "".join(f"{KINDS[kind]:>12}" for kind in kinds)
-    lines = [f"{'mean of ' + str(metrics['data']['scored']):<20}{heads}{'gain':>12}{'improved':>10}"]
-    for name in COLUMNS:
-        if not metrics["gain"][name]["count"]:
-            continue
-        means = [metrics["rows"][kind][name]["mean"] for kind in kinds]
-        cells = "".join(f"{'-' if value is None else format(value, '.4f'):>12}" for value in means)
-        gain, share = metrics["gain"][name]["mean"], metrics["improved"][name]
-        lines.append(f"{name:<20}{cells}{gain:>+12.4f}{share:>10.1%}")
-    tint, latency = metrics["colour_error_levels"], metrics["latency_seconds"]
-    lines.append(
-        "colour error, levels: " + ", ".join(f"{colour} {tint[colour]:+.2f}" for colour in COLOURS) + "; "
-        f"seconds a picture: p50 {latency['p50']:.2f}, p95 {latency['p95']:.2f}; "
-        f"memory: {metrics['peak_memory_mib']} MiB at most"
-    )
-    lines += [
-        f"{name.upper()}: degraded {metrics[name]['degraded']:.4f}, restored {metrics[name]['restored']:.4f}"
-        for name in ("fid", "kid") if metrics[name]
-    ]  # fmt: skip
-    lines += [f"no {name}: {why}" for name, why in metrics["missing"].items()]
-    return "\n".join(lines)

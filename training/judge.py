@@ -5,10 +5,8 @@ import enhancer.torchvision_stub  # noqa: F401
 
 # isort: split
 import copy
-import sys
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -19,55 +17,25 @@ from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d, pad
 
 from enhancer.degrade import degrade, face_render
-from enhancer.errors import EnhancerError, LabelError, UnavailableError
-from enhancer.images import WHITE, composite, read_image, read_labels, split_alpha
-from enhancer.masks import soft_masks
+from enhancer.errors import EnhancerError, UnavailableError
+from enhancer.images import WHITE
 from enhancer.metrics.fidelity import psnr, similarity, squared_error, weighted_mean, without_border
 from enhancer.metrics.perceptual import Perceptual
 from enhancer.metrics.scores import MIN_REGION
 from enhancer.model import SplatEnhancer, restore
 from enhancer.model.config import EMBEDDED
-from enhancer.regions import region_map
 from enhancer.tensors import to_model_range, to_rgb
-from training.data import Face
+from training.features import SqueezeFeatures
 from training.identity import Identity, landmarks
 from training.inception import Inception
-from training.objective import SqueezeFeatures, feature_distance
-from training.scores import COLUMNS, FOREGROUND, KINDS, SCORES, WHOLE, column
+from training.losses import feature_distance
+from training.machine import peak_memory
+from training.scores import COLOURS, COLUMNS, KINDS, SCORES, WHOLE, column
+from training.subjects import Subject
 
 Row = dict[str, Any]
 Pictures = dict[str, np.ndarray]  # kind (or "clean") -> (H, W, 3) float32 in [0, 1]
 MS_SSIM_SIDE = 161  # px, the least that five scales of an 11 px window need
-COLOURS = ("red", "green", "blue")
-
-
-@dataclass(frozen=True)
-class Subject:
-    """A photograph as it is judged."""
-
-    image: np.ndarray  # as read, perhaps with alpha
-    clean: np.ndarray  # over white
-    labels: np.ndarray
-    masks: Mapping[str, np.ndarray]  # the regions, and FOREGROUND where there is alpha
-
-
-def read_subject(face: Face) -> Subject:
-    """Read a photograph and its label map.
-
-    Raises:
-        EnhancerError: One of them cannot be read, or they are not of one size; the message names the file.
-    """
-    image, labels = read_image(face.image), read_labels(face.labels)
-    if image.shape[:2] != labels.shape:
-        raise LabelError(
-            f"{face.labels} is {labels.shape[1]}x{labels.shape[0]} pixels, its picture {face.image.name} "
-            f"{image.shape[1]}x{image.shape[0]}. Make the label map anew at the picture's size."
-        )
-    masks = soft_masks(region_map(labels))
-    _, alpha = split_alpha(image)
-    return Subject(
-        image, composite(image, WHITE), labels, masks if alpha is None else masks | {FOREGROUND: alpha}
-    )
 
 
 def without_adapters(vae: Any) -> Any:
@@ -173,9 +141,11 @@ class Judge:
 
     def pictures(self, subject: Subject) -> tuple[Pictures, float]:
         """Return every version of a picture, the clean one among them, and the seconds of its restoration."""
-        out = {"clean": subject.clean}
-        out["degraded"] = degrade(subject.image, subject.masks, self.recipe, seed=self.seed, background=WHITE)
-        out["restored"], seconds = self.restore(out["degraded"])
+        degraded = subject.degraded
+        if degraded is None:
+            degraded = degrade(subject.image, subject.masks, self.recipe, seed=self.seed, background=WHITE)
+        out = {"clean": subject.clean, "degraded": degraded}
+        out["restored"], seconds = self.restore(degraded)
         if "vae_floor" in self.kinds:
             out["vae_floor"] = vae_round_trip(self.vae, subject.clean)
         if "no_harm" in self.kinds:
@@ -216,7 +186,7 @@ class PictureScorer:
         self.judge, self.subject = judge, subject
         clean = subject.clean
         self.features = _activations(judge.features, clean) if judge.features else []
-        self.points = landmarks(subject.labels) if judge.identity else None
+        self.points = landmarks(subject.labels) if judge.identity and subject.labels is not None else None
         self.embedding = (
             judge.identity.embedding(clean, self.points)
             if judge.identity and self.points is not None
@@ -271,15 +241,3 @@ def part_distance(ours: list[Tensor], theirs: list[Tensor], mask: np.ndarray) ->
         under = adaptive_avg_pool2d(weight, (field.shape[0], field.shape[1]))[0, 0]
         layers.append(float((field * under).sum() / under.sum()))
     return float(np.mean(layers))
-
-
-def peak_memory(device: torch.device) -> float | None:
-    """Return MiB: what tensors held at most on a GPU; on a CPU the most the whole process held, where that is told."""
-    if device.type == "cuda":
-        return round(torch.cuda.max_memory_allocated(device) / 2**20, 1)
-    try:
-        resource = import_module("resource")  # not on Windows
-    except ImportError:
-        return None
-    held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # KiB, on a Mac bytes
-    return round(held / (2**20 if sys.platform == "darwin" else 2**10), 1)

@@ -1,9 +1,14 @@
-"""An evaluation's folder: its settings, its rows as they come, and the pictures its sheets show."""
+"""An evaluation's folder: its settings, its rows as they come, and the pictures its sheets show.
+
+settings.json          what makes two evaluations differ; a run with others is refused
+rows.jsonl             a line a picture, on disk as soon as it is judged (rows-1.jsonl, ... of further processes)
+pictures/              what the sheets, the report and a comparison show
+metrics.json, images.csv, table.md, report.html, sheet_*.png   the results
+"""
 
 import csv
 import io
 import json
-import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
@@ -11,12 +16,19 @@ from typing import Any
 
 import numpy as np
 
-from enhancer.errors import SettingsError
+from enhancer.errors import EnhancerError, ImageError, SettingsError
 from enhancer.images import read_image, split_alpha, write_png
-from training.data import Face
+from training.files import append_line, remove, write_text
 
-SETTINGS, ROWS, METRICS, TABLE = "settings.json", "rows.jsonl", "metrics.json", "images.csv"
+SETTINGS, ROWS, METRICS, TABLE, MARKDOWN = (
+    "settings.json",
+    "rows.jsonl",
+    "metrics.json",
+    "images.csv",
+    "table.md",
+)
 SHOWN = ("degraded", "restored", "clean")  # kept for the sheets
+Row = dict[str, Any]
 
 
 def fingerprint_of_files(paths: Iterable[Path], *, contents: bool) -> str:
@@ -28,85 +40,91 @@ def fingerprint_of_files(paths: Iterable[Path], *, contents: bool) -> str:
     return digest.hexdigest()
 
 
-def names_of(faces: Sequence[Face]) -> list[str]:
-    """Return what to call each picture: its file name, or its path where two share a name."""
-    names = [face.image.name for face in faces]
-    return names if len(set(names)) == len(names) else [face.image.as_posix() for face in faces]
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file; at no moment does `path` hold half of it.
-
-    Raises:
-        SettingsError: It cannot be written.
-    """
-    unfinished = path.with_name(f".{secrets.token_hex(8)}.unfinished")
-    try:
-        unfinished.write_text(text, encoding="utf-8")
-        unfinished.replace(path)
-    except OSError as error:
-        raise SettingsError(f"{path} cannot be written: {error.strerror or error}.") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
+def fingerprint_of_names(names: Iterable[str]) -> str:
+    """Return a short hash of names, whatever their order."""
+    return blake2b("\0".join(sorted(names)).encode(), digest_size=8).hexdigest()
 
 
 class Records:
-    """The folder of one evaluation."""
+    """The folder of one evaluation, as one of its processes sees it."""
 
-    def __init__(self, folder: Path, settings: Mapping[str, Any], *, overwrite: bool = False) -> None:
-        """Open or make the folder; rows of other settings in it are refused.
-
-        Raises:
-            SettingsError: The folder holds another evaluation; the message names what differs.
-        """
+    def __init__(self, folder: Path, settings: Mapping[str, Any], process: int = 0) -> None:
+        """Name the folder; `open` makes it."""
         self.folder, self.settings = folder, dict(settings)
         self.pictures = folder / "pictures"
-        if folder.exists() and not folder.is_dir():
-            raise SettingsError(f"--output_dir {folder} is a file. Name a folder.")
+        self.rows = folder / (f"rows-{process}.jsonl" if process else ROWS)
+
+    def open(self, *, overwrite: bool = False) -> dict[str, Row]:
+        """Open or make the folder; returns the rows of earlier runs by picture. For the main process.
+
+        Raises:
+            SettingsError: The folder holds another evaluation (the message names what differs), or something else.
+        """
+        path = self.folder / SETTINGS
         try:
-            self.pictures.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise SettingsError(f"{folder} cannot be made: {error.strerror or error}.") from error
-        path = folder / SETTINGS
-        if overwrite:
-            for old in (path, folder / ROWS, folder / METRICS, *self.pictures.glob("*.*")):
-                old.unlink(missing_ok=True)
-        if path.exists():
-            old = json.loads(path.read_text(encoding="utf-8"))
-            changed = [key for key in sorted({*old, *settings}) if old.get(key) != settings.get(key)]
-            if changed:
-                differences = ", ".join(
-                    f"{k} was {old.get(k)!r} and is now {settings.get(k)!r}" for k in changed
-                )
+            if self.folder.exists() and not self.folder.is_dir():
+                raise SettingsError(f"--output_dir {self.folder} is a file. Name a folder.")
+            if self.folder.exists() and any(self.folder.iterdir()) and not path.exists():
                 raise SettingsError(
-                    f"{folder} holds another evaluation: {differences}. "
-                    "Choose another --output_dir, or throw the old one away with --overwrite."
+                    f"--output_dir {self.folder} holds something else, no evaluation. Name an empty or a new folder."
                 )
+            self.pictures.mkdir(parents=True, exist_ok=True)
+            if overwrite:
+                made = (METRICS, TABLE, MARKDOWN, "report.html")
+                pictures = [*self.pictures.glob("*.*"), *self.folder.glob("sheet_*.png")]
+                # settings.json goes last: a folder without it is not ours
+                for old in (*self._all_rows(), *pictures, *(self.folder / name for name in made), path):
+                    old.unlink(missing_ok=True)
+        except OSError as error:
+            raise SettingsError(f"{self.folder} cannot be written: {error.strerror or error}.") from error
+        if path.exists():
+            self._check_settings(path)
         else:
             write_text(path, json.dumps(self.settings, indent=2) + "\n")
+        return self._read()
 
-    def read(self) -> dict[str, dict[str, Any]]:
-        """Return the rows made so far by picture; a line that a kill cut short is dropped."""
-        path = self.folder / ROWS
-        text = path.read_text(encoding="utf-8") if path.exists() else ""
-        whole, _, cut = text.rpartition("\n")
-        if cut:
-            write_text(path, whole + "\n" if whole else "")
+    def _check_settings(self, path: Path) -> None:
         try:
-            return {row["file"]: row for row in map(json.loads, whole.splitlines())}
-        except (ValueError, KeyError, TypeError) as error:
-            raise SettingsError(f"{path} is damaged ({error}). Start over with --overwrite.") from error
+            old = dict(json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError) as error:
+            raise SettingsError(f"{path} is damaged ({error}). Name another --output_dir.") from error
+        new = json.loads(json.dumps(self.settings))
+        changed = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
+        if changed:
+            differences = ", ".join(f"{k} was {old.get(k)!r} and is now {new.get(k)!r}" for k in changed)
+            raise SettingsError(
+                f"{self.folder} holds another evaluation: {differences}. "
+                "Choose another --output_dir, or throw the old one away with --overwrite."
+            )
+
+    def _all_rows(self) -> list[Path]:
+        return [
+            path for path in (self.folder / ROWS, *sorted(self.folder.glob("rows-*.jsonl"))) if path.exists()
+        ]
+
+    def _read(self) -> dict[str, Row]:
+        """Return all rows by picture, in one file again; a line that a kill or a full disk cut short is dropped."""
+        paths, rows, cut = self._all_rows(), {}, False
+        for path in paths:
+            whole, _, rest = path.read_text(encoding="utf-8").rpartition("\n")
+            cut |= bool(rest)
+            try:
+                rows |= {row["file"]: row for row in map(json.loads, whole.splitlines())}
+            except (ValueError, KeyError, TypeError) as error:
+                raise SettingsError(f"{path} is damaged ({error}). Start over with --overwrite.") from error
+        if cut or len(paths) > 1:
+            self.unite(rows.values())
+        return rows
+
+    def unite(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Put the rows of all processes into one file, in their order. For the main process."""
+        write_text(self.folder / ROWS, "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows))
+        for path in self.folder.glob("rows-*.jsonl"):
+            remove(path)
 
     def append(self, row: Mapping[str, Any]) -> None:
         """Put one row on disk."""
-        path = self.folder / ROWS
-        try:
-            with path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(row, allow_nan=False) + "\n")
-        except OSError as error:
-            raise SettingsError(
-                f"{path} cannot be written: {error.strerror or error}. The rows before this one are kept."
-            ) from error
+        append_line(self.rows, json.dumps(row, allow_nan=False))
 
     def _path(self, name: str, kind: str) -> Path:
         return (
@@ -115,23 +133,36 @@ class Records:
         )
 
     def keep(self, name: str, pictures: Mapping[str, np.ndarray]) -> None:
-        """Keep what a sheet would show of a picture."""
-        for kind in SHOWN:
-            write_png(pictures[kind], self._path(name, kind))
+        """Keep what a sheet would show of a picture.
 
-    def prune(self, wanted: Iterable[str]) -> None:
-        """Delete the kept pictures of all others."""
-        keep = {self._path(name, kind) for name in wanted for kind in SHOWN}
-        for path in self.pictures.glob("*.png"):
-            if path not in keep:
-                path.unlink(missing_ok=True)
+        Raises:
+            SettingsError: It cannot be written. Not an `ImageError`: no other picture could be either.
+        """
+        for kind in SHOWN:
+            try:
+                write_png(pictures[kind], self._path(name, kind))
+            except ImageError as error:
+                raise SettingsError(
+                    f"{error} What was done before is kept; once that is mended, the same command goes on from there."
+                ) from error
+
+    def prune(self, names: Iterable[str], wanted: Iterable[str]) -> None:
+        """Delete the kept pictures of those of `names` that are not `wanted`."""
+        for name in {*names} - {*wanted}:
+            for kind in SHOWN:
+                remove(self._path(name, kind))
 
     def kept(self, name: str) -> dict[str, np.ndarray] | None:
-        """Return what was kept of a picture: kind -> (H, W, 3); None if it was not."""
+        """Return what was kept of a picture: kind -> (H, W, 3); None if it was not, or not whole."""
         paths = {kind: self._path(name, kind) for kind in SHOWN}
-        if not all(path.exists() for path in paths.values()):
+        try:
+            return {kind: split_alpha(read_image(path))[0] for kind, path in paths.items()}
+        except EnhancerError:
             return None
-        return {kind: split_alpha(read_image(path))[0] for kind, path in paths.items()}
+
+    def has(self, name: str) -> bool:
+        """Say whether a picture was kept."""
+        return all(self._path(name, kind).is_file() for kind in SHOWN)
 
     def keep_features(self, name: str, features: Mapping[str, np.ndarray]) -> None:
         """Keep one picture's Inception features, a vector a version."""
@@ -149,9 +180,12 @@ class Records:
         each = [np.load(path) for path in paths]
         return {kind: np.stack([one[kind] for one in each]) for kind in SHOWN}
 
-    def write_results(self, metrics: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> None:
-        """Write `metrics.json`, and `images.csv` with one line a picture; columns that nothing has are left out."""
+    def write_results(
+        self, metrics: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], table: str
+    ) -> None:
+        """Write `metrics.json`, `table.md` and `images.csv`, one line a picture, without columns that nothing has."""
         write_text(self.folder / METRICS, json.dumps(metrics, indent=2, allow_nan=False) + "\n")
+        write_text(self.folder / MARKDOWN, table)
         columns = [key for key in rows[0] if any(row.get(key) is not None for row in rows)]
         lines = io.StringIO()
         writer = csv.DictWriter(lines, columns, extrasaction="ignore", lineterminator="\n")

@@ -1,7 +1,5 @@
 """The report: one self-contained HTML page with pictures, tables and histograms. It asks for nothing from elsewhere."""
 
-import base64
-import io
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -10,12 +8,13 @@ from typing import Any
 from enhancer.model.config import EMBEDDED
 from training.charts import Series, dumbbells, histogram
 from training.evaluation import gains, paired
-from training.records import write_text
-from training.report_style import SCRIPT, STYLE
+from training.files import write_text
+from training.pages import figures, number, picture_button
+from training.pages import page as shell
 from training.scores import COLUMNS, KIND_MEANING, KINDS, PARTS, SCORES, WHOLE, column
-from training.sheets import Pictures, Row, chosen, gain, scaled
+from training.sheets import Pictures, Row, chosen, gain
+from training.tables import given, shared
 
-WEBP_QUALITY = 86
 Metrics = Mapping[str, Any]
 Find = Callable[[str], Pictures]
 
@@ -37,25 +36,7 @@ def page(metrics: Metrics, rows: Sequence[Row], find: Find) -> str:
         _opening(metrics) + _typical(some["typical"], find) + _table(metrics) + _distributions(rows)
         + _regions(metrics) + best + worst + _method(metrics)
     )  # fmt: skip
-    name = escape(metrics["checkpoint"]["name"])
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<title>{name}: evaluation</title><link rel="icon" href="data:,"><style>{STYLE}</style></head>\n'
-        f"<body><main>{body}</main>{_DIALOG}<script>{SCRIPT}</script></body></html>\n"
-    )
-
-
-_DIALOG = (
-    '<dialog aria-label="Picture, enlarged"><img alt=""><div class="bar-below">'
-    "<button data-show>Degraded</button><button data-show>Restored</button><button data-show>Clean</button>"
-    '<button class="close">Close</button></div></dialog>'
-)
-
-
-def number(value: float | None, digits: int, *, sign: bool = False) -> str:
-    """Return a number with a true minus, or a dash for none."""
-    return "–" if value is None else f"{value:{'+' if sign else ''}.{digits}f}".replace("-", "−")
+    return shell(f"{metrics['checkpoint']['name']}: evaluation", body, ("Degraded", "Restored", "Clean"))
 
 
 def _mean(metrics: Metrics, kind: str, name: str) -> float | None:
@@ -66,7 +47,7 @@ def _opening(metrics: Metrics) -> str:
     gained = metrics["gain"]["psnr"]["mean"]
     count, share = metrics["data"]["scored"], metrics["improved"]["psnr"]
     before, after = (_mean(metrics, kind, "psnr") for kind in ("degraded", "restored"))
-    settings, about = metrics["settings"], metrics["checkpoint"]
+    about = metrics["checkpoint"]
     title = f"{about['name']} {'gains' if gained >= 0 else 'loses'} {abs(gained):.2f} dB"
     pictures = "1 face" if count == 1 else f"{count} faces"
     better = (
@@ -74,47 +55,48 @@ def _opening(metrics: Metrics) -> str:
         if share == 1
         else f"{share:.0%} of them come out closer to their clean originals"
     )
-    figures = [("PSNR", number(gained, 2, sign=True), "dB", f"{number(before, 2)} → {number(after, 2)}")]
+    found = [("PSNR", number(gained, 2, sign=True), "dB", f"{number(before, 2)} → {number(after, 2)}")]
     for key in ("ssim", "lpips_alex", "squeeze"):
         if metrics["gain"][key]["count"]:
             score, one = SCORES[key], metrics["gain"][key]
             was, now = (_mean(metrics, kind, key) for kind in ("degraded", "restored"))
             change = f"{number(was, 3)} → {number(now, 3)}"
             if score.higher_is_better:
-                figures.append((score.label, number(one["mean"], 3, sign=True), "", change))
+                found.append((score.label, number(one["mean"], 3, sign=True), "", change))
             else:
-                figures.append(
-                    (score.label, number(-100 * (one["relative"] or 0), 0, sign=True), "%", change)
-                )
+                found.append((score.label, number(-100 * (one["relative"] or 0), 0, sign=True), "%", change))
     harm, tint = _mean(metrics, "no_harm", "psnr"), metrics["colour_error_levels"]
     if harm is not None:
-        figures.append(("No harm", number(harm, 1), "dB", "a clean picture against itself"))
+        found.append(("No harm", number(harm, 1), "dB", "a clean picture against itself"))
     signed = ", ".join(
         f"{name[0].upper()}\u00a0{number(tint[name], 2, sign=True)}" for name in ("red", "green", "blue")
     )
-    figures.append(("Colour error", number(tint["largest"], 2), "levels", signed))
+    found.append(("Colour error", number(tint["largest"], 2), "levels", signed))
     latency = metrics["latency_seconds"]
-    device = f"p95 {latency['p95']:.2f} s, {metrics['machine']['device']}"
-    figures.append(("A picture takes", f"{latency['p50']:.2f}", "s", device))
-    cells = "".join(
-        f"<div><dt>{escape(label)}</dt><dd>{value}{f' <small>{unit}</small>' if unit else ''}</dd><dd>{escape(note)}</dd></div>"
-        for label, value, unit, note in figures
-    )
+    device = f"p95 {latency['p95']:.2f} s, {metrics['machine']['device']}{shared(metrics)}"
+    found.append(("A picture takes", f"{latency['p50']:.2f}", "s", device))
     return (
         f'<header><p class="over">Splat Enhancer {escape(metrics["program"]["version"])} · Evaluation</p>'
-        f'<h1>{escape(title)}</h1><p class="lede">{pictures}, degraded with preset {escape(str(settings["preset"]))} (seed '
-        f'{settings["seed"]}) and restored in one step. {better}.</p><dl class="figures">{cells}</dl></header>'
+        f'<h1>{escape(title)}</h1><p class="lede">{pictures}, {_how(metrics)} and restored in one step. {better}.'
+        f"</p>{_left_out(metrics)}{figures(found)}</header>"
     )
 
 
-def _picture(picture: Any, name: str, lazy: bool = True) -> str:
-    image, held = scaled(picture), io.BytesIO()
-    image.save(held, "WEBP", quality=WEBP_QUALITY, method=4)
-    encoded = base64.b64encode(held.getvalue()).decode()
+def _how(metrics: Metrics) -> str:
+    settings, ready = metrics["settings"], metrics["data"]["ready_pairs"]
+    preset = f"degraded with preset {escape(str(settings['preset']))} (seed {settings['seed']})"
+    if not ready:
+        return preset
     return (
-        f'<button aria-label="Enlarge: {escape(name)}"><img src="data:image/webp;base64,{encoded}" alt="{escape(name)}" '
-        f'width="{image.width}" height="{image.height}"{" loading=lazy" if lazy else ""}></button>'
+        "ready pairs"
+        if ready == metrics["data"]["scored"]
+        else f"{ready} of them ready pairs, the others {preset}"
     )
+
+
+def _left_out(metrics: Metrics) -> str:
+    lines = "".join(f"<li>{escape(why)}</li>" for why in metrics["data"]["left_out"].values())
+    return f'<p class="worse">Left out, since they cannot be judged:</p><ul>{lines}</ul>' if lines else ""
 
 
 def _said(row: Row, kind: str, label: str) -> str:
@@ -131,7 +113,7 @@ def _said(row: Row, kind: str, label: str) -> str:
 def _triplet(row: Row, pictures: Pictures, *, large: bool = False) -> str:
     kinds = (("degraded", "Degraded"), ("restored", "Restored"), ("clean", "Clean"))
     parts = "".join(
-        f"<div>{_picture(pictures[kind], row['file'] + ', ' + label.lower(), lazy=not large)}{_said(row, kind, label)}</div>"
+        f"<div>{picture_button(pictures[kind], row['file'] + ', ' + label.lower())}{_said(row, kind, label)}</div>"
         for kind, label in kinds
     )
     gained = gain(row)
@@ -244,9 +226,9 @@ def _regions(metrics: Metrics) -> str:
 def _method(metrics: Metrics) -> str:
     about, data, machine, program = (metrics[key] for key in ("checkpoint", "data", "machine", "program"))
     facts = [
-        ("Checkpoint", f"{about['name']}, files {about['fingerprint']}; base {'its own' if about['base'] == EMBEDDED else about['base']}, t = {about['timestep']}"),
+        ("Checkpoint", f"{about['name']} ({_source(about)}), files {about['fingerprint']}; base {'its own' if about['base'] == EMBEDDED else about['base']}, t = {about['timestep']}"),
         ("Pictures", f"{data['scored']} of {data['listed']}, data {data['fingerprint']}"),
-        ("Degradation", f"preset {metrics['settings']['preset']}, seed {metrics['settings']['seed']}"),
+        ("Degradation", given(metrics).partition(", ")[2] or "as in the ready pairs"),
         ("Program", f"{program['version']}" + (f", commit {program['commit']}" if program["commit"] else "")),
         ("Machine", f"{machine['name']} ({machine['device']}), {machine['dtype']}, threads: {machine['threads']}, torch {machine['torch']}"),
         ("Memory", f"{number(metrics['peak_memory_mib'], 0)} MiB at most" + ("" if machine["device"] == "cuda" else ", the whole process")),
@@ -259,6 +241,10 @@ def _method(metrics: Metrics) -> str:
     facts += [(f"No {_label(key)}", why) for key, why in metrics["missing"].items()]
     lines = "".join(f"<dt>{escape(label)}</dt><dd>{escape(str(text))}</dd>" for label, text in facts)
     return f'<section><h2>How this was measured</h2><dl class="facts">{lines}</dl></section>'
+
+
+def _source(about: Mapping[str, Any]) -> str:
+    return f"{about['repo']}@{about['sha']}" if about["repo"] else str(about["folder"])
 
 
 def _label(key: str) -> str:

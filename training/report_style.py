@@ -61,10 +61,13 @@ figure { margin: 0; }
 .tick { font-size: 11.5px; fill: var(--quiet); } .name { font-size: 12.5px; fill: var(--ink); }
 .value { font-size: 12px; font-weight: 600; fill: var(--after); } .value.before { fill: var(--before); } .value.clean { fill: var(--clean); } .value.harm { fill: var(--harm); }
 .link { stroke: var(--after); stroke-width: 2.5; opacity: .45; } .link.harm { stroke: var(--harm); }
+.link.open { stroke: var(--quiet); } .dot.open, .value.open { fill: var(--quiet); }
 .dot { fill: var(--after); } .dot.before { fill: var(--before); } .dot.harm { fill: var(--harm); }
 .faces { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 29rem), 1fr)); gap: 2rem 1.75rem; margin-top: 1.25rem; }
 .triplet { display: grid; grid-template-columns: repeat(3, 1fr); gap: 4px 6px; }
 .triplet.large { gap: 6px 10px; margin-top: 1.25rem; }
+.triplet.four { grid-template-columns: repeat(4, 1fr); } .faces.wide { grid-template-columns: 1fr; }
+summary { cursor: pointer; font-weight: 500; } details table { font-size: .875rem; }
 .triplet button { all: unset; display: block; cursor: zoom-in; border-radius: 5px; overflow: hidden; }
 .triplet button:focus-visible { outline: 2px solid var(--after); outline-offset: 2px; }
 .triplet img { display: block; width: 100%; height: auto; background: var(--line); }
@@ -86,6 +89,7 @@ dialog :focus-visible { outline: 2px solid #68bfa8; outline-offset: 2px; }
 @media (max-width: 40rem) {
   .figures { grid-template-columns: 1fr 1fr; }
   .triplet.large { grid-template-columns: 1fr; gap: 1rem; }
+  .triplet.four { grid-template-columns: 1fr 1fr; }
   .triplet.large .said { display: flex; flex-wrap: wrap; gap: 0 .75rem; } .triplet.large .said br { display: none; } .triplet.large .said .more { display: inline; }
   tbody th small { display: none; } th, td { padding-left: .875rem; }
   dl.facts { grid-template-columns: 1fr; gap: 0; } dl.facts dd { margin-bottom: .75rem; }

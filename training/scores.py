@@ -9,6 +9,7 @@ from enhancer.regions import REGION_NAMES
 WHOLE = ""  # the part that is the whole picture: its scores carry no prefix
 FOREGROUND = "foreground"  # what alpha covers, of pictures that have it
 PARTS = (WHOLE, *REGION_NAMES, FOREGROUND)
+COLOURS = ("red", "green", "blue")
 
 # The four rows: what a picture is before it is scored against the clean one.
 KINDS = {
