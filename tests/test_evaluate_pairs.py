@@ -200,9 +200,9 @@ def test_two_processes_go_on_with_what_one_began_and_say_the_same(config, tmp_pa
     finally:
         torch.set_num_threads(threads)
     (tmp_path / "shared/rows-2.jsonl").write_text('{"file": "c.png", "degr')  # of a third one, killed
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     launched = subprocess.run(
-        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-        + ["-m", "training.evaluate", *flags(shared)],
+        [*launcher, "-m", "training.evaluate", *flags(shared)],
         env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert launched.returncode == 0, launched.stderr[-3000:]

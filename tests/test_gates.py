@@ -20,7 +20,9 @@ ROWS = [
     }
     for k in range(3)
 ]  # fmt: skip
-METRICS = summary(ROWS) | {"missing": {"identity": "No network was named."}}
+METRICS = summary(ROWS) | {
+    "missing": {"identity": "No network was named."}, "data": {"scored": 3, "left_out": {"x.png": "It is damaged."}},
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -30,6 +32,7 @@ METRICS = summary(ROWS) | {"missing": {"identity": "No network was named."}}
         ("restored.psnr.mean>=24", True), ("degraded.psnr.std>0", False), ("squeeze.relative<0.2", False),
         ("psnr.improved<1", False), ("squeeze.improved<0.97", True), ("colour_error.largest>1", True),
         ("latency.p50>2e0", False), ("memory.peak>.5", True), ("PSNR.mean>24.1", False),
+        ("psnr.gain.median<4", False), ("psnr.gain.std>0.8", True), ("pictures.left_out>0", True), ("pictures.scored<3", False),
     ],
 )  # fmt: skip
 def test_gates_on_known_rows(text, fires):
@@ -59,7 +62,8 @@ def test_what_is_no_gate_is_refused(text):
 
 def test_an_unknown_name_is_refused_with_the_known_ones():
     with pytest.raises(
-        SettingsError, match=r"Did you mean .*psnr\.mean.*Known are the scores psnr, ssim, .*latency\.p95"
+        SettingsError,
+        match=r"Did you mean .*psnr\.mean.*Known are the scores psnr, ssim, .*skin, eyes, .*latency\.p95.*fid\.restored",
     ):
         Gate.parse("pnsr.mean<1")
 

@@ -3,10 +3,11 @@
 A gate is NAME < > <= >= NUMBER. A name is [row.][part.]score.statistic; without a row the restored pictures are meant:
 
     psnr.mean  eyes.ssim.median  no_harm.psnr.mean  degraded.squeeze.std     any of the four rows: mean, median, std
-    psnr.gain  squeeze.relative  hair.psnr.improved                          restored against degraded; above 0 is better
+    psnr.gain  psnr.gain.median  squeeze.relative  hair.psnr.improved        restored against degraded; above 0 is better
     colour_error.largest  latency.p95  memory.peak  fid.restored              levels, seconds, MiB, a distance
+    pictures.scored  pictures.left_out                                       how many
 
-`lpips` is short for `lpips_alex`.
+`gain` alone is its mean. `lpips` is short for `lpips_alex`.
 """
 
 import difflib
@@ -17,13 +18,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from enhancer.errors import SettingsError
-from training.scores import COLUMNS, KINDS, SCORES
+from training.scores import COLUMNS, KINDS, PARTS, SCORES
 
 _COMPARISONS = {"<": operator.lt, ">": operator.gt, "<=": operator.le, ">=": operator.ge}
 _GATE = re.compile(
     r"\s*([a-z_.]+[a-z0-9_]*)\s*(<=|>=|<|>)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)\s*", re.I
 )
 _OF_ROW = ("mean", "median", "std")
+_OTHERS = (
+    "colour_error.",
+    "latency.",
+    "memory.",
+    "fid.",
+    "kid.",
+    "pictures.",
+)  # what is reported besides scores
 
 
 def named_values(metrics: Mapping[str, Any]) -> dict[str, float | None]:
@@ -39,6 +48,8 @@ def named_values(metrics: Mapping[str, Any]) -> dict[str, float | None]:
                 if kind == "restored":
                     out[f"{column}.{statistic}"] = value
         out[f"{column}.gain"] = gain.get(column, {}).get("mean")
+        for statistic in _OF_ROW:
+            out[f"{column}.gain.{statistic}"] = gain.get(column, {}).get(statistic)
         out[f"{column}.relative"] = gain.get(column, {}).get("relative")
         out[f"{column}.improved"] = improved.get(column)
     tint, latency = metrics.get("colour_error_levels", {}), metrics.get("latency_seconds", {})
@@ -46,6 +57,11 @@ def named_values(metrics: Mapping[str, Any]) -> dict[str, float | None]:
     out |= {f"latency.{name}": latency.get(name) for name in ("p50", "p95", "mean")}
     for name in ("fid", "kid"):
         out |= {f"{name}.{kind}": (metrics.get(name) or {}).get(kind) for kind in ("degraded", "restored")}
+    data = metrics.get("data", {})
+    out |= {
+        "pictures.scored": data.get("scored"),
+        "pictures.left_out": len(data["left_out"]) if data else None,
+    }
     return out | {"memory.peak": metrics.get("peak_memory_mib")}
 
 
@@ -78,9 +94,9 @@ class Gate:
             nearest = f" Did you mean {' or '.join(near)}?" if near else ""
             raise SettingsError(
                 f"The gate {text!r} uses {name!r}, which is not reported.{nearest} Known are the scores "
-                f"{', '.join(SCORES)} (before them a row, {', '.join(KINDS)}, or a part, such as eyes; after them "
-                ".mean .median .std, or for the restored pictures .gain .relative .improved), and "
-                f"{', '.join(name for name in known if name.startswith(('colour', 'latency', 'memory')))}."
+                f"{', '.join(SCORES)} (before them a row, {', '.join(KINDS)}, or a part, {', '.join(filter(None, PARTS))}; "
+                "after them .mean .median .std, or for the restored pictures .gain .relative .improved), and "
+                f"{', '.join(name for name in known if name.startswith(_OTHERS))}."
             )
         return cls(text, full, sign, float(bound))
 

@@ -27,8 +27,9 @@ from enhancer.images import MIN_SIDE, read_image, read_labels
 from enhancer.masks import soft_masks
 from enhancer.regions import region_map
 from enhancer.seeding import rng_for
-from training.config import flag, from_flags
 from training.figures import mask_figure, pipeline_figure
+from training.files import write_text
+from training.flags import flag, from_flags
 from training.framing import LabelMaker, prepare
 from training.photographs import Photograph, find_pairs, find_photographs
 from training.prepared import Output, Row
@@ -224,7 +225,7 @@ def main(config: PrepareConfig) -> list[str]:
     problems += work_through(todo, config, parser, output, len(found))
     counts = output.finish()
     if problems:
-        output.write_text(output.folder / PROBLEMS, "\n".join(problems) + "\n")
+        write_text(output.folder / PROBLEMS, "\n".join(problems) + "\n")
     else:
         (output.folder / PROBLEMS).unlink(missing_ok=True)
     print(

@@ -10,6 +10,7 @@ import numpy as np
 
 from enhancer.errors import EnhancerError, ImageError, SettingsError
 from enhancer.images import write_png
+from training.files import write_text
 
 SPLITS = ("train", "test")
 SETTINGS, JOURNAL, METADATA = "prepare.json", "done.jsonl", "metadata.jsonl"
@@ -47,11 +48,11 @@ class Output:
                 f"{folder} holds something else. Choose an --output_dir that is empty or does not exist."
             )
         else:
-            self.write_text(path, json.dumps(settings, indent=2) + "\n")
+            write_text(path, json.dumps(settings, indent=2) + "\n")
         for unfinished in folder.rglob(".*.unfinished"):  # of a run that was killed while it wrote
             unfinished.unlink(missing_ok=True)
         self.done = {row["name"]: row for row in self._journal() if self._is_whole(row)}
-        self.write_text(folder / JOURNAL, "".join(json.dumps(row) + "\n" for row in self.done.values()))
+        write_text(folder / JOURNAL, "".join(json.dumps(row) + "\n" for row in self.done.values()))
 
     def write_pictures(self, split: str, name: str, pictures: Mapping[str, np.ndarray]) -> Row:
         """Write pictures, by the column of `metadata.jsonl` they go under, and return those columns."""
@@ -84,7 +85,7 @@ class Output:
             counts[split] = len(rows)
             if rows:
                 text = "".join(json.dumps(row) + "\n" for row in rows)
-                self.write_text(self.folder / split / METADATA, text)
+                write_text(self.folder / split / METADATA, text)
         return counts
 
     def write_picture(self, path: Path, picture: np.ndarray) -> None:
@@ -100,16 +101,6 @@ class Output:
             raise EnhancerError(
                 f"{error} What is done is kept: the same command goes on from there."
             ) from error
-
-    def write_text(self, path: Path, text: str) -> None:
-        """Write a file; at no moment does `path` hold half of it."""
-        unfinished = path.with_name(f".{path.name}.unfinished")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            unfinished.write_text(text, encoding="utf-8")
-            unfinished.replace(path)
-        except OSError as error:
-            raise EnhancerError(f"{path} cannot be written: {error.strerror or error}.") from error
 
     def _journal(self) -> list[Row]:
         """Return the rows of earlier runs; a line cut off by a kill is dropped."""
