@@ -7,11 +7,12 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from enhancer.masks import Masks, length_scale
+from enhancer.masks import Masks
 from enhancer.regions import REGION_NAMES
 
 GAIN = 4  # times a difference is amplified
-MOST = 5.0  # dB of PSNR won or lost at which a region's tint is full
+MOST = 6.0  # dB of PSNR won or lost at which a region's tint is full
+LARGEST = 768  # px, the longer side of a tinted picture
 BETTER, WORSE = (
     (22, 150, 104),
     (214, 84, 44),
@@ -49,20 +50,27 @@ def improvement(rgb: np.ndarray, masks: Masks, won: Mapping[str, float]) -> np.n
         won: From `gains`.
 
     Returns:
-        (H, W, 3) float32 in [0, 1].
+        (h, w, 3) float32 in [0, 1], of at most `LARGEST` pixels a side.
     """
-    out = 0.45 + 0.5 * np.repeat(rgb.mean(axis=2, keepdims=True), 3, axis=2)
+    shrink = min(1.0, LARGEST / max(rgb.shape[:2]))
+    size = (round(rgb.shape[1] * shrink), round(rgb.shape[0] * shrink))
+    small = {name: cv2.resize(masks[name], size, interpolation=cv2.INTER_AREA) for name in won}
+    grey = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA).mean(axis=2, keepdims=True)
+    out = 0.4 + 0.55 * np.repeat(grey, 3, axis=2)
     for name, amount in won.items():
         colour = np.array(BETTER if amount >= 0 else WORSE, np.float32) / 255
-        weight = min(1.0, 0.15 + 0.85 * abs(amount) / MOST) * 0.8
-        out = out + weight * masks[name][..., None] * (colour - out)
+        weight = (
+            0.9 * min(1.0, abs(amount) / MOST) **2
+        )  # steeper than straight: what differs should be seen
+        out = out + weight * small[name][..., None] * (colour - out)
     drawing = Image.fromarray((np.clip(out, 0, 1) * 255 + 0.5).astype(np.uint8))
+    drawing = drawing.resize((2 * size[0], 2 * size[1]))  # drawn at twice the size, for smooth edges
     pen = ImageDraw.Draw(drawing)
-    font = ImageFont.load_default(round(max(11, 19 * length_scale(rgb.shape))))
+    font = ImageFont.load_default(round(max(22, 38 * min(size) / 512)))
     for name, amount in won.items():
-        if (middle := _middle(masks[name])) is not None:
-            _label(pen, middle, f"{amount:+.1f}".replace("-", "\N{MINUS SIGN}"), font)
-    return np.asarray(drawing, np.float32) / 255
+        if (place := _place(small[name], between=name == "eyes")) is not None:
+            _label(pen, place, f"{amount:+.1f}".replace("-", "\N{MINUS SIGN}"), font)
+    return np.asarray(drawing.reduce(2), np.float32) / 255
 
 
 def close_up(image: np.ndarray, mask: np.ndarray, width: int = SIDE) -> np.ndarray | None:
@@ -90,14 +98,20 @@ def _inside(start: float, length: float, available: int) -> int:
     return round(min(max(0.0, start), available - length))
 
 
-def _middle(mask: np.ndarray) -> tuple[int, int] | None:
-    """Return (x, y) of the pixel furthest from the region's rim, where a label sits best."""
+def _place(mask: np.ndarray, between: bool) -> tuple[int, int] | None:
+    """Return (x, y), at twice the size, where a region's label sits best.
+
+    That is the pixel furthest from the region's rim or, for what comes in pairs, `between` the two.
+    """
     inside = np.pad((mask > 0.5).astype(np.uint8), 1)
     if not inside.any():
         return None
+    if between:
+        rows, columns = np.nonzero(inside)
+        return int(columns.min() + columns.max() - 2), int(rows.min() + rows.max() - 2)
     depth = cv2.distanceTransform(inside, cv2.DIST_L2, 3)[1:-1, 1:-1]
     y, x = np.unravel_index(int(depth.argmax()), depth.shape)
-    return int(x), int(y)
+    return 2 * int(x), 2 * int(y)
 
 
 def _label(pen: ImageDraw.ImageDraw, middle: tuple[int, int], text: str, font: Any) -> None:

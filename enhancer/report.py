@@ -3,7 +3,7 @@
 import json
 import math
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -17,6 +17,7 @@ from enhancer.regions import REGION_NAMES
 Scores = Mapping[
     str, Any
 ]  # {"psnr": dB, "ssim": .., "lpips": .. or None, "regions": {name: {"psnr", ..}, or None}}
+Say = Callable[[str], str]  # English phrase -> the reader's language
 Step = tuple[str, np.ndarray]  # name, and the picture after it
 SCHEMA = 1  # of the JSON report
 
@@ -138,64 +139,87 @@ _METRICS = (
 )
 
 
-def score_table(result: Result) -> str:
-    """Return the scores as an HTML table: whole picture and regions, before, after, and which way is better."""
+def score_table(result: Result, say: Say = str) -> str:
+    """Return the scores as an HTML table: whole picture and regions, before, after, and which way is better.
+
+    Args:
+        result: What was restored.
+        say: Puts an English phrase into the reader's language.
+    """
     before, after = result.scores_degraded, result.scores_restored
     if before is None or after is None:
         return (
-            '<p class="quiet">No scores: they say how close a picture is to its clean original, '
-            "and this one came without. Degrade a clean picture first to see them.</p>"
+            f'<p class="quiet">{escape(say("No scores: they say how close a picture is to its clean original,"))} '
+            f"{escape(say('and this one came without.'))}</p>"
         )
     rows = [("Whole picture", before, after)]
     rows += [
         (name.capitalize(), before["regions"].get(name), after["regions"].get(name)) for name in REGION_NAMES
     ]
-    heads = "".join(_metric_head(metric, result.lpips_name) for metric in _METRICS)
+    heads = "".join(_metric_head(metric, result.lpips_name, say) for metric in _METRICS)
     body = "".join(
-        f'<tr><th scope="row">{escape(label)}</th>'
-        + "".join(f"<td>{_change(metric, was, now)}</td>" for metric in _METRICS)
+        f'<tr><th scope="row">{escape(say(label))}</th>'
+        + "".join(f"<td>{_change(metric, was, now, say)}</td>" for metric in _METRICS)
         + "</tr>"
         for label, was, now in rows
     )
     return (
-        '<table class="scores"><caption>Scores against the clean picture: degraded → restored</caption>'
-        f'<thead><tr><th scope="col">Region</th>{heads}</tr></thead><tbody>{body}</tbody></table>'
+        f'<table class="scores"><caption>{escape(say("Scores against the clean picture: before → after"))}</caption>'
+        f'<thead><tr><th scope="col">{escape(say("Region"))}</th>{heads}</tr></thead><tbody>{body}</tbody></table>'
     )
 
 
-def status_line(result: Result, *, seed: int, preset: str) -> str:
-    """Return one line of HTML: what ran, where and how long; below it whatever else a visitor should know."""
+def status_line(result: Result, say: Say = str) -> str:
+    """Return HTML that says what was won, what ran and how long, and whatever else a visitor should know.
+
+    Args:
+        result: What was restored.
+        say: Puts an English phrase into the reader's language.
+    """
+    sha = f" ({result.sha[:7]})" if result.sha and result.sha[:7] not in result.checkpoint else ""
     facts = [
-        f"Checkpoint <strong>{escape(result.checkpoint)}</strong> on {escape(result.device)}",
-        f"restored in <strong>{1000 * result.seconds:.0f} ms</strong>",
-        f"regions from {escape(result.parser)}",
+        f"{escape(say('Restored in'))} {_duration(result.seconds)}",
+        f"<strong>{escape(result.checkpoint)}{escape(sha)}</strong> {escape(say('on'))} {escape(result.device.upper())}",
+        f"{escape(say('regions from'))} {escape(say(result.parser))}",
     ]
-    if "degrade" in result.timings:
-        facts.append(f"degraded with preset {escape(preset)}, seed {seed}")
+    won = ""
+    if result.scores_degraded and result.scores_restored:
+        gain = result.scores_restored["psnr"] - result.scores_degraded["psnr"]
+        way = say("closer to the clean picture") if gain >= 0 else say("further from the clean picture")
+        won = f'<strong class="won">{abs(gain):.1f} dB {escape(way)}</strong>'
     notes = "".join(f"<li>{escape(note)}</li>" for note in result.notes)
-    return f"<p role='status'>{' · '.join(facts)}</p>" + (f'<ul class="quiet">{notes}</ul>' if notes else "")
+    return f'<p role="status">{won}<span>{" · ".join(facts)}</span></p>' + (
+        f'<ul class="quiet">{notes}</ul>' if notes else ""
+    )
 
 
-def _metric_head(metric: _Metric, lpips_name: str | None) -> str:
+def _duration(seconds: float) -> str:
+    return f"{1000 * seconds:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+
+
+def _metric_head(metric: _Metric, lpips_name: str | None, say: Say) -> str:
     label = lpips_name or metric.label if metric.key == "lpips" else metric.label
-    way = "higher is better" if metric.higher_is_better else "lower is better"
-    return f'<th scope="col" title="{escape(metric.meaning)}">{escape(label)}<small>{way}</small></th>'
+    way = say("higher is better") if metric.higher_is_better else say("lower is better")
+    return (
+        f'<th scope="col"><abbr title="{escape(say(metric.meaning))}">{escape(label)}</abbr>'
+        f"<small>{escape(way)}</small></th>"
+    )
 
 
-def _change(metric: _Metric, before: Scores | None, after: Scores | None) -> str:
+def _change(metric: _Metric, before: Scores | None, after: Scores | None, say: Say) -> str:
     """Return one cell; words where there is no number, for 0 would be a number."""
     if before is None or after is None:
-        return '<span class="quiet">too few pixels</span>'
+        return f'<span class="quiet">{escape(say("too few pixels"))}</span>'
     was, now = _plain(before.get(metric.key)), _plain(after.get(metric.key))
     if was is None or now is None:
-        return '<span class="quiet">not available</span>'
+        return f'<span class="quiet">{escape(say("not available"))}</span>'
     gain = round(now - was, metric.digits)
     verdict = "same" if gain == 0 else "better" if (gain > 0) == metric.higher_is_better else "worse"
     arrow = "=" if gain == 0 else "▲" if gain > 0 else "▼"
     return (
         f'<span class="was">{was:.{metric.digits}f} →</span> '
         f"<strong>{now:.{metric.digits}f}</strong>{metric.unit} "
-        f'<span class="{verdict}">{arrow} {abs(gain):.{metric.digits}f} {verdict}</span>'
+        f'<span class="{verdict}">{arrow} {abs(gain):.{metric.digits}f} {escape(say(verdict))}</span>'
     )
 
 

@@ -1,4 +1,4 @@
-"""The page's three endpoints as programs call them, and the functions behind the page, on a stand-in service."""
+"""The page's endpoints as programs call them, and the functions behind the page, on a stand-in service."""
 
 import gc
 import io
@@ -15,11 +15,13 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 import app
-from enhancer.degrade import PRESETS, STEP_NAMES
+from enhancer.degrade import STEP_NAMES
 from enhancer.errors import ImageError
 from enhancer.images import composite, read_image, to_pil
+from enhancer.provenance import read_record
 from enhancer.regions import region_map
 from enhancer.service import Service
+from page import running
 
 pytestmark = [
     # gradio 6.31 counts its queue's calls with a pandas option that pandas 3 deprecates, ...
@@ -45,7 +47,8 @@ class PlainScorer:
     lpips_missing = "No LPIPS (fake): the weights are not here."
 
     def score(self, rgb, reference, masks):
-        return {"psnr": 20.0 + float(rgb.mean()), "ssim": 0.5, "lpips": None, "regions": dict.fromkeys(masks)}
+        row = {"psnr": 20.0 + float(rgb.mean()), "ssim": 0.5, "lpips": None}
+        return row | {"regions": dict.fromkeys(masks) | {"hair": row}}
 
 
 @pytest.fixture(scope="module")
@@ -53,12 +56,14 @@ def service(small_head):
     def mirror(rgb):
         return rgb[:, ::-1].copy()
 
-    return Service(KnownParser(small_head.labels), mirror, PlainScorer(), checkpoint="<mirror>")
+    return Service(
+        KnownParser(small_head.labels), mirror, PlainScorer(), checkpoint="<mirror>", sha="abcdef0123"
+    )
 
 
 @pytest.fixture(autouse=True)
 def _stand_in(service, monkeypatch):
-    monkeypatch.setattr(app, "service", lambda: service)
+    monkeypatch.setattr(running, "service", lambda checkpoint=None: service)
 
 
 @pytest.fixture(scope="module")
@@ -75,10 +80,12 @@ def client():
 def call(client):
     """Call an endpoint the way the documentation says: upload, start, read the event stream."""
 
-    def call(name, image=None, labels=None, **settings):
-        files = {"image": image, "labels": labels}
-        files = {key: None if content is None else upload(client, content) for key, content in files.items()}
-        data = {"preset": "v2", "seed": 0, "strengths": None} | settings | files
+    def call(name, image=None, **settings):
+        data = {"image": image} if name != "info" else {}
+        data |= settings
+        data = {
+            key: upload(client, value) if isinstance(value, bytes) else value for key, value in data.items()
+        }
         event = client.post(f"/demo/gradio_api/call/v2/{name}", json=data).json()["event_id"]
         stream = client.get(f"/demo/gradio_api/call/{name}/{event}").text
         kind, _, payload = stream.strip().split("\n\n")[-1].partition("\ndata: ")
@@ -137,7 +144,8 @@ def test_degrade_and_steps_agree(call, client, small_head):
 
 def test_a_label_map_goes_before_the_parser(call, small_head):
     labels = encoded(Image.fromarray(small_head.labels))
-    _, (_, _, report) = call("restore", encoded(to_pil(small_head.image)), labels, degrade_first=True)
+    picture = encoded(to_pil(small_head.image))
+    _, (_, _, report) = call("restore", picture, labels=labels, degrade_first=True)
     assert report["parser"] == "label map"
 
 
@@ -228,7 +236,7 @@ def test_no_picture_gets_one_sentence(call):
 
 def test_a_label_map_of_another_picture_gets_one_sentence(call, small_head):
     labels = encoded(Image.fromarray(small_head.labels[:64]))
-    kind, answer = call("degrade", encoded(to_pil(small_head.image)), labels)
+    kind, answer = call("degrade", encoded(to_pil(small_head.image)), labels=labels)
     assert kind == "error"
     assert "label map is 128x64" in answer["error"]
 
@@ -241,36 +249,74 @@ def test_files_of_the_machine_cannot_be_named(client, root):
         assert "event: error" in client.get(f"/demo/gradio_api/call/degrade/{event}").text
 
 
-def test_the_api_has_three_endpoints_with_named_parameters(client):
+def test_a_result_tells_how_it_was_made(call, client, small_head):
+    settings = {"seed": 3, "strengths": {"eyes": 0}, "strength": 0.5, "region_strengths": {"hair": 0}}
+    _, (restored, _, _) = call("restore", encoded(to_pil(small_head.image)), degrade_first=True, **settings)
+    file = client.get("/demo/gradio_api/file=" + restored["path"]).content
+    record = read_record(io.BytesIO(file))
+    assert (record.checkpoint, record.sha, record.preset, record.seed) == ("<mirror>", "abcdef0123", "v2", 3)
+    assert (record.strengths, record.strength, record.regions) == ({"eyes": 0}, 0.5, {"hair": 0})
+
+
+def test_no_strength_gives_the_picture_back(call, client, small_head):
+    picture = composite(small_head.image)
+    _, (restored, _, _) = call("restore", encoded(to_pil(picture)), strength=0)
+    np.testing.assert_array_equal(fetched(client, restored), np.asarray(to_pil(picture), np.float32) / 255)
+
+
+def test_a_reference_brings_scores(call, small_head):
+    picture = encoded(to_pil(small_head.image))
+    _, (_, _, report) = call("restore", picture, reference=picture)
+    assert report["scores"]["restored"]["ssim"] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"strength": 2}, "strength must lie in 0 to 1"),
+        ({"region_strengths": {"ears": 1}}, "ears"),
+        ({"background": "red; url(x)"}, "background must be a colour"),
+    ],
+)
+def test_restorations_that_do_not_exist_get_one_sentence(call, small_head, settings, words):
+    kind, answer = call("restore", encoded(to_pil(small_head.image)), **settings)
+    assert kind == "error"
+    assert words in answer["error"]
+
+
+def test_score_compares_two_pictures(call, small_head):
+    picture = encoded(to_pil(small_head.image))
+    kind, (scores,) = call("score", picture, reference=picture)
+    assert kind == "complete"
+    assert (scores["ssim"], scores["lpips_net"]) == (0.5, "LPIPS (fake)")
+    kind, answer = call("score", picture, reference=encoded(Image.new("RGB", (128, 130))))
+    assert "128x128 and 128x130" in answer["error"]
+
+
+def test_info_says_what_is_at_work(call):
+    _, (facts,) = call("info")
+    assert (facts["checkpoint"], facts["sha"], facts["device"]) == ("<mirror>", "abcdef0123", "cpu")
+
+
+def test_the_api_has_five_endpoints_with_named_and_explained_parameters(client):
     endpoints = client.get("/demo/gradio_api/info").json()["named_endpoints"]
-    assert set(endpoints) == {"/restore", "/degrade", "/steps"}
-    needed = {
-        p["parameter_name"]: not p["parameter_has_default"] for p in endpoints["/restore"]["parameters"]
-    }
-    assert list(needed) == ["image", "labels", "degrade_first", "preset", "seed", "strengths"]
-    assert [name for name, is_needed in needed.items() if is_needed] == ["image"]
+    assert set(endpoints) == {"/restore", "/degrade", "/steps", "/score", "/info"}
+    for name, endpoint in endpoints.items():
+        needed = [p["parameter_name"] for p in endpoint["parameters"] if not p["parameter_has_default"]]
+        assert needed == {"/score": ["image", "reference"], "/info": []}.get(name, ["image"])
+        assert endpoint["description"]
 
 
-def test_the_page_shows_a_result(small_head):
-    strengths = PRESETS["v2"].values()
-    (before, after), status, clean, *_ = app.on_restore(small_head.image, True, "v2", 0, *strengths)
-    assert (before.mode, after.mode) == ("RGB", "RGB")
-    assert "&lt;mirror&gt;" in status  # a checkpoint's name is no HTML
-    assert clean.visible
-
-
-def test_the_page_hides_the_clean_picture_it_has_not(small_head):
-    _, _, clean, degraded, _, scores, *_ = app.on_restore(composite(small_head.image), False, "v2", 0)
-    assert not clean.visible
-    assert degraded.label == "As given"
-    assert "No scores" in scores
+def test_pages_of_other_origins_get_no_answer_from_a_local_copy(client):
+    headers = {"Origin": "https://elsewhere.example", "Host": "127.0.0.1:7860"}
+    assert "access-control-allow-origin" not in client.get("/demo/gradio_api/info", headers=headers).headers
 
 
 def test_our_errors_become_messages_on_the_page():
-    with pytest.raises(gr.Error, match="It is bad"), app.shown_to_visitor():
+    with pytest.raises(gr.Error, match="It is bad"), running.shown_to_visitor():
         raise ImageError("It is bad.")
 
 
 def test_gpu_time_asked_for_grows_with_the_picture():
-    assert app._gpu_seconds(np.empty((512, 512, 3))) == 8  # pyright: ignore[reportPrivateUsage]
-    assert app._gpu_seconds(np.empty((2048, 2048, 4), np.uint8)) == 24  # pyright: ignore[reportPrivateUsage]
+    assert running.gpu_seconds(np.empty((512, 512, 3))) == 8
+    assert running.gpu_seconds(np.empty((2048, 2048, 4), np.uint8)) == 24

@@ -1,0 +1,192 @@
+"""What the page offers to programs: five named endpoints, their parameters typed and explained."""
+
+from typing import Any
+
+import gradio as gr
+
+import enhancer
+from enhancer.blend import Restoration
+from enhancer.degrade import DEFAULT_PRESET, PRESETS
+from enhancer.images import composite, read_labels
+from enhancer.masks import soft_masks
+from enhancer.provenance import Record
+from enhancer.regions import region_map
+from enhancer.report import result_row
+from page import running
+from page.inputs import WHITE, Given, hex_of, image_of, picture_input, rgb_of
+from page.running import known_labels, shown_to_visitor
+from page.show import saved, steps_shown
+
+Strengths = dict[str, float] | None
+
+
+def restore(
+    image: Given | None,
+    labels: Given | None = None,
+    reference: Given | None = None,
+    degrade_first: bool = False,
+    preset: str = DEFAULT_PRESET,
+    seed: int = 0,
+    strengths: Strengths = None,
+    strength: float = 1.0,
+    region_strengths: Strengths = None,
+    background: str = WHITE,
+) -> tuple[Any, ...]:
+    """Restore a picture of a face in one step.
+
+    Args:
+        image: The picture, 128 to 2048 pixels a side. Its alpha is kept.
+        labels: Its label map, where there is one; else a face parser finds the regions.
+        reference: The clean picture of the same size, to score against. Not together with degrade_first.
+        degrade_first: The picture is clean: degrade it, restore that, and score it against the clean one.
+        preset: Preset of the degradation, "v1" or "v2".
+        seed: Seed of the degradation; the same seed gives the same pixels.
+        strengths: Strengths of the degradation from 0 to 1 in place of the preset's own, such as {"eyes": 0.5}.
+        strength: How much of the restoration is used, from 0, the picture as given, to 1.
+        region_strengths: The same by region, times `strength`, such as {"hair": 0}.
+        background: What stands behind transparent parts while the model works, such as "#ffffff".
+
+    Returns:
+        The restored picture, the picture the model was given, and a report: scores, timings, notes.
+    """
+    pixels = image_of(image)
+    degradation: dict[str, Any] = {"preset": preset, "seed": seed, "strengths": strengths}
+    with shown_to_visitor():
+        restoration = Restoration(strength, region_strengths or {}, rgb_of(background))
+    result = running.restored(
+        pixels, _labels(labels), degrade_first=degrade_first, reference=None if reference is None else reference.image,
+        restoration=restoration, **degradation,
+    )  # fmt: skip
+    drawn: dict[str, Any] = (
+        {"preset": preset, "seed": seed} if degrade_first else {"preset": None, "seed": None}
+    )
+    record = Record(
+        result.checkpoint, result.sha, **drawn, strengths=(strengths or {}) if degrade_first else {}, strength=strength,
+        regions=restoration.regions, background=hex_of(restoration.background),
+    )  # fmt: skip
+    return (
+        saved(result.restored, "restored", record),
+        saved(result.degraded, "given"),
+        result_row(result, **drawn),
+    )
+
+
+def degrade(
+    image: Given | None, labels: Given | None = None, preset: str = DEFAULT_PRESET, seed: int = 0, strengths: Strengths = None
+) -> Any:  # fmt: skip
+    """Degrade a clean picture of a face, region by region.
+
+    Args:
+        image: The clean picture, 128 to 2048 pixels a side. Its alpha is kept.
+        labels: Its label map, where there is one; else a face parser finds the regions.
+        preset: Preset of the degradation, "v1" or "v2".
+        seed: The same seed gives the same pixels.
+        strengths: Strengths from 0 to 1 in place of the preset's own, such as {"eyes": 0.5}.
+
+    Returns:
+        The degraded picture.
+    """
+    pixels, chosen = image_of(image), {"preset": preset, "seed": seed, "strengths": strengths}
+    with shown_to_visitor():
+        made = running.service().degrade(pixels, known_labels(pixels, _labels(labels)), **chosen).image
+    return saved(made, "degraded", Record(preset=preset, seed=seed, strengths=strengths or {}))
+
+
+def steps(
+    image: Given | None, labels: Given | None = None, preset: str = DEFAULT_PRESET, seed: int = 0, strengths: Strengths = None
+) -> list[Any]:  # fmt: skip
+    """Degrade a clean picture and return it after each of the 14 steps.
+
+    Args:
+        image: The clean picture, 128 to 2048 pixels a side. Its alpha is kept.
+        labels: Its label map, where there is one; else a face parser finds the regions.
+        preset: Preset of the degradation, "v1" or "v2".
+        seed: The same seed gives the same pixels.
+        strengths: Strengths from 0 to 1 in place of the preset's own, such as {"eyes": 0.5}.
+
+    Returns:
+        Fourteen pictures, each with its step's name.
+    """
+    pixels, chosen = image_of(image), {"preset": preset, "seed": seed, "strengths": strengths}
+    with shown_to_visitor():
+        return steps_shown(running.service().steps(pixels, known_labels(pixels, _labels(labels)), **chosen))
+
+
+def score(image: Given | None, reference: Given | None, labels: Given | None = None) -> dict[str, Any]:
+    """Score a picture against a clean one of the same size: PSNR, SSIM and LPIPS, whole and by region.
+
+    Args:
+        image: The picture to judge.
+        reference: The clean picture.
+        labels: The clean picture's label map, where there is one; else a face parser finds the regions.
+
+    Returns:
+        The scores; PSNR in dB and SSIM: higher is better, LPIPS: lower is better.
+    """
+    pixels, clean = image_of(image), image_of(reference)
+    parts = running.service()
+    if parts.scorer is None or pixels.shape[:2] != clean.shape[:2]:
+        sizes = " and ".join(f"{shown.shape[1]}x{shown.shape[0]}" for shown in (pixels, clean))
+        message = f"Scores need two pictures of the same size, got {sizes} pixels."
+        raise gr.Error(message, print_exception=False)
+    with shown_to_visitor():
+        known = known_labels(clean, _labels(labels))
+        regions = parts.parser.regions(composite(clean)) if known is None else region_map(known)
+        scores = parts.scorer.score(composite(pixels), composite(clean), soft_masks(regions))
+    return {**scores, "lpips_net": parts.scorer.lpips_name, "notes": [parts.scorer.lpips_missing or ""]}
+
+
+def info() -> dict[str, Any]:
+    """Tell what is at work: checkpoint, its sha, device, version, and the checkpoints that may be chosen.
+
+    Returns:
+        The facts by name.
+    """
+    parts = running.service()
+    return {
+        "checkpoint": parts.checkpoint,
+        "sha": parts.sha,
+        "device": parts.device,
+        "version": enhancer.__version__,
+        "checkpoints": list(running.checkpoints()),
+        "notices": list(parts.notices),
+    }
+
+
+def _labels(given: Given | None) -> Any:
+    return None if given is None else given.image
+
+
+def add_api() -> None:
+    """Offer them; every parameter takes its name from the component's label."""
+    with gr.Column(visible=False):
+        image, reference = picture_input(label="image"), picture_input(label="reference")
+        labels = picture_input(read_labels, label="labels")
+        degrade_first, seed = (
+            gr.Checkbox(False, label="degrade_first"),
+            gr.Number(0, precision=0, label="seed"),
+        )
+        preset, strengths = (
+            gr.Radio(list(PRESETS), value=DEFAULT_PRESET, label="preset"),
+            gr.JSON(label="strengths"),
+        )
+        strength, region_strengths = gr.Number(1, label="strength"), gr.JSON(label="region_strengths")
+        background = gr.Textbox(WHITE, label="background")
+        restored, given = gr.Image(format="png", label="restored"), gr.Image(format="png", label="degraded")
+        report, strip = gr.JSON(label="report"), gr.Gallery(format="png", label="steps")
+        degradation, call = [preset, seed, strengths], gr.Button().click
+    everything = [
+        image,
+        labels,
+        reference,
+        degrade_first,
+        *degradation,
+        strength,
+        region_strengths,
+        background,
+    ]
+    call(restore, everything, [restored, given, report], api_name="restore", concurrency_id="model")
+    call(degrade, [image, labels, *degradation], given, api_name="degrade")
+    call(steps, [image, labels, *degradation], strip, api_name="steps")
+    call(score, [image, reference, labels], report, api_name="score")
+    call(info, None, report, api_name="info", queue=False)

@@ -1,0 +1,121 @@
+"""What runs behind the page: the loaded checkpoints, the GPU they may borrow, errors as messages."""
+
+import logging
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cache
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import spaces  # must come before anything that touches CUDA
+
+# isort: split
+import gradio as gr
+import numpy as np
+
+from enhancer.errors import EnhancerError
+from enhancer.images import read_image, read_labels, to_pil
+from enhancer.report import Result
+from enhancer.service import Service
+
+ROOT = Path(__file__).parents[1]
+HEADS = [path for path in sorted(ROOT.glob("examples/heads/head_*.png")) if not path.stem.endswith("_labels")]
+ON_ZERO_GPU = bool(os.environ.get("SPACES_ZERO_GPU"))
+POCKET = "pocket"
+
+_log = logging.getLogger(__name__)
+_loading = threading.RLock()
+
+
+def checkpoints() -> tuple[str, ...]:
+    """Return the checkpoints a visitor may choose among: CHECKPOINTS, else CHECKPOINT alone, else the embedded one."""
+    listed = [name.strip() for name in os.environ.get("CHECKPOINTS", "").split(",") if name.strip()]
+    return tuple(listed or [os.environ.get("CHECKPOINT", "").strip() or POCKET])
+
+
+@cache
+def _service(checkpoint: str) -> Service:
+    try:
+        return Service.load(checkpoint)
+    except EnhancerError as error:
+        if checkpoint == POCKET:
+            raise
+        # The owner reads why in the log; a visitor gets a page that works, and is told.
+        _log.warning("The checkpoint %s is not used: %s", checkpoint, error)
+        notice = f"The checkpoint {checkpoint} cannot be had now, so the small embedded one is at work."
+        standing_in = _service(POCKET)
+        return replace(standing_in, notices=(*standing_in.notices, notice))
+
+
+def service(checkpoint: str | None = None) -> Service:
+    """Return what does the work, loaded once; who asks while it loads waits. Tests put a stand-in here."""
+    offered = checkpoints()
+    if checkpoint is not None and checkpoint not in offered:
+        message = f"There is no checkpoint {checkpoint!r} here. Choose one of {', '.join(offered)}."
+        raise gr.Error(message, print_exception=False)
+    with _loading:
+        return _service(checkpoint or offered[0])
+
+
+def load_everything() -> None:
+    """Load every checkpoint and the parser, such as before a GPU is lent: what is loaded by then is placed on it."""
+    for checkpoint in checkpoints():
+        getattr(service(checkpoint).parser, "load", lambda: None)()
+
+
+@contextmanager
+def shown_to_visitor() -> Iterator[None]:
+    """Turn our errors into a message on the page; on ZeroGPU no other kind would cross to it in words."""
+    try:
+        yield
+    except EnhancerError as error:
+        raise gr.Error(str(error), print_exception=False) from error
+    except MemoryError as error:
+        message = "This machine ran out of memory. Try again in a minute, or with a smaller picture."
+        raise gr.Error(message, print_exception=False) from error
+
+
+def gpu_seconds(image: np.ndarray, *_: Any, **__: Any) -> int:
+    """Return how long a GPU is asked for; short calls are served first: 8 s at 512 px, 24 s at 2048 px."""
+    return 8 + image.size // 1_000_000
+
+
+@spaces.GPU(duration=gpu_seconds)
+def restore(
+    image: np.ndarray, labels: np.ndarray | None = None, checkpoint: str | None = None, **settings: Any
+) -> Iterator[Result]:
+    """Yield a restored picture, then, where there is something to compare with, the same with its scores.
+
+    Outside ZeroGPU this is an ordinary generator; there, everything that goes in and out is pickled.
+    """
+    with shown_to_visitor():
+        parts = service(checkpoint)
+        result = parts.restore(image, labels=known_labels(image, labels), with_scores=False, **settings)
+        yield result
+        if result.clean is not None:
+            yield parts.scored(result)
+
+
+def restored(image: np.ndarray, labels: np.ndarray | None = None, **settings: Any) -> Result:
+    """Return the last of `restore`."""
+    *_, last = restore(image, labels, **settings)
+    return last
+
+
+def _address(image: np.ndarray) -> bytes:
+    return blake2b(to_pil(image).tobytes() + repr(image.shape).encode(), digest_size=16).digest()
+
+
+@cache
+def _example_labels() -> dict[bytes, np.ndarray]:
+    """Return the label maps of the examples, by what is in the picture: a file's name would prove nothing."""
+    return {_address(read_image(path)): read_labels(path.with_stem(f"{path.stem}_labels")) for path in HEADS}
+
+
+def known_labels(image: np.ndarray, given: np.ndarray | None = None) -> np.ndarray | None:
+    """Return the label map that was given, else that of the example in the picture, else None."""
+    return _example_labels().get(_address(image)) if given is None else given

@@ -1,0 +1,302 @@
+"""A tab that restores one picture: choose and set on the left, the result on the right, a closer look below."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import gradio as gr
+
+from enhancer.errors import EnhancerError
+from enhancer.images import read_image
+from enhancer.provenance import Record
+from enhancer.report import Result, score_table, status_line
+from page import running
+from page.inputs import DamageControls, Given, RestorationControls, hex_of, image_of, picture_input
+from page.running import HEADS, shown_to_visitor
+from page.show import KEPT, Details, Pair, image_update, steps_shown, stored
+from page.words import Say, label, said_to
+
+TRY, RENDER = "try", "render"
+PRIVATE: dict[str, Any] = {"api_visibility": "private"}
+QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden", **PRIVATE}
+STEPS = 14
+Updates = dict[Any, Any]
+
+
+@dataclass(frozen=True)
+class Look:
+    """A result and the pictures drawn from it, kept for whoever comes first to the page."""
+
+    result: Result
+    pair: Pair
+    details: Details
+
+
+@cache
+def first_look() -> Look:
+    """Return the first example, restored, with its scores; made once."""
+    settings = {"preset": "v2", "seed": 0}
+    image = read_image(HEADS[0])
+    result = running.restored(image, degrade_first=True, **settings)
+    record = Record(result.checkpoint, result.sha, **settings)
+    return Look(result, Pair.of(result, record, KEPT.name), Details.of(result, KEPT.name))
+
+
+class Workbench:
+    """The components of one such tab, and what they do."""
+
+    def __init__(self, kind: str) -> None:
+        """Lay it out where this is called.
+
+        Args:
+            kind: `TRY`, for clean pictures that are degraded first, or `RENDER`, for renders as they are.
+        """
+        self.kind = kind
+        self.degrades = kind == TRY
+        with gr.Row(elem_classes="stage"):
+            with gr.Column(elem_classes="controls"):
+                self._lay_out_inputs()
+            with gr.Column(elem_classes="hero"):
+                self._lay_out_hero()
+        with gr.Column(visible=False, elem_classes="details") as self.details:
+            self._lay_out_details()
+        self._wire()
+
+    # --- what there is -------------------------------------------------------------------------------------------
+
+    def _lay_out_inputs(self) -> None:
+        if self.degrades:
+            self.heads = gr.Gallery(
+                [str(path) for path in HEADS], label=label("Pick a face"), format="png", columns=6, height="auto",
+                object_fit="cover", allow_preview=False, interactive=False, buttons=[], elem_classes="examples",
+            )  # fmt: skip
+        self.image = picture_input(
+            value=str(HEADS[0]) if self.degrades else None,
+            label=label("or drop a clean picture" if self.degrades else "Your render"),
+            sources=["upload", "clipboard"], height=250 if self.degrades else 340, buttons=[],
+            placeholder=label("Drop a picture of a face here, or click to choose.  128 to 2048 pixels a side, at most 32 MB."),
+            elem_id=f"{self.kind}-picture", elem_classes="picture", alt_text=label("The picture to restore"),
+        )  # fmt: skip
+        with gr.Row(elem_classes="buttons"):
+            self.button = gr.Button(
+                label("Restore"), variant="primary", size="lg", scale=3, elem_id=f"{self.kind}-restore"
+            )
+            self.reroll = gr.Button(
+                label("Other damage"),
+                size="lg",
+                scale=2,
+                visible=self.degrades,
+                elem_id=f"{self.kind}-reroll",
+            )
+        self.damage = None
+        if self.degrades:
+            with gr.Accordion(label("Damage"), open=False, elem_classes="settings"):
+                self.damage = DamageControls()
+        else:
+            with gr.Accordion(
+                label("Scores: give the clean picture too"), open=False, elem_classes="settings"
+            ):
+                self.reference = picture_input(
+                    label=label("The same view, clean"), sources=["upload", "clipboard"], height=200, buttons=[],
+                    elem_id="render-reference", elem_classes="picture", alt_text=label("The clean picture"),
+                )  # fmt: skip
+        with gr.Accordion(label("Restoration"), open=False, elem_classes="settings"):
+            self.restoration = RestorationControls(with_background=not self.degrades)
+        offered = running.checkpoints()
+        self.checkpoint = gr.Radio(
+            list(offered), value=offered[0], label=label("Checkpoint"), visible=len(offered) > 1
+        )
+
+    def _lay_out_hero(self) -> None:
+        self.slider = gr.ImageSlider(
+            label=label("Before and after"), show_label=False, format="png", max_height=500, elem_classes="slider",
+            elem_id=f"{self.kind}-slider", buttons=["download", "fullscreen"],
+        )  # fmt: skip
+        self.divider = gr.Slider(
+            0, 100, 50, step=1, label=label("Divider: before to the left, after to the right"), buttons=[],
+            elem_id=f"{self.kind}-divider", elem_classes="divider", interactive=True,
+        )  # fmt: skip
+        self.stop = gr.Button(label("Stop"), size="sm", elem_classes="stop", elem_id=f"{self.kind}-stop")
+        hello = label("waking" if self.degrades else "nothing yet")
+        self.status = gr.HTML(hello, padding=False, elem_classes="status", elem_id=f"{self.kind}-status")
+
+    def _lay_out_details(self) -> None:
+        picture: dict[str, Any] = {
+            "format": "png",
+            "interactive": False,
+            "buttons": ["download", "fullscreen"],
+        }
+        with gr.Tabs():
+            with gr.Tab(label("What improved")), gr.Row(elem_classes="improved"):
+                self.improved = gr.Image(
+                    label=label("dB won, by region"), elem_id=f"{self.kind}-improved",
+                    alt_text=label("The face, its regions green where they improved and red where they did not"), **picture,
+                )  # fmt: skip
+                self.scores = gr.HTML(
+                    padding=False, elem_classes="score-panel", elem_id=f"{self.kind}-scores"
+                )
+            with gr.Tab(label("Close-ups")):
+                self.close_ups = gr.Gallery(
+                    label=label("Eyes and mouth"), show_label=False, format="png", columns=3, height="auto",
+                    object_fit="contain", buttons=["fullscreen"], elem_classes="close-ups", elem_id=f"{self.kind}-close-ups",
+                )  # fmt: skip
+            with gr.Tab(label("Difference")):
+                gr.HTML(label("difference"), padding=False, elem_classes="hint")
+                with gr.Row():
+                    self.lost = gr.Image(
+                        label=label("Before, against clean"),
+                        alt_text=label("Before, against clean"),
+                        **picture,
+                    )
+                    self.left = gr.Image(
+                        label=label("After, against clean"), alt_text=label("After, against clean"), **picture
+                    )
+            if self.degrades:
+                with gr.Tab(label("The 14 steps")) as self.strip:
+                    self.scrubber = gr.Slider(
+                        1, STEPS, STEPS, step=1, label=label("Step"), buttons=[], elem_id="try-scrubber"
+                    )
+                    self.film = gr.Gallery(
+                        label=label("The 14 steps of the damage"), show_label=False, format="png", preview=True,
+                        height=520, object_fit="contain", buttons=["fullscreen"], elem_classes="film", elem_id="try-film",
+                    )  # fmt: skip
+            with gr.Tab(label("Pictures")):
+                gr.HTML(label("files"), padding=False, elem_classes="hint")
+                with gr.Row(elem_classes="trio"):
+                    self.trio = [
+                        gr.Image(label=label(name), alt_text=label(name), **picture)
+                        for name in ("Clean", "Before", "Restored")
+                    ]
+
+    # --- what it does --------------------------------------------------------------------------------------------
+
+    def _wire(self) -> None:
+        inputs: set[Any] = {self.image, self.checkpoint, *self.restoration.all}
+        settings: list[Any] = [*self.restoration.all]
+        if self.damage:
+            inputs |= set(self.damage.all)
+            settings += self.damage.all
+        else:
+            inputs.add(self.reference)
+        outputs: list[Any] = [
+            self.slider, self.status, self.details, self.improved, self.scores, self.close_ups, self.lost, self.left,
+            *self.trio,
+        ]  # fmt: skip
+        if self.degrades:
+            outputs += [self.film, self.scrubber]
+        self.outputs = outputs
+        work: dict[str, Any] = {
+            "fn": self.run, "inputs": inputs, "outputs": outputs, "concurrency_id": "model", "show_progress_on": self.slider,
+            "trigger_mode": "once", **PRIVATE,
+        }  # fmt: skip
+        started: list[Any] = [self.button.click(**work)]
+        show = f"() => document.querySelector('#{self.kind}-slider').scrollIntoView({{block: 'nearest'}})"
+        self.button.click(None, js=show)
+        self.divider.input(
+            None,
+            self.divider,
+            self.slider,
+            js="(at) => ({__type__: 'update', slider_position: at})",
+            **PRIVATE,
+        )
+        uploaded: Any = self.image.upload
+        uploaded(self.read_back, self.image, settings, **QUICK)
+        if self.damage:
+            chosen: Any = self.heads.select
+            started.append(chosen(self.pick, None, [self.image], **QUICK).then(**work))
+            seed = self.damage.seed
+            other = self.reroll.click(None, None, seed, js="() => Math.floor(Math.random() * 1e6)", **PRIVATE)
+            started.append(other.then(**work))
+            watched: Any = self.strip.select
+            watched(self.show_steps, {self.image, *self.damage.all}, [self.film, self.scrubber], **PRIVATE)
+            self.scrubber.input(
+                None,
+                self.scrubber,
+                self.film,
+                js="(n) => ({__type__: 'update', selected_index: n - 1})",
+                **PRIVATE,
+            )
+        self.stop.click(None, cancels=started, **PRIVATE)
+
+    def run(self, values: Mapping[Any, Any], request: gr.Request) -> Iterator[Updates]:
+        """Restore what was chosen: the picture first, then what is told about it."""
+        say = said_to(request)
+        image = image_of(values[self.image])
+        with shown_to_visitor():
+            restoration = self.restoration.read(values)
+            settings: dict[str, Any] = {"restoration": restoration}
+            damage = self.damage.read(values) if self.damage else {}
+            if self.damage:
+                settings |= {"degrade_first": True, **damage}
+            elif (clean := values[self.reference]) is not None:
+                settings["reference"] = clean.image
+        result = pair = None
+        for result in running.restore(image, checkpoint=values[self.checkpoint], **settings):
+            if pair is None:
+                shown = {name: getattr(restoration, name) for name in ("strength", "regions")}
+                record = Record(
+                    result.checkpoint,
+                    result.sha,
+                    **damage,
+                    **shown,
+                    background=hex_of(restoration.background),
+                )
+                pair = Pair.of(result, record)
+                yield {self.slider: (pair.before, pair.after), self.status: status_line(result, say)}
+        if result is not None and pair is not None:
+            yield self._told(Look(result, pair, Details.of(result)), say)
+
+    def first(self, request: gr.Request) -> Iterator[Updates]:
+        """Show the first example, so that a visitor finds something to look at."""
+        look = first_look()
+        yield {self.slider: (look.pair.before, look.pair.after)} | self._told(look, said_to(request))
+
+    def _told(self, look: Look, say: Say) -> Updates:
+        """Return what the page shows of a result besides the two pictures of the slider."""
+        result, details = look.result, look.details
+        before, after = details.differences
+        words = "After, against before" if result.clean is None else "After, against clean"
+        updates = {
+            self.status: status_line(result, say),
+            self.details: gr.update(visible=True),
+            self.improved: image_update(details.improved),
+            self.scores: score_table(result, say),
+            self.close_ups: details.close_up_panels(say),
+            self.lost: image_update(before),
+            self.left: image_update(after, label=say(words), alt_text=say(words)),
+        }
+        pictures = (details.clean, look.pair.before, look.pair.after)
+        updates |= {part: image_update(path) for part, path in zip(self.trio, pictures, strict=True)}
+        if self.degrades:
+            updates |= {self.film: None, self.scrubber: STEPS}
+        return updates
+
+    def pick(self, event: gr.SelectData) -> Any:
+        """Take an example."""
+        path = HEADS[event.index]
+        return stored(path.read_bytes(), path.name)
+
+    def read_back(self, given: Given | None, request: gr.Request) -> Any:
+        """Take over the settings that a picture of ours tells."""
+        if given is None or given.record is None:
+            return gr.skip()
+        updates = self.restoration.updates(given.record)
+        if self.damage:
+            updates |= self.damage.updates(given.record)
+        gr.Info(said_to(request)("This picture tells how it was made: its settings are set now."))
+        return updates
+
+    def show_steps(self, values: Mapping[Any, Any], request: gr.Request) -> Updates:
+        """Fill the film strip when it is looked at."""
+        assert self.damage is not None
+        image = image_of(values[self.image])
+        try:
+            steps = running.service().steps(image, running.known_labels(image), **self.damage.read(values))
+        except EnhancerError as error:
+            raise gr.Error(str(error), print_exception=False) from error
+        panels = steps_shown(steps, said_to(request))
+        return {
+            self.film: gr.update(value=panels, selected_index=len(panels) - 1),
+            self.scrubber: len(panels),
+        }

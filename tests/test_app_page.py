@@ -1,0 +1,258 @@
+"""What the page's tabs do with what a visitor chose, without a browser, on a stand-in service."""
+
+import csv
+import gc
+import io
+import warnings
+import zipfile
+from dataclasses import replace
+from types import SimpleNamespace
+
+import gradio as gr
+import numpy as np
+import pytest
+
+from enhancer.batch import safe_names, scores_csv
+from enhancer.errors import CheckpointError, SettingsError
+from enhancer.images import composite, to_pil, write_png
+from enhancer.provenance import Record, read_record
+from enhancer.regions import REGION_NAMES, region_map
+from enhancer.service import TILED, Service
+from page import running
+from page.batch import MOST, Batch
+from page.inputs import Given, hex_of, rgb_of
+from page.passages import PASSAGES
+from page.words import label, said_in, said_to
+from page.workbench import RENDER, TRY, Workbench
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:unclosed event loop:ResourceWarning"),
+    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
+]
+
+
+class KnownParser:
+    name = "known"
+
+    def __init__(self, labels):
+        self.labels = labels
+
+    def regions(self, rgb):
+        return region_map(np.resize(self.labels, rgb.shape[:2]))
+
+
+class PlainScorer:
+    lpips_name = "LPIPS (fake)"
+    lpips_missing = None
+
+    def score(self, rgb, reference, masks):
+        row = {"psnr": 20.0 + float(rgb.mean()), "ssim": 0.5, "lpips": 0.25}
+        return row | {"regions": dict.fromkeys(masks, row)}
+
+
+def brighten(rgb):
+    return np.clip(rgb + 0.1, 0, 1).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def service(small_head):
+    return Service(
+        KnownParser(small_head.labels), brighten, PlainScorer(), checkpoint="<bright>", sha="abcdef01"
+    )
+
+
+@pytest.fixture(autouse=True)
+def _stand_in(service, monkeypatch):
+    monkeypatch.setattr(running, "service", lambda checkpoint=None: service)
+
+
+@pytest.fixture(scope="module")
+def tabs():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        with gr.Blocks(analytics_enabled=False):
+            yield {TRY: Workbench(TRY), RENDER: Workbench(RENDER), "batch": Batch()}
+        gc.collect()  # gradio leaves event loops behind: here, lest it happen in another module's test
+
+
+def asked_in(language):
+    return SimpleNamespace(headers={"accept-language": language})
+
+
+def values(tab, image, **changed):
+    """What the page would hand over: every setting at its start."""
+    parts = [*tab.restoration.all, *(tab.damage.all if tab.damage else [])]
+    chosen = {part: part.value for part in parts} | {tab.image: image, tab.checkpoint: "pocket"}
+    if not tab.damage:
+        chosen[tab.reference] = changed.get("reference")
+    return chosen
+
+
+def test_the_picture_comes_first_and_the_scores_after(tabs, small_head):
+    tab = tabs[TRY]
+    first, then = tab.run(values(tab, Given(small_head.image)), asked_in("en"))
+    assert set(first) == {tab.slider, tab.status}
+    assert "closer" not in first[tab.status]
+    assert "closer to the clean picture" in then[tab.status] or "further" in then[tab.status]
+    assert set(then) | set(first) == set(tab.outputs)
+    assert "<table" in then[tab.scores]
+    assert len(then[tab.close_ups]) == 6
+
+
+def test_a_render_is_taken_as_it_is_and_says_that_it_has_no_scores(tabs, small_head):
+    tab = tabs[RENDER]
+    first, then = tab.run(values(tab, Given(small_head.image)), asked_in("en"))
+    assert "No scores" in then[tab.scores]
+    assert not then[tab.improved]["visible"]
+    assert not then[tab.lost]["visible"]
+    assert read_record(first[tab.slider][1]).preset is None
+
+
+def test_a_render_with_its_clean_picture_is_scored(tabs, small_head):
+    tab = tabs[RENDER]
+    given = values(tab, Given(small_head.image), reference=Given(small_head.image))
+    *_, last = tab.run(given, asked_in("en"))
+    assert "<table" in last[tab.scores]
+
+
+def test_a_checkpoints_name_is_no_html(tabs, small_head):
+    tab = tabs[TRY]
+    *_, last = tab.run(values(tab, Given(small_head.image)), asked_in("en"))
+    assert "&lt;bright&gt; (abcdef0)" in last[tab.status]
+
+
+def test_a_german_is_answered_in_german(tabs, small_head):
+    tab = tabs[TRY]
+    *_, last = tab.run(values(tab, Given(small_head.image)), asked_in("de-AT,de;q=0.9,en;q=0.5"))
+    assert "Restauriert in" in last[tab.status]
+    assert "Ganzes Bild" in last[tab.scores]
+
+
+def test_without_a_picture_there_is_one_sentence(tabs):
+    tab = tabs[TRY]
+    with pytest.raises(gr.Error, match="no picture yet"):
+        next(tab.run(values(tab, None), asked_in("en")))
+
+
+def test_a_dropped_result_sets_its_settings(tabs, small_head, monkeypatch):
+    monkeypatch.setattr(gr, "Info", lambda message: None)
+    tab = tabs[TRY]
+    record = Record(
+        "pocket", preset="v1", seed=9, strengths={"eyes": 0.1}, strength=0.7, regions={"hair": 0.2}
+    )
+    updates = tab.read_back(Given(small_head.image, record), asked_in("en"))
+    assert (updates[tab.damage.preset], updates[tab.damage.seed]) == ("v1", 9)
+    by_region = dict(zip(REGION_NAMES, tab.damage.strengths, strict=True))
+    assert (updates[by_region["eyes"]], updates[by_region["mouth"]]) == (0.1, 0.9)
+    assert updates[tab.restoration.strength] == 0.7
+
+
+def test_a_strangers_picture_sets_nothing(tabs, small_head):
+    assert tabs[TRY].read_back(Given(small_head.image), asked_in("en")) == gr.skip()
+
+
+def test_the_film_strip_has_fourteen_steps(tabs, small_head):
+    tab = tabs[TRY]
+    updates = tab.show_steps(values(tab, Given(small_head.image)), asked_in("de"))
+    captions = [caption for _, caption in updates[tab.film]["value"]]
+    assert len(captions) == 14
+    assert captions[3] == "4. Haut unscharf"
+
+
+def test_every_long_passage_is_there_in_both_languages():
+    assert PASSAGES["en"].keys() == PASSAGES["de"].keys()
+
+
+def test_a_label_without_german_fails_the_start():
+    with pytest.raises(KeyError, match="no German"):
+        label("Never said")
+
+
+def test_an_unknown_language_is_answered_in_english():
+    assert said_to(asked_in("fr-FR"))("better") == "better"
+    assert said_to(None)("better") == "better"
+    assert said_in("de")("no such phrase") == "no such phrase"
+
+
+def test_colours_come_as_browsers_send_them():
+    assert rgb_of("#ff0080") == pytest.approx((1, 0, 128 / 255))
+    assert hex_of(rgb_of("rgba(255, 0, 128, 1)")) == "#ff0080"
+    for bad in ("red", "rgba(1,2)", "rgba(a,b,c)", "", None):
+        with pytest.raises(SettingsError, match="background must be a colour"):
+            rgb_of(bad)
+
+
+# --- several at once ---------------------------------------------------------------------------------------------
+
+
+def test_a_batch_does_the_good_ones_and_names_the_bad_ones(tabs, small_head, tmp_path):
+    tab = tabs["batch"]
+    good, bad = tmp_path / "=good.png", tmp_path / "<b>bad.png"
+    write_png(small_head.image, good)
+    bad.write_bytes(b"hello")
+    *_, told, last = tab.run([str(good), str(bad)], True, asked_in("en"))
+    assert "&lt;b&gt;bad.png" in told[tab.table]
+    assert "not a picture" in told[tab.table]
+    with zipfile.ZipFile(last[tab.download]["value"]) as archive:
+        names, table = archive.namelist(), archive.read("scores.csv").decode()
+        picture = read_record(io.BytesIO(archive.read(names[0])))
+    assert names == ["_good.png", "scores.csv"]
+    assert (picture.preset, picture.seed) == ("v2", 0)
+    first, second = csv.DictReader(io.StringIO(table))
+    assert (first["name"], first["whole_ssim_after"]) == ("'=good.png", "0.5000")
+    assert "not a picture" in second["error"]
+
+
+def test_a_batch_has_a_limit_and_says_it(tabs):
+    with pytest.raises(gr.Error, match=f"21 pictures are too many at once: {MOST}"):
+        next(tabs["batch"].run(["x.png"] * 21, False, asked_in("en")))
+    with pytest.raises(gr.Error, match="no pictures yet"):
+        next(tabs["batch"].run(None, False, asked_in("en")))
+
+
+def test_names_in_a_zip_are_safe_and_unique():
+    assert safe_names(["a.png", "A.jpg", "../../etc/passwd", "", "x" * 200]) == [
+        "a", "A_2", "passwd", "picture", "x" * 80,
+    ]  # fmt: skip
+
+
+def test_a_csv_of_nothing_has_its_heading():
+    assert scores_csv([]).startswith("name,checkpoint,sha")
+
+
+# --- checkpoints and what runs them ------------------------------------------------------------------------------
+
+
+def test_a_checkpoint_that_is_not_there_is_replaced_by_the_embedded_one_and_said(monkeypatch, service):
+    def load(name):
+        if name != "pocket":
+            raise CheckpointError("No such thing at /secret/path.")
+        return service
+
+    monkeypatch.setattr(Service, "load", staticmethod(load))
+    loaded = running._service.__wrapped__("someone/model")  # pyright: ignore[reportPrivateUsage, reportFunctionMemberAccess]
+    assert loaded.notices == (
+        "The checkpoint someone/model cannot be had now, so the small embedded one is at work.",
+    )
+    running._service.cache_clear()  # pyright: ignore[reportPrivateUsage]
+
+
+def test_visitors_choose_among_the_offered_checkpoints_only(monkeypatch):
+    monkeypatch.undo()
+    monkeypatch.setenv("CHECKPOINTS", "pocket, someone/model")
+    assert running.checkpoints() == ("pocket", "someone/model")
+    with pytest.raises(gr.Error, match="'/etc' here"):
+        running.service("/etc")
+
+
+def test_too_little_memory_falls_back_to_tiles_and_says_so(service, small_head):
+    def small_only(rgb):
+        if max(rgb.shape) > 512:
+            raise MemoryError
+        return rgb
+
+    large = np.zeros((600, 530, 3), np.float32)
+    large[:128, :128] = composite(small_head.image)
+    result = replace(service, restorer=small_only).restore(large)
+    assert TILED in result.notes
+    np.testing.assert_allclose(result.restored, np.asarray(to_pil(large), np.float32) / 255, atol=1 / 255)
