@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from enhancer.errors import UnavailableError
+from enhancer.metrics.perceptual import Perceptual
 from tests.loss_networks import SIDE, clip_model, lpips_network, pictures, save_clip, vgg_state
 from training import features
 from training.features import TAPS, VGG19_TAPS, ClipSimilarity, Lpips, SqueezeFeatures, VggFeatures
@@ -155,3 +156,22 @@ def test_clip_is_loaded_from_a_folder_and_its_prompt_encoded(tmp_path):
     (tmp_path / "model.safetensors").unlink()
     with pytest.raises(UnavailableError, match="does not load"):
         ClipSimilarity.from_pretrained("a face", str(tmp_path))
+
+
+def test_a_file_that_is_no_squeezenet_is_named(tmp_path):
+    path = tmp_path / "other.pth"
+    for write in (lambda: path.write_bytes(b"no weights"), lambda: torch.save(vgg_state(), path)):
+        write()
+        with pytest.raises(UnavailableError, match=r"other\.pth holds no SqueezeNet 1\.1"):
+            SqueezeFeatures(path)
+
+
+def test_loading_lpips_leaves_the_global_generator_alone(monkeypatch):
+    def loaded(net: str) -> Perceptual:
+        torch.rand(3)  # as torchvision does
+        return Perceptual(lpips_network())
+
+    monkeypatch.setattr(Perceptual, "from_pretrained", loaded)
+    before = torch.get_rng_state()
+    Lpips.from_pretrained()
+    assert torch.equal(torch.get_rng_state(), before)  # a new model's weights must not depend on its losses

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from enhancer.errors import SettingsError, UnavailableError
 from enhancer.metrics import trunks
-from tests.loss_networks import SIDE, clip_model, lpips_network, pictures, vgg_state
+from tests.loss_networks import SIDE, clip_model, former_objective, lpips_network, pictures, vgg_state
 from training import features, objective
 from training.config import TrainConfig
 from training.features import ClipSimilarity, Lpips, SqueezeFeatures, VggFeatures
@@ -107,7 +107,7 @@ def test_gradients_reach_the_restored_picture_alone(terms, name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_term_and_its_gradient_are_finite_under_autocast_and_near_float32(terms, name):
-    restored, clean = pictures(1, 1).requires_grad_(), pictures(1)
+    restored, clean = pictures(1, 1)[..., :32, :32].requires_grad_(), pictures(1)[..., :32, :32]
     goal = Objective((terms[name],))
     exact, _ = goal(restored, clean, 0)
     with torch.autocast("cpu", torch.bfloat16):
@@ -148,33 +148,6 @@ def test_the_loss_is_the_weighted_sum_of_the_named_parts(terms):
     assert loss.item() == pytest.approx(0.5 * float(parts["l1"]) + 2 * float(parts["lpips"]))
     assert not any(part.requires_grad for part in parts.values())
     assert float(parts["l1"]) == pytest.approx(float(l1(pictures(2, 1), pictures(2)).mean()))
-
-
-def former_objective(
-    network: SqueezeFeatures, restored: Tensor, clean: Tensor
-) -> tuple[Tensor, dict[str, Tensor]]:
-    """L1 1.0, SqueezeNet distance 0.15 and Gram 0.07 as the embedded checkpoint was trained with, written out."""
-
-    def one(x: Tensor) -> Tensor:
-        return x / (x.square().sum(1, keepdim=True).sqrt() + 1e-8)
-
-    def gram(x: Tensor) -> Tensor:
-        flat = x.float().flatten(2)
-        return flat @ flat.transpose(1, 2) / (flat.shape[1] * flat.shape[2])
-
-    with torch.no_grad():
-        theirs = network(clean)
-    ours = network(restored)
-    near = torch.stack(
-        [(one(a) - one(b)).square().sum(1).mean((1, 2)) for a, b in zip(ours, theirs, strict=True)]
-    )
-    grams = [(gram(a) - gram(b)).abs().mean((1, 2)) for a, b in zip(ours[:4], theirs[:4], strict=True)]
-    parts = {
-        "l1": (restored - clean).abs().mean((1, 2, 3)).mean(),
-        "perceptual": near.mean(0).mean(),
-        "gram": torch.stack(grams).mean(0).mean() * 1e-2,
-    }
-    return torch.stack([parts["l1"] * 1.0, parts["perceptual"] * 0.15, parts["gram"] * 0.07]).sum(), parts
 
 
 def test_the_embedded_checkpoints_objective_is_to_the_bit_what_it_was(config, squeeze):
@@ -224,6 +197,28 @@ def test_a_term_of_weight_0_loads_nothing_and_is_not_reported(config, monkeypatc
     goal = build_objective(replace(config, gradient_variance_weight=0.1))
     assert [term.name for term in goal.terms] == ["l1", "gradient_variance"]
     assert list(goal.parameters()) == []
+
+
+def test_every_weight_brings_its_term(config, monkeypatch):
+    monkeypatch.setattr(Lpips, "from_pretrained", lambda: Lpips(lpips_network()))
+    monkeypatch.setattr(VggFeatures, "from_pretrained", lambda: VggFeatures(vgg_state()))
+    monkeypatch.setattr(
+        ClipSimilarity, "from_pretrained", lambda _: ClipSimilarity(clip_model(), torch.ones(1, 8))
+    )
+    weights = {
+        "l1": 2.0,
+        "perceptual": 0.1,
+        "lpips": 0.5,
+        "gram": 0.01,
+        "clip": 0.4,
+        "gradient_variance": 0.2,
+    }
+    changes = {f"{name}_weight": weight for name, weight in weights.items()}
+    goal = build_objective(replace(config, **changes, lpips_ramp_steps=10))
+    assert {term.name: term.weight for term in goal.terms} == weights
+    assert {term.name: term.ramp_steps for term in goal.terms if term.ramp_steps} == {"lpips": 10}
+    _, parts = goal(pictures(1, 1), pictures(1), 0)
+    assert list(parts) == list(weights)
 
 
 def test_without_any_weight_there_is_nothing_to_learn(config):

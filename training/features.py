@@ -39,6 +39,9 @@ CLIP_FILES = (
 # CLIP's own preprocessing (Radford et al. 2021), for RGB in [0, 1].
 CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 
+# What torch raises over a file that is no state dict, or another network's.
+_BROKEN = (RuntimeError, OSError, EOFError, ValueError, KeyError, AttributeError, pickle.UnpicklingError)
+
 
 class Frozen(nn.Module):
     """A network that never trains: no gradients on its weights, and evaluation mode whatever is asked for."""
@@ -60,14 +63,22 @@ class SqueezeFeatures(Frozen):
         """Load the feature layers from a torchvision-named state dict.
 
         Raises:
-            UnavailableError: The file does not exist.
+            UnavailableError: The file does not exist, or holds something else.
         """
         super().__init__()
         if not weights.is_file():
             raise UnavailableError(f"The SqueezeNet weights {weights} do not exist.")
-        state = torch.load(weights, weights_only=True, map_location="cpu")
         self.features = squeezenet1_1(weights=None).features
-        self.features.load_state_dict({key.removeprefix("features."): value for key, value in state.items()})
+        try:
+            state = torch.load(weights, weights_only=True, map_location="cpu")
+            self.features.load_state_dict(
+                {key.removeprefix("features."): value for key, value in state.items()}
+            )
+        except _BROKEN as error:
+            raise UnavailableError(
+                f"{weights} holds no SqueezeNet 1.1 features in torchvision's names "
+                f"({str(error).splitlines()[0].rstrip(':')})."
+            ) from error
         self.register_buffer("mean", torch.tensor(CAFFE_MEAN).view(1, 3, 1, 1))
         self.freeze()
 
@@ -104,7 +115,7 @@ class VggFeatures(Frozen):
         path = Path(torch.hub.get_dir()) / "checkpoints" / Path(urlsplit(VGG19.url).path).name
         try:
             return cls(torch.load(path, map_location="cpu", weights_only=True, mmap=True))
-        except (RuntimeError, OSError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+        except _BROKEN as error:
             raise UnavailableError(
                 f"the VGG19 weights {path} do not load ({str(error).splitlines()[0]}); "
                 "delete them, and they are downloaded again."
