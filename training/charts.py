@@ -38,6 +38,14 @@ def tick(value: float, step: float) -> str:
     )
 
 
+def number(value: float | None, digits: int, *, sign: bool = False) -> str:
+    """Return a number with a true minus, or a dash for none; what rounds to zero has no sign."""
+    if value is None:
+        return "–"
+    rounded = round(value, digits) + 0.0  # adding zero takes the sign from -0.0
+    return f"{rounded:{'+' if sign and rounded else ''}.{digits}f}".replace("-", "−")
+
+
 @dataclass(frozen=True)
 class Axis:
     """Values to places between two ends."""
@@ -126,7 +134,7 @@ def _mean_labels(series: Sequence[Series], x: Axis, digits: int) -> list[str]:
             anchor = "end" if place == 0 else "start"
         elif near_end:
             anchor = "start" if x(mean) < WIDTH / 2 else "end"
-        label = f"{mean:.{digits}f}".replace("-", "−")
+        label = number(mean, digits)
         out.append(
             f'<text class="value {style}" x="{x(mean):.1f}" y="{TOP - 11}" text-anchor="{anchor}">{label}</text>'
         )
@@ -156,7 +164,7 @@ def dumbbells(
         )
         out.append(f'<circle class="dot before" cx="{x(before):.1f}" cy="{y:.1f}" r="4.5"/>')
         out.append(f'<circle class="dot {style}" cx="{x(after):.1f}" cy="{y:.1f}" r="5.5"/>')
-        change = f"{after - before:+.{digits}f}".replace("-", "−")
+        change = number(after - before, digits, sign=True)
         middle = (x(before) + x(after)) / 2
         out.append(
             f'<text class="value {style}" x="{middle:.1f}" y="{y - 9:.1f}" text-anchor="middle">{change}</text>'
@@ -184,7 +192,7 @@ def forest(
     for place, (name, mean, least, most, better) in enumerate(rows):
         y = 12 + ROW * (place + 0.62)
         style = {"B": "after", "A": "harm"}.get(better or "", "open")
-        change = f"{mean:+.{digits}f}".replace("-", "−")
+        change = number(mean, digits, sign=True)
         out.append(
             f'<text class="name" x="0" y="{y + 4:.1f}">{escape(name.capitalize())}</text>'
             f'<line class="link {style}" x1="{x(least):.1f}" x2="{x(most):.1f}" y1="{y:.1f}" y2="{y:.1f}"/>'

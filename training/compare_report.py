@@ -5,9 +5,9 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from training.charts import Series, forest, histogram
+from training.charts import Series, forest, histogram, number
 from training.files import write_text
-from training.pages import figures, number, page, picture_button
+from training.pages import figures, page, picture_button
 from training.records import Records
 from training.scores import PARTS, SCORES, WHOLE, Score, column
 
@@ -43,9 +43,10 @@ def _range(found: Mapping[str, Any], digits: int) -> str:
 
 
 def _opening(result: Result) -> str:
-    found = result["scores"]["psnr"]
-    ahead = {"B": "B comes closer to the clean pictures", "A": "A comes closer to the clean pictures"}
-    title = ahead.get(found["better"], "A and B cannot be told apart")
+    better = {found["better"] for name, found in result["scores"].items() if name in SCORES} - {None}
+    title = "A and B cannot be told apart"
+    if better:
+        title = f"{better.pop()} is better" if len(better) == 1 else "A is better by some scores, B by others"
     large = []
     for key in ("psnr", "ssim", "lpips_vgg", "lpips_alex", "squeeze", "identity"):
         if key in result["scores"]:
@@ -70,7 +71,7 @@ def _opening(result: Result) -> str:
     return (
         f'<header><p class="over">Splat Enhancer · Comparison</p><h1>{title}</h1>'
         f'<p class="lede">The same {result["pictures"]} pictures restored by both.{left} Differences are B{MINUS}A; '
-        f"the intervals hold the mean of {100 * result['confidence']:.0f} % of {escape(result['method'].rpartition(', ')[2])}.</p>"
+        f"the intervals hold {100 * result['confidence']:.0f} % ({escape(result['method'])}).</p>"
         f'<dl class="facts">{sides}</dl>{figures(large)}</header>'
     )
 
@@ -142,10 +143,11 @@ def _pictures(result: Result, each: Sequence[Row]) -> str:
             '<section><h2>The pictures</h2><p class="quiet">The two evaluations kept no picture in common. '
             "Evaluate both with --keep_pictures to see them here.</p></section>"
         )
-    some = min(PER_SIDE, -(-len(known) // 2))
-    best, worst = known[:some], [row for row in known[::-1] if row not in known[:some]][:some]
     said = f"Of the {len(known)} pictures that both evaluations kept."
-    return _faces("Best for B", said, best, kept) + (_faces("Best for A", said, worst, kept) if worst else "")
+    best = [row for row in known if row["psnr.difference"] > 0][:PER_SIDE]
+    worst = [row for row in known[::-1] if row["psnr.difference"] < 0][:PER_SIDE]
+    sides = (("Best for B", best), ("Best for A", worst))
+    return "".join(_faces(title, said, rows, kept) for title, rows in sides if rows)
 
 
 def _faces(title: str, said: str, rows: Sequence[Row], kept: Sequence[Records]) -> str:

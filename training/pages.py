@@ -1,4 +1,4 @@
-"""What the self-contained HTML pages share: the shell, the dialog that enlarges pictures, numbers, a picture as a button."""
+"""What the self-contained HTML pages share: the shell, the dialog that enlarges pictures, a picture as a button."""
 
 import base64
 import io
@@ -28,11 +28,6 @@ def page(title: str, body: str, versions: Sequence[str]) -> str:
     )
 
 
-def number(value: float | None, digits: int, *, sign: bool = False) -> str:
-    """Return a number with a true minus, or a dash for none."""
-    return "–" if value is None else f"{value:{'+' if sign else ''}.{digits}f}".replace("-", "−")
-
-
 def picture_button(picture: np.ndarray, name: str) -> str:
     """Return a picture, inside the page, that is enlarged when it is pressed."""
     # Not loading=lazy: there is nothing to load, and a page that is printed at once would lack what was below.
@@ -41,7 +36,7 @@ def picture_button(picture: np.ndarray, name: str) -> str:
     encoded = base64.b64encode(held.getvalue()).decode()
     return (
         f'<button aria-label="Enlarge: {escape(name)}"><img src="data:image/webp;base64,{encoded}" alt="{escape(name)}" '
-        f'width="{image.width}" height="{image.height}" decoding="async"></button>'
+        f'width="{image.width}" height="{image.height}"></button>'
     )
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from enhancer.model.config import EMBEDDED
-from training.charts import Series, dumbbells, histogram
+from training.charts import Series, dumbbells, histogram, number
 from training.evaluation import gains, paired
 from training.files import write_text
-from training.pages import figures, number, picture_button
+from training.pages import figures, picture_button
 from training.pages import page as shell
 from training.scores import COLUMNS, KIND_MEANING, KINDS, PARTS, SCORES, WHOLE, column
 from training.sheets import Pictures, Row, chosen, gain

@@ -46,7 +46,7 @@ td small { display: block; }
 tr.strong td, tr.strong th { background: color-mix(in srgb, var(--after) 8%, transparent); }
 tr.strong th:first-child { box-shadow: -.75rem 0 0 color-mix(in srgb, var(--after) 8%, transparent); }
 .better { color: var(--after); } .worse { color: var(--harm); }
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 19rem), 1fr)); gap: 2rem 2.25rem; margin-top: 1.25rem; }
+.charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 19rem), 1fr)); gap: 2rem 2.25rem; margin-top: 1.25rem; }
 figure { margin: 0; }
 .chart { max-width: 30rem; }
 .chart figcaption { font-size: .9375rem; }
