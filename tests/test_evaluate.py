@@ -205,6 +205,21 @@ def test_two_evaluations_are_compared_picture_by_picture(finished, tmp_path, cap
     assert result["scores"]["psnr"]["better"] is None
     assert "not certain" in capsys.readouterr().out
     assert len((tmp_path / "ab/comparison.csv").read_text().splitlines()) == 4
+    page = (tmp_path / "ab/comparison.html").read_text()
+    assert "A and B cannot be told apart" in page
+    assert set(re.findall(r'(?:src|href)="([^"]{0,11})', page)) <= {"data:,", "data:image/"}
+    better = (folder / "rows.jsonl").read_text().replace('"restored.psnr": ', '"restored.psnr": 9')
+    shutil.copytree(folder, tmp_path / "b")
+    (tmp_path / "b/rows.jsonl").write_text(better)
+    assert (
+        evaluate.command(
+            ["--compare", str(folder), str(tmp_path / "b"), "--output_dir", str(tmp_path / "ab")]
+        )
+        == 0
+    )
+    page = (tmp_path / "ab/comparison.html").read_text()
+    assert "<h1>B is better</h1>" in page
+    assert page.count('<figure class="triplet four">') == 3
 
 
 def test_no_harm_can_be_left_out(config):

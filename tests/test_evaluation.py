@@ -5,6 +5,7 @@ import enhancer.torchvision_stub  # noqa: F401
 
 # isort: split
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import torch
 
 from enhancer.errors import UnavailableError
 from enhancer.images import composite
+from enhancer.metrics.perceptual import Perceptual
 from enhancer.model.enhancer import SplatEnhancer
 from enhancer.seeding import rng_for
 from tests.tiny import tiny_model
@@ -187,6 +189,23 @@ def test_ms_ssim_where_torchmetrics_is_installed(head):
     assert "ms_ssim" not in PictureScorer(judge, Subject(rgb[:128], rgb[:128], head.labels, {})).score(
         rgb[:128]
     )
+
+
+def test_lpips_of_both_networks_whole_and_by_region(small_head):
+    import lpips
+
+    judge = Judge(tiny_model(), "v2", 0, no_harm=False, dtype=torch.float32)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=UserWarning, module="torchvision")
+        random = lpips.LPIPS(net="alex", spatial=True, pnet_rand=True, verbose=False)
+    judge.perceptuals = {key: Perceptual(random) for key in ("lpips_alex", "lpips_vgg")}
+    rgb = composite(small_head.image)
+    eyes = (small_head.labels == 2).astype(np.float32)
+    scorer = PictureScorer(judge, Subject(rgb, rgb, small_head.labels, {"eyes": eyes}))
+    worse = scorer.score(np.where(eyes[..., None] > 0, 0.5, rgb).astype(np.float32))
+    for key in ("lpips_alex", "lpips_vgg"):
+        assert scorer.score(rgb)[f"eyes.{key}"] == scorer.score(rgb)[key] == 0
+        assert (worse[f"eyes.{key}"] or 0) > (worse[key] or 0) > 0
 
 
 def test_the_distance_under_a_mask_of_everything_is_the_whole_distance():
