@@ -14,8 +14,9 @@ import gradio as gr
 from page import running
 from page.api import add_api
 from page.batch import Batch
+from page.first import first_look
 from page.words import I18N, label
-from page.workbench import PRIVATE, RENDER, TRY, Workbench, first_look
+from page.workbench import PRIVATE, RENDER, TRY, Workbench
 
 ROOT = Path(__file__).parent
 HOUR = 3600  # seconds

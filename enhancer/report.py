@@ -156,10 +156,11 @@ def score_table(result: Result, say: Say = str) -> str:
     rows += [
         (name.capitalize(), before["regions"].get(name), after["regions"].get(name)) for name in REGION_NAMES
     ]
-    heads = "".join(_metric_head(metric, result.lpips_name, say) for metric in _METRICS)
+    metrics = [metric for metric in _METRICS if after.get(metric.key) is not None]
+    heads = "".join(_metric_head(metric, result.lpips_name, say) for metric in metrics)
     body = "".join(
         f'<tr><th scope="row">{escape(say(label))}</th>'
-        + "".join(f"<td>{_change(metric, was, now, say)}</td>" for metric in _METRICS)
+        + "".join(f"<td>{_change(metric, was, now, say)}</td>" for metric in metrics)
         + "</tr>"
         for label, was, now in rows
     )

@@ -83,6 +83,15 @@ def hex_of(rgb: tuple[float, float, float]) -> str:
     return "#" + "".join(f"{round(255 * part):02x}" for part in rgb)
 
 
+def _region_sliders(values: Mapping[str, float]) -> list[gr.Slider]:
+    """Lay out a slider from 0 to 1 for each region, several in a row."""
+    with gr.Row():
+        return [
+            gr.Slider(0, 1, values[name], step=0.05, label=label(name.capitalize()), min_width=150)
+            for name in REGION_NAMES
+        ]
+
+
 class DamageControls:
     """Preset, seed and a strength per region."""
 
@@ -97,10 +106,7 @@ class DamageControls:
                 0, precision=0, minimum=0, maximum=LARGEST_SEED, label=label("Seed"), min_width=120,
                 info=label("The same seed gives the same damage."),
             )  # fmt: skip
-        self.strengths = [
-            gr.Slider(0, 1, PRESETS[DEFAULT_PRESET][name], step=0.05, label=label(name.capitalize()))
-            for name in REGION_NAMES
-        ]
+        self.strengths = _region_sliders(PRESETS[DEFAULT_PRESET])
         choose: Any = self.preset.input
         choose(
             lambda name: list(PRESETS[name].values()), self.preset, self.strengths, queue=False, api_visibility="private"
@@ -138,9 +144,7 @@ class RestorationControls:
             0, 1, 1, step=0.05, label=label("Strength"),
             info=label("0 keeps the picture as it came, 1 takes the restored one."),
         )  # fmt: skip
-        self.regions = [
-            gr.Slider(0, 1, 1, step=0.05, label=label(name.capitalize())) for name in REGION_NAMES
-        ]
+        self.regions = _region_sliders(dict.fromkeys(REGION_NAMES, 1.0))
         self.background = gr.ColorPicker(
             WHITE, label=label("Background"), visible=with_background,
             info=label("Stands behind transparent parts while the model works."),

@@ -1,20 +1,18 @@
 """A tab that restores one picture: choose and set on the left, the result on the right, a closer look below."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import gradio as gr
 
 from enhancer.errors import EnhancerError
-from enhancer.images import read_image
 from enhancer.provenance import Record
-from enhancer.report import Result, score_table, status_line
+from enhancer.report import score_table, status_line
 from page import running
+from page.first import Look, first_look
 from page.inputs import DamageControls, Given, RestorationControls, hex_of, image_of, picture_input
 from page.running import HEADS, shown_to_visitor
-from page.show import KEPT, Details, Pair, image_update, steps_shown, stored
+from page.show import Details, Pair, image_update, steps_shown, stored
 from page.words import Say, label, said_to
 
 TRY, RENDER = "try", "render"
@@ -22,25 +20,6 @@ PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden", **PRIVATE}
 STEPS = 14
 Updates = dict[Any, Any]
-
-
-@dataclass(frozen=True)
-class Look:
-    """A result and the pictures drawn from it, kept for whoever comes first to the page."""
-
-    result: Result
-    pair: Pair
-    details: Details
-
-
-@cache
-def first_look() -> Look:
-    """Return the first example, restored, with its scores; made once."""
-    settings = {"preset": "v2", "seed": 0}
-    image = read_image(HEADS[0])
-    result = running.restored(image, degrade_first=True, **settings)
-    record = Record(result.checkpoint, result.sha, **settings)
-    return Look(result, Pair.of(result, record, KEPT.name), Details.of(result, KEPT.name))
 
 
 class Workbench:

@@ -19,9 +19,9 @@ from enhancer.degrade import STEP_NAMES
 from enhancer.errors import ImageError
 from enhancer.images import composite, read_image, to_pil
 from enhancer.provenance import read_record
-from enhancer.regions import region_map
 from enhancer.service import Service
 from page import running
+from tests.stand_ins import KnownParser, PlainScorer, encoded
 
 pytestmark = [
     # gradio 6.31 counts its queue's calls with a pandas option that pandas 3 deprecates, ...
@@ -30,25 +30,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:unclosed event loop:ResourceWarning"),
     pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
 ]
-
-
-class KnownParser:
-    name = "known"
-
-    def __init__(self, labels):
-        self.labels = labels
-
-    def regions(self, rgb):
-        return region_map(np.resize(self.labels, rgb.shape[:2]))
-
-
-class PlainScorer:
-    lpips_name = "LPIPS (fake)"
-    lpips_missing = "No LPIPS (fake): the weights are not here."
-
-    def score(self, rgb, reference, masks):
-        row = {"psnr": 20.0 + float(rgb.mean()), "ssim": 0.5, "lpips": None}
-        return row | {"regions": dict.fromkeys(masks) | {"hair": row}}
 
 
 @pytest.fixture(scope="module")
@@ -104,12 +85,6 @@ def upload(client, content):
 
 def fetched(client, entry):
     return read_image(client.get("/demo/gradio_api/file=" + entry["path"]).content)
-
-
-def encoded(picture, **options):
-    file = io.BytesIO()
-    picture.save(file, **({"format": "PNG"} | options))
-    return file.getvalue()
 
 
 def test_restore_gives_pictures_and_a_report(call, client, small_head):

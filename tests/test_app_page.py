@@ -16,7 +16,7 @@ from enhancer.batch import safe_names, scores_csv
 from enhancer.errors import CheckpointError, SettingsError
 from enhancer.images import composite, to_pil, write_png
 from enhancer.provenance import Record, read_record
-from enhancer.regions import REGION_NAMES, region_map
+from enhancer.regions import REGION_NAMES
 from enhancer.service import TILED, Service
 from page import running
 from page.batch import MOST, Batch
@@ -24,30 +24,12 @@ from page.inputs import Given, hex_of, rgb_of
 from page.passages import PASSAGES
 from page.words import label, said_in, said_to
 from page.workbench import RENDER, TRY, Workbench
+from tests.stand_ins import KnownParser, PlainScorer
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:unclosed event loop:ResourceWarning"),
     pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
 ]
-
-
-class KnownParser:
-    name = "known"
-
-    def __init__(self, labels):
-        self.labels = labels
-
-    def regions(self, rgb):
-        return region_map(np.resize(self.labels, rgb.shape[:2]))
-
-
-class PlainScorer:
-    lpips_name = "LPIPS (fake)"
-    lpips_missing = None
-
-    def score(self, rgb, reference, masks):
-        row = {"psnr": 20.0 + float(rgb.mean()), "ssim": 0.5, "lpips": 0.25}
-        return row | {"regions": dict.fromkeys(masks, row)}
 
 
 def brighten(rgb):
