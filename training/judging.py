@@ -21,6 +21,7 @@ class Share:
     rows: dict[str, Row] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)  # picture -> why it could not be judged
     error: EnhancerError | None = None  # why it stopped early, if it did
+    kept: set[str] = field(default_factory=set)  # pictures whose versions are on disk
 
 
 @dataclass(frozen=True)
@@ -107,8 +108,11 @@ class Work:
             self.records.keep_features(sample.name, features)
         self.records.append(row)
         share.rows[sample.name] = row
+        share.kept.add(sample.name)
         if not self.keep_all:
-            self.records.prune(share.rows, shown(list(share.rows.values())))
+            wanted = shown(list(share.rows.values()))
+            self.records.prune(share.kept, wanted)
+            share.kept &= wanted
         return row
 
 
