@@ -23,3 +23,7 @@ class CheckpointError(EnhancerError):
 
 class UnavailableError(EnhancerError):
     """Weights that live elsewhere cannot be had now: not on disk, and the network does not answer."""
+
+
+class HubError(UnavailableError):
+    """The Hub was asked and said no, or does not answer; the message tells which, and what to do."""

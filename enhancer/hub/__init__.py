@@ -1,0 +1,18 @@
+"""Checkpoints on the Hub: name one, fetch it, publish a new version. Files and HTTP only; nothing here loads a model.
+
+`huggingface_hub` is imported where it is needed, so that naming a folder or the embedded checkpoint costs nothing.
+"""
+
+from enhancer.hub.references import BASE, BASE_REVISION, KINDS, POCKET
+from enhancer.hub.resolving import Patience, Resolved, resolve, resolve_base
+
+__all__ = [
+    "BASE",
+    "BASE_REVISION",
+    "KINDS",
+    "POCKET",
+    "Patience",
+    "Resolved",
+    "resolve",
+    "resolve_base",
+]

@@ -1,0 +1,119 @@
+"""Downloading with a limit on silence: long is fine, no progress is not."""
+
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from tqdm import tqdm
+
+from enhancer.errors import HubError
+from enhancer.hub.words import UnreachableError, scrubbed
+
+
+def download(
+    repo: str, commit: str, allow: Sequence[str], *, token: str | None, silence: float, first: float
+) -> Path:
+    """Download the files of a commit into the library's cache and return their folder.
+
+    Args:
+        repo: Name on the Hub.
+        commit: Whole commit id.
+        allow: Patterns of the files.
+        token: None for the one of the environment.
+        silence: Longest time without a byte, seconds.
+        first: Longest time until the Hub shows the first sign of life, seconds.
+
+    Raises:
+        HubError: The Hub refused, or fell silent; the process that downloaded is gone by then.
+    """
+    from huggingface_hub import constants
+
+    asked = {
+        "repo": repo, "commit": commit, "allow": list(allow), "token": token,
+        "cache": str(constants.HF_HUB_CACHE), "endpoint": constants.ENDPOINT,
+    }  # fmt: skip
+    limit = first
+    with _worker(asked, constants.ENDPOINT) as (lines, complaints), _bar(repo) as bar:
+        while True:
+            try:
+                line = lines.get(timeout=limit)
+            except queue.Empty:
+                raise UnreachableError(
+                    f"{constants.ENDPOINT} fell silent while {repo} was downloaded"
+                    f"{_last_word(complaints)}. What has arrived is kept; try again."
+                ) from None
+            if line is None:
+                raise UnreachableError(
+                    f"The download of {repo} ended without a word{_last_word(complaints)}."
+                )
+            told = json.loads(line)
+            if "folder" in told:
+                return Path(told["folder"])
+            if "error" in told:
+                raise (UnreachableError if told["unreachable"] else HubError)(told["error"])
+            limit = silence
+            if told.get("of"):
+                bar.total = told["of"]
+                bar.update(told["bytes"] - bar.n)
+
+
+@contextmanager
+def _worker(asked: dict[str, Any], endpoint: str) -> Iterator[tuple["queue.Queue[str | None]", list[str]]]:
+    """Start the downloading process; yield its lines and its complaints as they come; end it."""
+    root = str(Path(__file__).parents[2])  # the project may be run uninstalled, from anywhere
+    path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "enhancer.hub.fetch"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8",
+        env=os.environ | {"PYTHONPATH": path, "HF_ENDPOINT": endpoint},
+    )  # fmt: skip
+    lines: queue.Queue[str | None] = queue.Queue()
+    complaints: list[str] = []
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
+    readers = (
+        threading.Thread(target=_pass_on, args=(process.stdout, lines), daemon=True),
+        threading.Thread(target=complaints.extend, args=(process.stderr,), daemon=True),
+    )
+    for reader in readers:
+        reader.start()
+    try:
+        process.stdin.write(
+            json.dumps(asked) + "\n"
+        )  # not on its command line: others could read the token there
+        process.stdin.close()
+        yield lines, complaints
+    finally:
+        process.kill()
+        process.wait()
+        for reader in readers:
+            reader.join(timeout=1)
+        process.stdout.close()
+        process.stderr.close()
+
+
+def _pass_on(source: IO[str], lines: "queue.Queue[str | None]") -> None:
+    for line in source:
+        lines.put(line)
+    lines.put(None)
+
+
+def _last_word(complaints: list[str]) -> str:
+    """Return the last thing the library warned of, such as a status it kept retrying."""
+    time.sleep(0.05)  # what was written just now may still be on its way
+    words = [line.strip() for line in complaints if line.strip() and not line.startswith("Retrying")]
+    return f" (last: {scrubbed(words[-1]).rstrip('.')})" if words else ""
+
+
+def _bar(repo: str) -> "tqdm[Any]":
+    """Return a progress bar, drawn on terminals only, and only for what takes a while."""
+    return tqdm(desc=repo, unit="B", unit_scale=True, delay=1, leave=False, disable=None)

@@ -1,0 +1,130 @@
+"""What goes wrong with the Hub, in plain words. No message ever holds a token."""
+
+import errno
+import os
+import re
+from collections.abc import Sequence
+
+from enhancer.errors import HubError
+
+
+class UnreachableError(HubError):
+    """The Hub gave no answer that settles anything: a copy on this machine may stand in."""
+
+
+def explain(error: Exception, repo: str, revision: str | None = None, tags: Sequence[str] = ()) -> HubError:
+    """Say what an error of `huggingface_hub` or of the network means for whoever asked for `repo`."""
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    while isinstance(error, LocalEntryNotFoundError) and isinstance(error.__cause__, Exception):
+        error = error.__cause__  # the library wraps what it met in words about its cache
+    if isinstance(error, HubError):
+        return error
+    return (
+        _refusal(error, repo, revision, tags) if isinstance(error, HfHubHTTPError) else _trouble(error, repo)
+    )
+
+
+def _refusal(error: Exception, repo: str, revision: str | None, tags: Sequence[str]) -> HubError:
+    """Explain an answer of the Hub."""
+    from huggingface_hub import constants, errors
+
+    page = f"{constants.ENDPOINT}/{repo}"
+    match error:
+        case errors.GatedRepoError():
+            said = f"{repo} is gated: accept its licence on {page}, then set HF_TOKEN to a token of that account."
+        case errors.RevisionNotFoundError():
+            known = f" It has the tags {', '.join(tags)}." if tags else ""
+            said = f"{repo} has no revision {revision or 'main'!r}.{known} Check the part after the @."
+        case errors.RemoteEntryNotFoundError():
+            said = f"{repo} lacks a file that is needed: {brief(error)}."
+        case errors.DisabledRepoError():
+            said = f"The Hub has switched off access to {repo}. Its page may say why: {page}."
+        case errors.RepositoryNotFoundError():
+            said = _missing(repo)
+        case errors.HfHubHTTPError():
+            return _by_status(error.response.status_code, brief(error.server_message or ""), repo)
+        case _:
+            said = brief(error)
+    return HubError(said)
+
+
+def _trouble(error: Exception, repo: str) -> HubError:
+    """Explain why there was no answer, or nowhere to put it."""
+    from huggingface_hub import constants
+    from huggingface_hub.errors import OfflineModeIsEnabled
+    from huggingface_hub.utils import httpx
+
+    match error:
+        case OfflineModeIsEnabled():
+            return UnreachableError("HF_HUB_OFFLINE is set, so the Hub is not asked.")
+        case httpx.TimeoutException():
+            return UnreachableError(f"{constants.ENDPOINT} does not answer.")
+        case httpx.HTTPError():
+            return UnreachableError(f"{constants.ENDPOINT} cannot be reached ({brief(error)}).")
+        case OSError(errno=errno.ENOSPC | errno.EDQUOT):
+            where = constants.HF_HUB_CACHE
+            return HubError(f"No space is left in {where}. Make room, or set HF_HOME to another disk.")
+        case OSError(errno=errno.EACCES | errno.EPERM | errno.EROFS):
+            return HubError(
+                f"{constants.HF_HUB_CACHE} cannot be written to. Set HF_HOME to a folder that can."
+            )
+    return UnreachableError(f"{repo} cannot be had from {constants.ENDPOINT} now ({brief(error)}).")
+
+
+def _missing(repo: str) -> str:
+    hint = (
+        "or HF_TOKEN belongs to an account that may not see it"
+        if has_token()
+        else "and then HF_TOKEN must be set to a token that may read it"
+    )
+    return (
+        f"The Hub has no {repo}, or it is private: the answer is the same for both. "
+        f"Check the name; it may be private, {hint}."
+    )
+
+
+def _by_status(status: int, said: str, repo: str) -> HubError:
+    from huggingface_hub import constants
+
+    if status == 401:
+        if not has_token():
+            return HubError(_missing(repo))
+        return HubError(
+            f"The Hub does not accept the token (401): it is wrong or has expired. Set HF_TOKEN to a new one from "
+            f"{constants.ENDPOINT}/settings/tokens, or unset it for what is public."
+        )
+    if status == 403:
+        return HubError(
+            f"The token may not do this with {repo} (403{f': {said}' if said else ''}). "
+            "Set HF_TOKEN to one that may, with the role 'write' for publishing."
+        )
+    if status == 429:
+        return UnreachableError("The Hub asks to wait: too many requests (429). Try again in some minutes.")
+    if status >= 500:
+        return UnreachableError(f"The Hub has trouble of its own ({status}{f': {said}' if said else ''}).")
+    return HubError(f"The Hub refused {repo} ({status}{f': {said}' if said else ''}).")
+
+
+def has_token() -> bool:
+    """Whether a token would be sent."""
+    from huggingface_hub import get_token
+
+    return get_token() is not None
+
+
+def brief(error: Exception | str) -> str:
+    """Return the first line of an error's text, or its kind; without tokens and without what signs an address."""
+    text = (
+        str(error).strip().splitlines() or [type(error).__name__ if isinstance(error, Exception) else ""]
+    )[0]
+    return scrubbed(text).rstrip(".")
+
+
+def scrubbed(text: str) -> str:
+    """Blank out tokens, and the part of addresses that may hold a signature."""
+    for secret in (os.environ.get("HF_TOKEN"), os.environ.get("HUGGING_FACE_HUB_TOKEN")):
+        if secret and secret.strip():
+            text = text.replace(secret.strip(), "[token]")
+    text = re.sub(r"(?i)(bearer\s+)[^\s'\"]+", r"\1[token]", text)
+    return re.sub(r"(https?://[^\s?'\"]+)\?[^\s'\"]+", r"\1", re.sub(r"hf_\w{6,}", "[token]", text))
