@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from enhancer.errors import CheckpointError
-from enhancer.model import EnhancerConfig, load_checkpoint, restore, save_checkpoint
+from enhancer.model import EnhancerConfig, SplatEnhancer, restore
 from tests.test_model import picture
 from tests.tiny import tiny_model
 
@@ -15,7 +15,7 @@ from tests.tiny import tiny_model
 @pytest.fixture
 def folder(tmp_path):
     """A saved tiny checkpoint with its own base."""
-    save_checkpoint(tiny_model(), tmp_path / "tiny")
+    tiny_model().save_pretrained(tmp_path / "tiny")
     return tmp_path / "tiny"
 
 
@@ -40,9 +40,9 @@ def test_a_checkpoint_holds_plain_files_only(folder):
 
 
 def test_saved_and_loaded_restores_to_the_same_bytes(folder, tmp_path):
-    first = load_checkpoint(folder)
-    save_checkpoint(first, tmp_path / "again")
-    second = load_checkpoint(tmp_path / "again")
+    first = SplatEnhancer.from_pretrained(folder)
+    first.save_pretrained(tmp_path / "again")
+    second = SplatEnhancer.from_pretrained(tmp_path / "again")
     assert second.config == tiny_model().config
     answers = [restore(model.for_inference(), picture(64, 64)) for model in (first, second)]
     assert answers[0].tobytes() == answers[1].tobytes()
@@ -51,12 +51,14 @@ def test_saved_and_loaded_restores_to_the_same_bytes(folder, tmp_path):
 def test_the_base_is_stored_in_half_precision_and_read_in_full(folder):
     stored = load_file(folder / "base/vae/diffusion_pytorch_model.safetensors")
     assert {tensor.dtype for tensor in stored.values()} == {torch.float16}
-    assert {parameter.dtype for parameter in load_checkpoint(folder).parameters()} == {torch.float32}
+    assert {parameter.dtype for parameter in SplatEnhancer.from_pretrained(folder).parameters()} == {
+        torch.float32
+    }
 
 
 def test_saving_over_a_checkpoint_replaces_it_whole(folder):
     (folder / "stray.txt").write_text("from an older version")
-    save_checkpoint(tiny_model(1), folder)
+    tiny_model(1).save_pretrained(folder)
     assert not (folder / "stray.txt").exists()
     assert [path.name for path in folder.parent.iterdir()] == ["tiny"]
 
@@ -69,7 +71,7 @@ def test_a_missing_an_extra_and_a_misshapen_tensor_are_named(folder):
 
     edit_tensors(folder / "adapters.safetensors", change)
     with pytest.raises(CheckpointError) as caught:
-        load_checkpoint(folder)
+        SplatEnhancer.from_pretrained(folder)
     message = str(caught.value)
     assert "missing: skips.0.weight" in message
     assert "extra: skips.9.weight" in message
@@ -88,7 +90,7 @@ def test_a_missing_an_extra_and_a_misshapen_tensor_are_named(folder):
 def test_a_base_that_does_not_fit_is_refused_by_name(folder, change, message):
     edit_tensors(folder / "base/vae/diffusion_pytorch_model.safetensors", change)
     with pytest.raises(CheckpointError, match=message):
-        load_checkpoint(folder)
+        SplatEnhancer.from_pretrained(folder)
 
 
 @pytest.mark.parametrize(
@@ -98,13 +100,13 @@ def test_a_base_that_does_not_fit_is_refused_by_name(folder, change, message):
 def test_a_missing_file_is_named(folder, name):
     (folder / name).unlink()
     with pytest.raises(CheckpointError, match=name.rsplit("/", 1)[0].replace(".", r"\.")):
-        load_checkpoint(folder)
+        SplatEnhancer.from_pretrained(folder)
 
 
 def test_a_foreign_config_is_refused(folder):
     (folder / "config.json").write_text('{"_class_name": "UNet2DConditionModel"}')
     with pytest.raises(CheckpointError, match="not a Splat Enhancer checkpoint's: its format is None"):
-        load_checkpoint(folder)
+        SplatEnhancer.from_pretrained(folder)
 
 
 @pytest.mark.parametrize(
@@ -120,7 +122,7 @@ def test_a_foreign_config_is_refused(folder):
 def test_a_misspelt_or_mistyped_setting_is_named(folder, changes, message):
     edit_config(folder, **changes)
     with pytest.raises(CheckpointError, match=message):
-        load_checkpoint(folder)
+        SplatEnhancer.from_pretrained(folder)
 
 
 def test_a_missing_setting_is_named():
@@ -132,9 +134,9 @@ def test_damaged_tensors_are_refused(folder):
     path = folder / "adapters.safetensors"
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(CheckpointError, match="damaged or no safetensors file"):
-        load_checkpoint(folder)
+        SplatEnhancer.from_pretrained(folder)
 
 
 def test_a_folder_that_is_no_checkpoint_is_refused(tmp_path):
     with pytest.raises(CheckpointError, match="not a complete checkpoint folder"):
-        load_checkpoint(tmp_path)
+        SplatEnhancer.from_pretrained(tmp_path)

@@ -184,6 +184,8 @@ def test_other_files_are_refused_by_what_is_wrong(content, source, base, tmp_pat
     refused(
         "difix.pkl", "rank_unet, unet_lora_target_modules, vae_lora_target_modules, state_dict_unet missing"
     )
+    torch.save(content | {"state_dict_vae": {"skip": "text"}}, tmp_path / "text.pkl")
+    refused("text.pkl", "layout: skip missing or of another type")
     torch.save(content | {"rank_unet": 3}, tmp_path / "rank.pkl")
     refused("rank.pkl", "wrongly shaped: unet")
     refused("model.pkl", "black, white", input_range=(1, 0))

@@ -11,7 +11,7 @@ import torch
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from enhancer.errors import CheckpointError
-from enhancer.model import load_checkpoint, restore, save_checkpoint
+from enhancer.model import SplatEnhancer, restore
 from enhancer.model.config import EMBEDDED
 from enhancer.model.prompt import adapt, encode_prompt
 from tests.test_model import picture
@@ -21,7 +21,7 @@ from tests.tiny import TINY_CONFIG, tiny_model
 @pytest.fixture
 def base(tmp_path):
     """A tiny base in diffusers layout: unet, vae, scheduler, tokenizer, text encoder."""
-    save_checkpoint(tiny_model(), tmp_path / "tiny")
+    tiny_model().save_pretrained(tmp_path / "tiny")
     folder = tmp_path / "tiny" / EMBEDDED
     (folder / "tokenizer").mkdir()
     tokens = ["<|startoftext|>", "<|endoftext|>", "a</w>", "e</w>", "fa", "fac", "face</w>", *"abcdef"]
@@ -48,11 +48,11 @@ def test_a_prompt_is_encoded_to_one_row_a_token(base):
 def test_fresh_adapters_change_nothing_yet_and_the_checkpoint_needs_no_text_encoder(base, tmp_path):
     model = adapt(base, replace(TINY_CONFIG, prompt="a face", base=str(base)))
     assert model.prompt_embedding.shape == (1, 7, 8)
-    save_checkpoint(model, tmp_path / "fresh")
+    model.save_pretrained(tmp_path / "fresh")
     assert not (tmp_path / "fresh" / EMBEDDED).exists()  # the base stays where it is
     before = restore(model.eval(), picture(64, 64))
     (base / "text_encoder" / "model.safetensors").unlink()
-    after = restore(load_checkpoint(tmp_path / "fresh"), picture(64, 64))
+    after = restore(SplatEnhancer.from_pretrained(tmp_path / "fresh"), picture(64, 64))
     assert before.tobytes() == after.tobytes()
 
 

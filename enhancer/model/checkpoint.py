@@ -5,7 +5,7 @@ Loading is strict both ways: what is missing, extra or of another shape is refus
 
 import json
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from enhancer.errors import CheckpointError
+from enhancer.hub import resolve_base
 from enhancer.model.config import EMBEDDED, EnhancerConfig
 
 if TYPE_CHECKING:
@@ -24,16 +25,6 @@ if TYPE_CHECKING:
 
 POCKET = Path(__file__).parent.parent / "pocket" / "enhancer"
 CONFIG, ADAPTERS, SCHEDULER = "config.json", "adapters.safetensors", "scheduler/scheduler_config.json"
-# What is ever downloaded of a repository.
-CHECKPOINT_FILES = (CONFIG, ADAPTERS, f"{EMBEDDED}/*")
-BASE_FILES = (
-    "unet/config.json",
-    "unet/*.fp16.safetensors",
-    "vae/config.json",
-    "vae/*.fp16.safetensors",
-    SCHEDULER,
-)
-FULL_PRECISION = ("unet/*.safetensors", "vae/*.safetensors")
 SHOWN = 8  # names listed in an error before the rest is counted
 
 
@@ -55,31 +46,25 @@ def read_checkpoint(folder: Path, token: str | None = None) -> Parts:
         CheckpointError: The folder is not a checkpoint, or its base does not load.
         HubError: The base cannot be had.
     """
+    config, adapters = read_adapters(folder)
+    embedded = config.base == EMBEDDED
+    base = (
+        folder / EMBEDDED if embedded else resolve_base(config.base, config.base_revision, token=token).folder
+    )
+    return Parts(config, *load_base(base), adapters)
+
+
+def read_adapters(folder: Path) -> tuple[EnhancerConfig, dict[str, Tensor]]:
+    """Read what a checkpoint folder says about itself, and its tensors; its base is not touched.
+
+    Raises:
+        CheckpointError: The folder is not a checkpoint.
+    """
     config = EnhancerConfig.from_json(_read_json(folder / CONFIG))
     adapters = _read_tensors(folder / ADAPTERS)
     if "prompt_embedding" not in adapters:
         raise CheckpointError(f"{folder / ADAPTERS} holds no prompt_embedding.")
-    base = folder / EMBEDDED if config.base == EMBEDDED else find_base(config, token)
-    return Parts(config, *load_base(base), adapters)
-
-
-def find_base(config: EnhancerConfig, token: str | None = None, extra: Sequence[str] = ()) -> Path:
-    """Return the folder of the base a config names, fetched if it is on the Hub: half precision where it has that.
-
-    Args:
-        config: Names base and revision.
-        token: For the Hub.
-        extra: Patterns of more files that are wanted.
-    """
-    if Path(config.base).is_dir():
-        return Path(config.base)
-    from enhancer.hub import resolve
-
-    ref = f"{config.base}@{config.base_revision}" if config.base_revision else config.base
-    folder = resolve(ref, kind="base", allow=[*BASE_FILES, *extra], token=token).folder
-    if not list(folder.glob("unet/*.safetensors")):  # no half-precision variant there
-        folder = resolve(ref, kind="base", allow=[*BASE_FILES, *FULL_PRECISION, *extra], token=token).folder
-    return folder
+    return config, adapters
 
 
 def load_base(folder: Path) -> tuple[UNet2DConditionModel, AutoencoderKL, dict[str, Any]]:

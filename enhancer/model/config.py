@@ -64,12 +64,12 @@ class EnhancerConfig:
         if not 0 <= self.skip_dropout < 1:
             raise CheckpointError(f"skip_dropout must lie in 0 to 1, got {self.skip_dropout}.")
 
-    def on_base(self, ref: str) -> "EnhancerConfig":
-        """Return this config around the base `ref`: a folder, a Hub id, or ``"user/repo@sha"``."""
-        folder = Path(ref)
-        name, _, revision = (str(folder.absolute()), "", "") if folder.is_dir() else ref.partition("@")
-        licence = EnhancerConfig.licence if name.startswith("stabilityai/") else "other"
-        return replace(self, base=name, base_revision=revision or None, licence=licence)
+    def on_base(self, base: str | Path, revision: str | None = None) -> "EnhancerConfig":
+        """Return this config around a base on the Hub, pinned to a commit, or around one in a folder."""
+        if isinstance(base, Path):
+            return replace(self, base=str(base.absolute()), base_revision=None)
+        licence = EnhancerConfig.licence if base.startswith("stabilityai/") else "other"
+        return replace(self, base=base, base_revision=revision, licence=licence)
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of `config.json`."""

@@ -20,10 +20,10 @@ import torch
 from torch import Tensor
 
 from enhancer.errors import CheckpointError
-from enhancer.model.checkpoint import find_base, load_adapters, load_base
+from enhancer.model.checkpoint import load_adapters
 from enhancer.model.config import EnhancerConfig
 from enhancer.model.enhancer import SplatEnhancer
-from enhancer.model.prompt import PROMPT_FILES, encode_prompt
+from enhancer.model.prompt import adapt
 
 ALPHA = 8.0  # peft's default; none of these projects sets or saves another
 TIMESTEP = 999
@@ -74,9 +74,7 @@ def convert(
         input_range=input_range,
         prompt=prompt,
     )
-    config = config.on_base(base)
-    folder = find_base(config, extra=PROMPT_FILES)
-    model = SplatEnhancer(config, *load_base(folder), encode_prompt(folder, prompt))
+    model = adapt(base, config)
     load_adapters(model, adapters | {"prompt_embedding": model.prompt_embedding}, str(source))
     model.save_pretrained(out)
     return model.eval()
@@ -124,6 +122,9 @@ def read_pickle(path: Path) -> dict[str, Any]:
         key for key, kind in _CONTENT.items()
         if not isinstance(content, Mapping) or not isinstance(content.get(key), kind)
     ]  # fmt: skip
+    if not wrong:
+        states = {**content["state_dict_unet"], **content["state_dict_vae"]}
+        wrong = [key for key, value in states.items() if not isinstance(value, Tensor)]
     if wrong:
         raise CheckpointError(
             f"{path} is no checkpoint of img2img-turbo's layout: {', '.join(wrong)} missing or of another type."

@@ -9,8 +9,9 @@ from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
 from torch import Tensor, nn
 
 from enhancer.errors import CheckpointError, ImageError
+from enhancer.hub import Resolved, resolve
 from enhancer.model.adapters import attach_lora, merge_lora
-from enhancer.model.checkpoint import ADAPTERS, POCKET, load_adapters, read_checkpoint, write_checkpoint
+from enhancer.model.checkpoint import ADAPTERS, load_adapters, read_checkpoint, write_checkpoint
 from enhancer.model.config import EnhancerConfig
 from enhancer.model.one_step import predict_clean
 from enhancer.model.skips import decode, encode, skip_convolutions
@@ -39,6 +40,7 @@ class SplatEnhancer(nn.Module):
     Attributes:
         config: How it was built.
         prompt_embedding: (1, tokens, width), constant: no text encoder is needed.
+        source: Where it was loaded from: name, commit, and a notice where an older copy stands in; None if it was built.
     """
 
     prompt_embedding: Tensor
@@ -54,6 +56,7 @@ class SplatEnhancer(nn.Module):
         """Wrap a base; its weights are frozen and LoRA, skips and `conv_in` are put beside them."""
         super().__init__()
         self.config = config
+        self.source: Resolved | None = None
         self.unet, self.vae = unet, vae
         self.scheduler_config = dict(scheduler_config)
         self.alpha_bar = alpha_bar_at(config.timestep, scheduler_config)
@@ -85,12 +88,13 @@ class SplatEnhancer(nn.Module):
             CheckpointError: It is no checkpoint, or its tensors do not fit its config.
             HubError: It, or its base, cannot be had from the Hub.
         """
-        folder = POCKET if ref == "pocket" else Path(ref)
-        parts = read_checkpoint(folder, token)
+        source = resolve(ref, token=token)
+        parts = read_checkpoint(source.folder, token)
         model = cls(
             parts.config, parts.unet, parts.vae, parts.scheduler, parts.adapters["prompt_embedding"].float()
         )
-        load_adapters(model, parts.adapters, str(folder / ADAPTERS))
+        load_adapters(model, parts.adapters, str(source.folder / ADAPTERS))
+        model.source = source
         return model.eval()
 
     def save_pretrained(self, folder: str | Path, card: str | None = None) -> None:

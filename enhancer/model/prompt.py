@@ -10,17 +10,10 @@ from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from enhancer.errors import CheckpointError
+from enhancer.hub import resolve_base
 from enhancer.model.checkpoint import load_base
 from enhancer.model.config import EnhancerConfig
 from enhancer.model.enhancer import SplatEnhancer
-
-# What of a base on the Hub is fetched besides `unet/` and `vae/`, this once.
-PROMPT_FILES = (
-    "tokenizer/*.json",
-    "tokenizer/merges.txt",
-    "text_encoder/config.json",
-    "text_encoder/*.fp16.safetensors",
-)
 
 
 @torch.inference_mode()
@@ -55,11 +48,17 @@ def encode_prompt(base: Path, prompt: str) -> Tensor:
 
 
 def adapt(base: str | Path, config: EnhancerConfig) -> SplatEnhancer:
-    """Lay fresh adapters around a base folder: what training a new checkpoint starts from.
+    """Lay fresh adapters around a base: what training a new checkpoint starts from.
+
+    Args:
+        base: A folder, or a name on the Hub; the commit it means is written into the model's config.
+        config: Of the model; its `base` is replaced by this one.
 
     Raises:
         CheckpointError: The base is incomplete or does not fit.
+        HubError: It cannot be had.
     """
-    base = Path(base)
-    unet, vae, scheduler = load_base(base)
-    return SplatEnhancer(config, unet, vae, scheduler, encode_prompt(base, config.prompt))
+    found = resolve_base(base, config.base_revision, text=True)
+    unet, vae, scheduler = load_base(found.folder)
+    config = config.on_base(found.repo or found.folder, found.sha)
+    return SplatEnhancer(config, unet, vae, scheduler, encode_prompt(found.folder, config.prompt))
