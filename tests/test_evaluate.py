@@ -23,6 +23,7 @@ from enhancer.errors import (
     SettingsError,
     UnavailableError,
 )
+from enhancer.hub import Resolved
 from enhancer.images import composite, write_png
 from enhancer.model import save_checkpoint
 from tests.tiny import tiny_model
@@ -138,14 +139,7 @@ def test_the_same_command_again_judges_nothing_anew(finished, faces, checkpoint,
 
 
 def test_stopped_half_way_it_keeps_what_is_done_and_goes_on(config, monkeypatch, capsys):
-    flags = [
-        "--data_dir",
-        config.data_dir,
-        "--checkpoint",
-        config.checkpoint,
-        "--output_dir",
-        config.output_dir,
-    ]
+    flags = ["--data_dir", config.data_dir, "--checkpoint", config.checkpoint, "--output_dir", config.output_dir]
     flags += ["--lpips_nets", "", "--device", "cpu"]
     judged = []
     judge = Judge.row
@@ -220,6 +214,14 @@ def test_two_evaluations_are_compared_picture_by_picture(finished, tmp_path, cap
     page = (tmp_path / "ab/comparison.html").read_text()
     assert "<h1>B is better</h1>" in page
     assert page.count('<figure class="triplet four">') == 3
+
+
+def test_a_checkpoint_of_the_hub_is_reported_with_its_commit(config, checkpoint, monkeypatch):
+    found = Resolved(checkpoint, "user/repo@0123456", "user/repo", "0123456789", "An older copy stands in.")
+    monkeypatch.setattr(evaluate, "resolve", lambda _: found)
+    about = evaluate.main(replace(config, limit=1, no_harm=False, checkpoint="user/repo"))["checkpoint"]
+    assert (about["repo"], about["sha"], about["folder"]) == ("user/repo", "0123456789", None)
+    assert "user/repo@0123456789" in (Path(config.output_dir) / "report.html").read_text()
 
 
 def test_no_harm_can_be_left_out(config):

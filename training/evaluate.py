@@ -28,6 +28,7 @@ import torch
 
 from enhancer.degrade import PRESETS
 from enhancer.errors import EnhancerError, ImageError, SettingsError
+from enhancer.hub import resolve
 from enhancer.model import load_checkpoint
 from training.compare import compare, write_comparison
 from training.compare import table as comparison_table
@@ -53,7 +54,7 @@ class EvalConfig:
     """What is evaluated on what."""
 
     data_dir: str = flag("", "folders to judge by, comma-separated: images/ with masks/, or ready pairs")
-    checkpoint: str = flag("enhancer/pocket/enhancer", "checkpoint folder")
+    checkpoint: str = flag("pocket", "user/repo, user/repo@tag-or-commit, a folder, or pocket")
     output_dir: str = flag(
         "",
         "where the results go; an evaluation found there is gone on with; empty: runs/evaluation, or runs/comparison",
@@ -112,14 +113,17 @@ class EvalConfig:
         return tuple(name.strip() for name in self.lpips_nets.split(",") if name.strip())
 
 
-def prepare(config: EvalConfig, place: int) -> tuple[Judge, dict[str, Any]]:
+def prepare(config: EvalConfig, processes: Processes) -> tuple[Judge, dict[str, Any]]:
     """Load the checkpoint and the scores' networks; returns them and the checkpoint's part of `metrics.json`."""
-    folder = Path(config.checkpoint)
-    device = device_of(config.device, place)
+    device = device_of(config.device, processes.place_on_machine)
+    found = processes.on_main(lambda: resolve(config.checkpoint))  # one downloads, the others find it on disk
+    if processes.is_main and found.notice:
+        print(found.notice, file=sys.stderr)
+    folder = found.folder if processes.is_main else resolve(config.checkpoint).folder
     model = load_checkpoint(folder)
     files = [*folder.rglob("*.safetensors"), *folder.rglob("*.json")]
     about = {
-        "name": model.config.name, "folder": config.checkpoint, "repo": None, "sha": None,
+        "name": model.config.name, "folder": None if found.repo else config.checkpoint, "repo": found.repo, "sha": found.sha,
         "fingerprint": fingerprint_of_files(files, contents=True),
         "base": model.config.base, "timestep": model.config.timestep,
     }  # fmt: skip
@@ -138,7 +142,7 @@ def main(config: EvalConfig) -> dict[str, Any]:
     samples = listed[: config.limit or None]
     processes = Processes(cpu=config.device == "cpu")
     try:
-        judge, checkpoint = prepare(config, processes.place_on_machine)
+        judge, checkpoint = prepare(config, processes)
         degrades = any(sample.degraded is None for sample in listed)
         settings = {
             "checkpoint": f"{checkpoint['name']} {checkpoint['fingerprint']}",
