@@ -139,8 +139,8 @@ def test_the_same_command_again_judges_nothing_anew(finished, faces, checkpoint,
 
 
 def test_stopped_half_way_it_keeps_what_is_done_and_goes_on(config, monkeypatch, capsys):
-    flags = ["--data_dir", config.data_dir, "--checkpoint", config.checkpoint, "--output_dir", config.output_dir]
-    flags += ["--lpips_nets", "", "--device", "cpu"]
+    flags = [f"--data_dir={config.data_dir}", f"--checkpoint={config.checkpoint}"]
+    flags += [f"--output_dir={config.output_dir}", "--lpips_nets=", "--device=cpu"]
     judged = []
     judge = Judge.row
 
