@@ -3,6 +3,7 @@
 `huggingface_hub` is imported where it is needed, so that naming a folder or the embedded checkpoint costs nothing.
 """
 
+from enhancer.hub.publishing import Published, publish
 from enhancer.hub.references import BASE, BASE_REVISION, KINDS, POCKET
 from enhancer.hub.resolving import Patience, Resolved, resolve, resolve_base
 
@@ -12,7 +13,9 @@ __all__ = [
     "KINDS",
     "POCKET",
     "Patience",
+    "Published",
     "Resolved",
+    "publish",
     "resolve",
     "resolve_base",
 ]
