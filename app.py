@@ -26,6 +26,7 @@ WAITING = (
 FONT = gr.themes.LocalFont("IBM Plex Sans", weights=(400, 700))  # comes with gradio; its 600 lacks letters
 LAUNCH: dict[str, Any] = {
     "css_paths": ROOT / "app.css",
+    "js": (ROOT / "app.js").read_text(encoding="utf-8"),
     "theme": gr.themes.Base(primary_hue="stone", neutral_hue="stone", radius_size="lg", font=[FONT, "sans-serif"]),
     "i18n": I18N,
     "max_file_size": "32mb",  # 2048 x 2048 RGBA pixels of 16 bits

@@ -107,14 +107,8 @@ class Workbench:
             "buttons": ["download", "fullscreen"],
         }
         with gr.Tabs():
-            with gr.Tab(label("What improved")), gr.Row(elem_classes="improved"):
-                self.improved = gr.Image(
-                    label=label("dB won, by region"), elem_id=f"{self.kind}-improved",
-                    alt_text=label("The face, its regions green where they improved and red where they did not"), **picture,
-                )  # fmt: skip
-                self.scores = gr.HTML(
-                    padding=False, elem_classes="score-panel", elem_id=f"{self.kind}-scores"
-                )
+            if self.degrades:
+                self._lay_out_scores(picture)
             with gr.Tab(label("Close-ups")):
                 self.close_ups = gr.Gallery(
                     label=label("Eyes and mouth"), show_label=False, format="png", columns=3, height="auto",
@@ -140,6 +134,8 @@ class Workbench:
                         label=label("The 14 steps of the damage"), show_label=False, format="png", preview=True,
                         height=520, object_fit="contain", buttons=["fullscreen"], elem_classes="film", elem_id="try-film",
                     )  # fmt: skip
+            else:
+                self._lay_out_scores(picture)
             with gr.Tab(label("Pictures")):
                 gr.HTML(label("files"), padding=False, elem_classes="hint")
                 with gr.Row(elem_classes="trio"):
@@ -147,6 +143,14 @@ class Workbench:
                         gr.Image(label=label(name), alt_text=label(name), **picture)
                         for name in ("Clean", "Before", "Restored")
                     ]
+
+    def _lay_out_scores(self, picture: dict[str, Any]) -> None:
+        with gr.Tab(label("What improved")), gr.Row(elem_classes="improved"):
+            self.improved = gr.Image(
+                label=label("dB won, by region"), elem_id=f"{self.kind}-improved",
+                alt_text=label("The face, its regions green where they improved and red where they did not"), **picture,
+            )  # fmt: skip
+            self.scores = gr.HTML(padding=False, elem_classes="score-panel", elem_id=f"{self.kind}-scores")
 
     # --- what it does --------------------------------------------------------------------------------------------
 
@@ -180,7 +184,9 @@ class Workbench:
             **PRIVATE,
         )
         uploaded: Any = self.image.upload
-        uploaded(self.read_back, self.image, settings, **QUICK)
+        # in the queue, though quick: only there does an error reach the page in words
+        read = uploaded(self.read_back, self.image, settings, show_progress="hidden", **PRIVATE)
+        read.failure(lambda: None, None, self.image, **QUICK)
         if self.damage:
             chosen: Any = self.heads.select
             started.append(chosen(self.pick, None, [self.image], **QUICK).then(**work))

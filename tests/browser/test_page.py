@@ -1,0 +1,231 @@
+"""What a visitor does, in a real browser: choose, drop, restore, read messages, without a mouse, in the dark, on a phone."""
+
+import re
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from enhancer.images import read_image
+from enhancer.provenance import Record, png_bytes, read_record
+from tests.stand_ins import encoded
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # gradio's and playwright's event loops
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("ignore:'future.no_silent_downcasting' is deprecated"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of the server's own packages, in its thread
+]
+
+
+def source_of_result(page, kind="try"):
+    return page.locator(f"#{kind}-slider img").last.get_attribute("src")
+
+
+def wait_for_new(page, old, kind="try"):
+    page.wait_for_function(
+        f"old => {{ const all = document.querySelectorAll('#{kind}-slider img');"
+        " return all.length == 2 && all[1].src != old }",
+        arg=old,
+    )
+
+
+def drop(page, kind, name, content):
+    """Put a file into a picture input, as dropping it does."""
+    clear = page.locator(
+        f"#{kind}-picture button[aria-label='Clear'], #{kind}-picture button[aria-label='Remove Image']"
+    )
+    if clear.count():
+        clear.first.click()
+    files = [{"name": name, "mimeType": "image/png", "buffer": content}]
+    page.locator(f"#{kind}-picture input[type=file]").set_input_files(files)
+
+
+def toast(page, words):
+    page.locator(".toast-body", has_text=words).first.wait_for()
+
+
+def test_a_visitor_finds_a_result_without_scrolling(visit):
+    page = visit()
+    page.locator("#try-status", has_text="<stand-in> (0123456)").wait_for()
+    for spot in ("#try-slider", "#try-restore", "#try-picture", "#try-divider", ".examples"):
+        box = page.locator(spot).first.bounding_box()
+        assert box["y"] + box["height"] <= 800, spot
+    assert page.locator("#try-scores table").is_visible()
+
+
+def test_an_example_is_restored_by_one_click(visit):
+    page = visit()
+    old = source_of_result(page)
+    page.get_by_label("Thumbnail 3 of 6").first.click()
+    wait_for_new(page, old)
+
+
+def test_other_damage_is_another_picture_and_the_seed_is_shown(visit):
+    page = visit()
+    old = source_of_result(page)
+    page.locator("#try-reroll").click()
+    wait_for_new(page, old)
+    page.get_by_role("button", name=re.compile("^Damage")).click()
+    assert int(page.get_by_label("Seed").input_value()) > 0
+
+
+def test_a_render_is_dropped_restored_and_downloaded_with_its_settings(visit, head, tmp_path):
+    page = visit()
+    page.get_by_role("tab", name="My render").click()
+    drop(page, "render", "mine.png", head.image_path.read_bytes())
+    page.locator("#render-picture img").wait_for()
+    page.locator("#render-restore").click()
+    page.locator("#render-slider img").first.wait_for()
+    with page.expect_download() as waiting:
+        page.locator("#render-slider a[download]").click()
+    waiting.value.save_as(tmp_path / "mine.png")
+    assert read_record(tmp_path / "mine.png").checkpoint == "<stand-in>"
+    np.testing.assert_array_equal(read_image(tmp_path / "mine.png")[..., 3], head.image[..., 3])
+
+
+def test_a_dropped_result_sets_its_settings(visit, head):
+    page = visit()
+    drop(page, "try", "ours.png", png_bytes(head.image, Record("pocket", preset="v1", seed=77)))
+    toast(page, "tells how it was made")
+    page.get_by_role("button", name=re.compile("^Damage")).click()
+    assert page.get_by_label("Seed").input_value() == "77"
+
+
+def with_size(png, width, height):
+    header = b"IHDR" + struct.pack(">II", width, height) + png[24:29]
+    return png[:12] + header + struct.pack(">I", zlib.crc32(header)) + png[33:]
+
+
+def bad_pictures():
+    grey = encoded(Image.new("RGB", (128, 128), "grey"))
+    return {
+        "not a picture": (b"hello", "not a picture"),
+        "too small": (encoded(Image.new("RGB", (40, 40))), "each side must be 128 to 2048"),
+        "too large": (with_size(grey, 20000, 20000), "far larger than 2048x2048"),
+        "cut off": (grey[: len(grey) // 2], "damaged or cut off"),
+        "transparent": (encoded(Image.new("RGBA", (128, 128))), "fully transparent"),
+    }
+
+
+@pytest.mark.parametrize("content", bad_pictures().values(), ids=bad_pictures().keys())
+def test_a_bad_picture_is_named_in_one_sentence_as_it_is_dropped(visit, content):
+    page = visit()
+    drop(page, "try", "bad.png", content[0])
+    toast(page, content[1])
+    assert page.locator("#try-slider img").first.is_visible()  # what was there may still be looked at
+
+
+def test_restoring_nothing_says_so(visit):
+    page = visit()
+    page.get_by_role("tab", name="My render").click()
+    page.locator("#render-restore").click()
+    toast(page, "no picture yet")
+
+
+def test_a_reference_of_another_size_is_named(visit, head):
+    page = visit()
+    page.get_by_role("tab", name="My render").click()
+    drop(page, "render", "mine.png", head.image_path.read_bytes())
+    page.locator("#render-picture img").wait_for()
+    page.get_by_role("button", name=re.compile("^Scores: give")).click()
+    other = [
+        {"name": "other.png", "mimeType": "image/png", "buffer": encoded(Image.new("RGB", (200, 200), "red"))}
+    ]
+    page.locator("#render-reference input[type=file]").set_input_files(other)
+    page.locator("#render-reference img").wait_for()
+    page.locator("#render-restore").click()
+    toast(page, "reference is 200x200 pixels")
+
+
+def test_several_pictures_become_a_zip_and_bad_ones_are_named(visit, head):
+    page = visit()
+    page.get_by_role("tab", name="Batch").click()
+    page.locator("#batch-restore").click()
+    toast(page, "no pictures yet")
+    files = [("good.png", head.image_path.read_bytes()), ("bad.png", b"hello")]
+    page.locator("#batch-files input[type=file]").set_input_files(
+        [{"name": name, "mimeType": "image/png", "buffer": content} for name, content in files]
+    )
+    page.locator("#batch-files", has_text="bad.png").wait_for()
+    page.locator("#batch-restore").click()
+    page.locator("#batch-table", has_text="not a picture").wait_for()
+    page.locator("#batch-gallery img").first.wait_for()
+    with page.expect_download() as waiting:
+        page.locator("#batch-zip").click()
+    assert waiting.value.suggested_filename == "splat-enhancer.zip"
+
+
+def test_the_fourteen_steps_can_be_walked_with_a_slider(visit):
+    page = visit()
+    page.get_by_role("tab", name="The 14 steps").click()
+    page.locator("#try-film .caption", has_text="14. noise").wait_for()
+    page.locator("#try-scrubber input[type=range]").press("Home")
+    page.locator("#try-film .caption", has_text="1. clean input").wait_for()
+
+
+def test_all_of_it_works_without_a_mouse(visit):
+    page = visit()
+    old = source_of_result(page)
+    page.locator("#try-restore").focus()
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.id") == "try-reroll"
+    page.keyboard.press("Enter")
+    wait_for_new(page, old)
+    divider = page.locator("#try-divider input[type=range]")
+    handle = page.locator("#try-slider .outer, #try-slider [class*=outer]").first
+    before = handle.bounding_box()["x"]
+    divider.focus()
+    for _ in range(20):
+        page.keyboard.press("ArrowRight")
+    page.wait_for_function(
+        "before => document.querySelector('#try-slider [class*=outer]').getBoundingClientRect().x > before + 40",
+        arg=before,
+    )
+
+
+def test_a_german_reads_german(visit):
+    page = visit(locale="de-DE")
+    page.get_by_role("button", name="Restaurieren").first.wait_for()
+    page.get_by_role("tab", name="So funktioniert es").click()
+    page.get_by_text("Wozu es dient").wait_for()
+
+
+def test_a_phone_shows_everything_without_sideways_scrolling(visit):
+    page = visit(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    page.locator("#try-scores table").wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    box = page.locator("#try-slider").bounding_box()
+    assert box["y"] + box["height"] <= 844
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_nothing_is_found_by_axe(visit, theme):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    page = visit(f"?__theme={theme}", color_scheme=theme)
+    page.locator("#try-scores table").wait_for()
+    assert page.evaluate("document.body.classList.contains('dark')") == (theme == "dark")
+    found = {"Try it": broken(axe, page)}
+    for button in page.locator(".settings > button:visible").all():
+        button.click()
+    for tab in ("Close-ups", "Difference", "The 14 steps", "Pictures", "My render", "Batch", "How it works"):
+        page.get_by_role("tab", name=tab, exact=True).first.click()
+        if tab == "The 14 steps":
+            page.locator("#try-film .caption", has_text="14. noise").wait_for()
+        page.wait_for_timeout(500)
+        found[tab] = broken(axe, page)
+    assert {tab: rules for tab, rules in found.items() if rules} == {}
+
+
+def broken(axe, page):
+    violations = axe.run(page).response["violations"]
+    return {rule["id"]: [node["html"][:200] for node in rule["nodes"][:3]] for rule in violations}
+
+
+def test_whoever_wants_no_motion_gets_none(visit):
+    page = visit(reduced_motion="reduce")
+    lasting = page.evaluate("getComputedStyle(document.querySelector('#try-restore')).transitionDuration")
+    assert max(float(part.strip().removesuffix("s")) for part in lasting.split(",")) <= 0.0001
