@@ -66,6 +66,11 @@ def test_alpha_rank_and_targets_travel_with_the_file(checkpoint, tmp_path):
     assert "to_out.0" in metadata["unet.target_modules"]
 
 
+def test_the_same_lora_is_the_same_bytes(checkpoint, tmp_path):
+    written = {write_diffusers_lora(checkpoint, tmp_path / str(k)).read_bytes() for k in range(4)}
+    assert len(written) == 1
+
+
 def test_a_checkpoint_without_unet_lora_writes_none(tmp_path):
     tiny_model(unet_rank=0).save_pretrained(tmp_path / "checkpoint")
     assert write_diffusers_lora(tmp_path / "checkpoint", tmp_path) is None

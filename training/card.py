@@ -19,11 +19,12 @@ NOTICE = (
     "This Stability AI Model is licensed under the Stability AI Community License, Copyright © Stability AI Ltd. "
     "All Rights Reserved\n\nPowered by Stability AI\n\n"
     "Changed by this checkpoint: low-rank adapters (LoRA) and skip connections were added to {base}, and the first "
-    "convolution of its UNet was trained. The files of {base} itself are not in this repository.\n"
+    "convolution of its UNet was trained.\n"
     f"The agreement: {STABILITY_LICENCE}\n"
 )
 # Where things lay on the machine of the run: no business of the card's readers.
 _PLACES = re.compile(r"(_dir|_dirs|_weights|_path|checkpoint|token|_id)$")
+_SPLITS = ("train", "test", "val", "validation", "images")
 _LOSSES = (
     "l1_weight", "lpips_weight", "perceptual_weight", "gram_weight", "clip_weight", "gradient_variance_weight",
     "adversarial_weight",
@@ -34,7 +35,6 @@ _REGIONAL = (
     "lpips_alex",
     "squeeze",
 )  # of the scores by region, those a card has room for
-_TASK = {"task_type": "image-to-image", "task_name": "Face render restoration"}
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,8 @@ class Subject:
 
 def notice(config: EnhancerConfig) -> str | None:
     """Return the text of the NOTICE file that SD-Turbo's licence asks for; None for other bases."""
-    return NOTICE.format(base=config.base) if config.licence == STABILITY else None
+    base = "the base" if config.base == EMBEDDED else config.base
+    return NOTICE.format(base=base) if config.licence == STABILITY else None
 
 
 def model_card(subject: Subject) -> str:
@@ -135,11 +136,15 @@ def _results(metrics: Mapping[str, Any]) -> list[EvalResult]:
         score, value = score_of(name), metrics["rows"]["restored"][name]["mean"]
         out.append(
             EvalResult(
-                **_TASK, dataset_type="image-folder", dataset_name=_data_name(metrics),
-                metric_type=name.partition("_")[0] if name.startswith("lpips") else name,
-                metric_name=score.label, metric_value=round(value, score.digits),
+                task_type="image-to-image",
+                task_name="Face render restoration",
+                dataset_type="image-folder",
+                dataset_name=_data_name(metrics),
+                metric_type="lpips" if name.startswith("lpips") else name,
+                metric_name=score.label,
+                metric_value=round(value, score.digits),
             )
-        )  # fmt: skip
+        )
     return out
 
 
@@ -203,9 +208,9 @@ def _data_name(metrics: Mapping[str, Any]) -> str:
 
 
 def _folder_names(folders: str) -> str:
-    """Return a comma-separated list of folders as the last two parts of each, without where they lie."""
-    names = ["/".join(Path(folder.strip()).parts[-2:]).lstrip("/") for folder in folders.split(",")]
-    return ", ".join(name for name in names if name)
+    """Return the names in a comma-separated list of folders, without where they lie; a split's with its data set's."""
+    paths = [Path(folder.strip()) for folder in folders.split(",") if folder.strip()]
+    return ", ".join("/".join(path.parts[-2:] if path.name in _SPLITS else path.parts[-1:]) for path in paths)
 
 
 def _opening(subject: Subject) -> str:

@@ -4,11 +4,12 @@ It is a part of the checkpoint, not all of it: diffusers has no place for the sk
 pipeline, for LoRA on the VAE.
 """
 
+import json
 from pathlib import Path
 
-from diffusers import StableDiffusionPipeline
+from diffusers.loaders.lora_base import LORA_ADAPTER_METADATA_KEY
 from peft import LoraConfig
-from torch import Tensor, nn
+from safetensors.torch import save_file
 
 from enhancer.model.checkpoint import read_adapters
 
@@ -27,17 +28,20 @@ def write_diffusers_lora(checkpoint: str | Path, folder: str | Path) -> Path | N
     config, adapters = read_adapters(Path(checkpoint))
     if not config.unet_rank:
         return None
-    layers: dict[str, nn.Module | Tensor] = {
-        name.removeprefix("unet."): tensor
-        for name, tensor in adapters.items()
-        if name.startswith("unet.") and ".lora_" in name
+    layers = {
+        name: tensor for name, tensor in adapters.items() if name.startswith("unet.") and ".lora_" in name
     }
     targets = list(config.unet_targets)
     lora = LoraConfig(r=config.unet_rank, lora_alpha=config.unet_alpha, target_modules=targets)  # type: ignore[arg-type]
-    metadata = {
-        key: sorted(value) if isinstance(value, set) else value for key, value in lora.to_dict().items()
+    settings = {
+        f"unet.{key}": sorted(value) if isinstance(value, set) else value
+        for key, value in lora.to_dict().items()
     }
-    StableDiffusionPipeline.save_lora_weights(
-        folder, unet_lora_layers=layers, unet_lora_adapter_metadata=metadata, weight_name=WEIGHTS
+    path = Path(folder) / WEIGHTS
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # What StableDiffusionPipeline.save_lora_weights writes, with one entry of metadata instead of two: safetensors puts
+    # several in any order, and the same LoRA must be the same bytes.
+    save_file(
+        layers, path, metadata={LORA_ADAPTER_METADATA_KEY: json.dumps(settings, indent=2, sort_keys=True)}
     )
-    return Path(folder) / WEIGHTS
+    return path

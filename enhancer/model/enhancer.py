@@ -1,5 +1,6 @@
 """SplatEnhancer: one forward pass of an adapted one-step diffusion model (the pix2pix-turbo architecture)."""
 
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
 from torch import Tensor, nn
 
 from enhancer.errors import CheckpointError, ImageError
-from enhancer.hub import Resolved, resolve
+from enhancer.hub import Published, Resolved, publish, resolve
 from enhancer.model.adapters import attach_lora, merge_lora
 from enhancer.model.checkpoint import ADAPTERS, load_adapters, read_checkpoint, write_checkpoint
 from enhancer.model.config import EnhancerConfig
@@ -105,6 +106,39 @@ class SplatEnhancer(nn.Module):
             card: Text of the model card, README.md.
         """
         write_checkpoint(self, Path(folder), card)
+
+    def push_to_hub(
+        self,
+        repo: str,
+        *,
+        message: str = "Checkpoint",
+        card: str | None = None,
+        tag: str | None = None,
+        private: bool = False,
+        token: str | None = None,
+    ) -> Published:
+        """Save to a repository on the Hub, in one commit; the same content makes none.
+
+        `training.push` does this with a card made from the run, its evaluation and the licence's notice.
+
+        Args:
+            repo: ``"user/name"``; made if it does not exist.
+            message: Of the commit.
+            card: Text of the model card, README.md.
+            tag: Tag of this version.
+            private: For a repository that does not exist yet.
+            token: `HF_TOKEN` where it is not given.
+
+        Raises:
+            HubError: The Hub says no, or does not answer.
+        """
+        with tempfile.TemporaryDirectory(prefix="push-") as scratch:
+            folder = Path(scratch) / "checkpoint"
+            self.save_pretrained(folder, card)
+            files = sorted(
+                path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()
+            )
+            return publish(folder, repo, files=files, message=message, tag=tag, private=private, token=token)
 
     def forward(self, degraded: Tensor) -> Tensor:
         """Restore a batch with one UNet call.

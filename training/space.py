@@ -1,0 +1,132 @@
+"""The app as a Space: the files it needs, and the variables that say which checkpoints it runs."""
+
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from enhancer.errors import HubError, SettingsError
+from enhancer.hub.references import POCKET, Reference, is_repo_id
+from enhancer.hub.words import explain
+
+ROOT = Path(__file__).parents[1]
+# Of the files git tracks, those a Space needs: the page, the library with its embedded checkpoint, the examples.
+NEEDED = (
+    "README.md",
+    "LICENSE",
+    "requirements.txt",
+    "app.py",
+    "app.css",
+    "page",
+    "enhancer",
+    "examples",
+    "docs/before_after.png",
+)
+FOLDERS = ("page", "enhancer", "examples")  # what is no longer in these is deleted there too
+SDK = "gradio"
+
+
+@dataclass(frozen=True)
+class Space:
+    """What was sent, or would be.
+
+    Attributes:
+        url: Of the Space.
+        files: Path in the Space -> size in bytes.
+        variables: Name -> value.
+        sha: The commit; None where nothing was sent.
+    """
+
+    url: str
+    files: dict[str, int]
+    variables: dict[str, str]
+    sha: str | None = None
+
+    def __str__(self) -> str:
+        said = f"{self.url}: {len(self.files)} files, {sum(self.files.values()) / 1e6:.1f} MB"
+        said += f", commit {self.sha[:7]}" if self.sha else ", not sent"
+        return "\n".join([said, *(f"  {name}={value}" for name, value in self.variables.items())])
+
+
+def space_files(root: Path = ROOT) -> list[str]:
+    """Return the files a Space needs, as git lists them: what is ignored or not added stays here.
+
+    Raises:
+        SettingsError: `root` is no checkout, or lacks one of them.
+    """
+    try:
+        listed = subprocess.run(
+            ["git", "ls-files", "-z", "--", *NEEDED], cwd=root, check=True, capture_output=True, timeout=60
+        ).stdout
+    except (OSError, subprocess.SubprocessError) as error:
+        raise SettingsError(
+            f"{root} is no git checkout: a Space is made from one. Clone the project first."
+        ) from error
+    names = [name for name in listed.decode().split("\0") if name and (root / name).is_file()]
+    if missing := [
+        need
+        for need in ("README.md", "requirements.txt", "app.py", "enhancer/__init__.py")
+        if need not in names
+    ]:
+        raise SettingsError(f"git knows no {', '.join(missing)} in {root}: a Space cannot start without.")
+    return names
+
+
+def push_space(
+    repo: str,
+    *,
+    checkpoint: str = POCKET,
+    checkpoints: Sequence[str] = (),
+    private: bool = False,
+    dry_run: bool = False,
+    root: Path = ROOT,
+) -> Space:
+    """Send the app to a Space in one commit, and set its variables. Files of an earlier app are deleted there.
+
+    Args:
+        repo: ``"user/name"``; made if it does not exist.
+        checkpoint: What it runs: ``"pocket"``, ``"user/repo"`` or ``"user/repo@tag"``.
+        checkpoints: What its visitors may choose from; nothing else can be loaded.
+        private: For a Space that does not exist yet.
+        dry_run: Send nothing.
+        root: The checkout.
+
+    Raises:
+        SettingsError: A name is none, or `root` is no checkout.
+        CheckpointError: A checkpoint's name is none the Space could fetch.
+        HubError: The Hub says no, or does not answer.
+    """
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, constants
+
+    if not is_repo_id(repo):
+        raise SettingsError(f"{repo!r} cannot be the name of a Space. Give user/name.")
+    for ref in (checkpoint, *checkpoints):
+        if ref != POCKET:
+            Reference.parse(ref)
+    variables = {"CHECKPOINT": checkpoint} | ({"CHECKPOINTS": ",".join(checkpoints)} if checkpoints else {})
+    names = space_files(root)
+    url = f"{constants.ENDPOINT}/spaces/{repo}"
+    files = {name: (root / name).stat().st_size for name in names}
+    if dry_run:
+        return Space(url, files, variables)
+    api, kind = HfApi(), "space"
+    try:
+        api.create_repo(repo, repo_type=kind, space_sdk=SDK, private=private, exist_ok=True)
+        for (
+            name,
+            value,
+        ) in variables.items():  # before the files: the first start then runs the right checkpoint
+            api.add_space_variable(repo, name, value)
+        there = [name for name in api.list_repo_files(repo, repo_type=kind) if name not in files]
+        commit = api.create_commit(
+            repo,
+            [CommitOperationAdd(name, root / name) for name in names]
+            + [CommitOperationDelete(name) for name in there if name.split("/")[0] in FOLDERS],
+            repo_type=kind,
+            commit_message="The app",
+        )
+    except HubError:
+        raise
+    except Exception as error:  # the library's, the network's: all of them are told in plain words
+        raise explain(error, repo) from error
+    return Space(url, files, variables, commit.oid)
