@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from enhancer.errors import CheckpointError
+from enhancer.hub import resolve
 from enhancer.masks import Masks
 
 SHA_OF = "adapters.safetensors"  # the file whose digest names a checkpoint without a commit
@@ -112,18 +112,21 @@ def best_device() -> str:
 def load_restorer(checkpoint: str | Path, device: str) -> Restorer:
     """Load a checkpoint onto a device.
 
+    Args:
+        checkpoint: ``"pocket"``, a folder, or a name on the Hub such as ``"user/repo@v1"``; see `enhancer.hub.resolve`.
+        device: Such as ``"cpu"``.
+
     Raises:
         CheckpointError: It is incomplete, foreign or not there.
+        HubError: The Hub says no, or nothing, and no copy is here.
     """
-    if checkpoint != "pocket" and not Path(checkpoint).is_dir():
-        raise CheckpointError(f"There is no checkpoint folder {checkpoint}. Check the path.")
+    source = resolve(checkpoint)
     # Here rather than above: torch and what stands on it take seconds, and --help should not.
     import torch
 
-    from enhancer.model import POCKET, load_checkpoint, restore
+    from enhancer.model import SplatEnhancer, restore
 
-    folder = POCKET if checkpoint == "pocket" else Path(checkpoint)
-    model = load_checkpoint(folder).for_inference().to(device)
+    model = SplatEnhancer.from_pretrained(source.folder).for_inference().to(device)
 
     def run(rgb: np.ndarray) -> np.ndarray:
         try:
@@ -136,7 +139,8 @@ def load_restorer(checkpoint: str | Path, device: str) -> Restorer:
                 raise MemoryError(str(error)) from error
             raise
 
-    return Restorer(run, model.config.name, _digest(folder / SHA_OF))
+    name = source.name if source.repo else model.config.name
+    return Restorer(run, name, source.sha or _digest(source.folder / SHA_OF), source.notice)
 
 
 def load_scorer(lpips_net: str, device: str) -> ScoreKeeper:

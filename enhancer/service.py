@@ -66,13 +66,14 @@ class Service:
         """Load what is asked for onto a GPU if there is one.
 
         Args:
-            checkpoint: ``"pocket"``, the embedded one, or a checkpoint folder. None: this service only degrades.
+            checkpoint: ``"pocket"``, the embedded one, a folder, or a name on the Hub. None: this service only degrades.
             parser: See `Parser.from_pretrained`. None is the default parser.
             lpips_net: ``"alex"``, ``"vgg"`` or ``"auto"``, see `Scorer`. None: this service does not score.
             device: Such as ``"cpu"`` or ``"cuda"``.
 
         Raises:
             CheckpointError: The checkpoint or the parser is incomplete, foreign or not there.
+            HubError: It cannot be had from the Hub.
         """
         device = device or best_device()
         loaded = None if checkpoint is None else load_restorer(checkpoint, device)
