@@ -1,7 +1,6 @@
 """The face parser: a Segformer that says which region of the face each pixel belongs to."""
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,13 +15,12 @@ import torch.nn.functional as F
 import enhancer.torchvision_stub  # noqa: F401  must come before transformers
 
 # isort: split
-from huggingface_hub import HfApi, constants, snapshot_download
-from huggingface_hub.utils import HFValidationError, httpx
 from safetensors import SafetensorError
 from transformers import SegformerForSemanticSegmentation
 from transformers.utils import logging as transformers_logging
 
-from enhancer.errors import CheckpointError, LabelError, UnavailableError
+from enhancer.errors import CheckpointError, HubError, LabelError
+from enhancer.hub import resolve
 from enhancer.regions import HEAD_LABELS, REGIONS, names_in_id_order, region_of_label
 
 POCKET = Path(__file__).parent / "pocket" / "parser"
@@ -33,12 +31,6 @@ DEFAULT = "jonathandinu/face-parsing"
 # name it, with a model.safetensors of 338,580,732 bytes.
 DEFAULT_REVISION = "758b82e15a0178c9db39c1ff666a8b56e3a550c8"
 
-FILES = [
-    "config.json",
-    "preprocessor_config.json",
-    "model.safetensors",
-]  # no pickles, no exports for other runtimes
-PATIENCE = 4.0  # s the Hub may take to say that it is there; unbounded, some of its calls wait for minutes
 STRIDE = 32  # px: Segformer's last stage sees one cell per 32 x 32 px
 LARGEST = 2.25  # network input, as a multiple of its trained area, for pictures far from square
 
@@ -76,8 +68,8 @@ class Parser:
     """Finds the five face regions in a picture. Several threads may use one parser at once.
 
     Attributes:
-        name: What is running, to be shown: ``"pocket Segformer"``, or a Hub id and short revision, or a folder.
-        notice: Why the embedded parser stands in for the default one, as a sentence; None if it does not.
+        name: What is running, to be shown: ``"pocket Segformer"``, or a Hub id and short commit, or a folder.
+        notice: Why the embedded parser, or an older copy, stands in for what was wanted, in whole sentences; None if none does.
     """
 
     def __init__(
@@ -116,28 +108,20 @@ class Parser:
             device: Where it runs.
 
         Raises:
-            UnavailableError: A Hub id was asked for by name and cannot be had now.
+            HubError: A Hub id was asked for by name and cannot be had now.
             CheckpointError: The folder does not exist, or holds no complete Segformer.
             LabelError: The names of its labels are not those of the region table.
         """
         if ref is None:
             try:
                 return cls.from_pretrained(DEFAULT, DEFAULT_REVISION, device)
-            except (UnavailableError, CheckpointError, LabelError) as reason:
+            except (HubError, CheckpointError, LabelError) as reason:
                 return cls._loaded(
                     POCKET, device, POCKET_NAME, f"{reason} The {POCKET_NAME} finds the regions instead."
                 )
-        if ref == "pocket":
-            return cls._loaded(POCKET, device, POCKET_NAME)
-        if Path(ref).is_dir():
-            return cls._loaded(Path(ref), device, str(ref))
-        if isinstance(ref, Path) or ref.count("/") != 1 or ref.startswith((".", "/", "~")):
-            raise CheckpointError(
-                f"There is no parser folder {ref}. Give a folder with {FILES[0]} and {FILES[-1]}, a Hub id such as "
-                f"{DEFAULT}, or 'pocket'."
-            )
-        folder = _fetched(ref, revision)
-        return cls._loaded(folder, device, f"{ref} ({folder.name[:7]})")
+        pinned = revision is not None and "@" not in str(ref) and not Path(ref).is_dir()
+        found = resolve(f"{ref}@{revision}" if pinned else ref, kind="parser")
+        return cls._loaded(found.folder, device, POCKET_NAME if ref == "pocket" else found.name, found.notice)
 
     @classmethod
     def _loaded(
@@ -214,59 +198,3 @@ def _no_progress_bar() -> Iterator[None]:
     finally:
         if drawn:
             transformers_logging.enable_progress_bar()
-
-
-def _fetched(repo: str, revision: str | None) -> Path:
-    """Return the local folder of a Hub repository, downloaded if need be; a dead network costs `PATIENCE` seconds.
-
-    Raises:
-        UnavailableError: Not in the cache, and the Hub cannot be reached or does not have it.
-    """
-    pinned = revision is not None and len(revision) == 40
-    if pinned and (cached := _cached(repo, revision)):
-        return cached
-    try:
-        return Path(snapshot_download(repo, revision=_commit_on_hub(repo, revision), allow_patterns=FILES))
-    except UnavailableError:
-        if cached := _cached(repo, revision):
-            return cached  # a branch or tag as it was when last seen
-        raise
-    except (httpx.HTTPError, OSError, HFValidationError) as error:
-        raise UnavailableError(f"The download of the parser {repo} broke off: {_brief(error)}.") from error
-
-
-def _cached(repo: str, revision: str | None) -> Path | None:
-    """Return the folder in the cache if it holds config and weights."""
-    try:
-        folder = Path(snapshot_download(repo, revision=revision, allow_patterns=FILES, local_files_only=True))
-    except (OSError, HFValidationError):
-        return None
-    return folder if all((folder / name).exists() for name in (FILES[0], FILES[-1])) else None
-
-
-def _commit_on_hub(repo: str, revision: str | None) -> str:
-    """Ask the Hub which commit a revision is, on a thread of its own: a name server can hang where no time-out reaches."""
-    if constants.is_offline_mode():
-        raise UnavailableError(f"The parser {repo} is not in the local cache, and HF_HUB_OFFLINE is set.")
-    answer: list[str | Exception] = []
-
-    def ask() -> None:
-        try:
-            answer.append(HfApi().model_info(repo, revision=revision, timeout=PATIENCE).sha or "")
-        except Exception as error:  # shown below, whatever it is
-            answer.append(error)
-
-    thread = threading.Thread(target=ask, daemon=True)
-    thread.start()
-    thread.join(PATIENCE + 0.2)
-    if answer and isinstance(answer[0], str):
-        return answer[0]
-    why = _brief(answer[0]) if answer else f"no answer within {PATIENCE:g} s"
-    raise UnavailableError(
-        f"The parser {repo} is not in the local cache and cannot be had from {constants.ENDPOINT} now ({why})."
-    )
-
-
-def _brief(error: Exception | str) -> str:
-    """Return the first line of an error's text, or its kind."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

@@ -148,7 +148,7 @@ def dead_hub(
 def test_an_unreachable_hub_costs_seconds_and_the_stand_in_says_why() -> None:
     start = time.perf_counter()
     parser = Parser.from_pretrained()
-    assert time.perf_counter() - start < 5
+    assert time.perf_counter() - start < 8  # the Hub has 5 s to answer
     assert parser.name == "pocket Segformer"
     assert parser.notice is not None
     assert "jonathandinu/face-parsing" in parser.notice
@@ -174,7 +174,7 @@ def test_a_cached_commit_asks_nobody(tiny: Path, monkeypatch: pytest.MonkeyPatch
     commit = "0123456789abcdef0123456789abcdef01234567"
     shutil.copytree(tiny, tmp_path / "models--someone--faces" / "snapshots" / commit)
     parser = Parser.from_pretrained("someone/faces", revision=commit)
-    assert parser.name == "someone/faces (0123456)"
+    assert parser.name == "someone/faces@0123456"
     assert parser.notice is None
 
 

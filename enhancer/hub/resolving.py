@@ -128,8 +128,6 @@ def _commit_on_hub(reference: Reference, token: str | None, patience: float) -> 
 
     if constants.is_offline_mode():
         raise UnreachableError("HF_HUB_OFFLINE is set, so the Hub is not asked.")
-    if reference.is_commit:
-        return str(reference.revision)
     answer: list[str | Exception] = []
     tags: list[str] = []
 
