@@ -1,6 +1,10 @@
-"""A parser and a scorer that answer at once, for tests of the page."""
+"""A parser and a scorer that answer at once, and a page that works with them, for tests of the page."""
 
+import gc
 import io
+import socket
+import warnings
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -34,3 +38,27 @@ def encoded(picture, **options):
     file = io.BytesIO()
     picture.save(file, **({"format": "PNG"} | options))
     return file.getvalue()
+
+
+@contextmanager
+def served(service):
+    """Serve the page on a local port, and give its address."""
+    import app
+    from page import running
+
+    before, running.service = running.service, lambda checkpoint=None: service
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with warnings.catch_warnings():  # gradio leaves event loops and sockets to the garbage collector
+        warnings.simplefilter("ignore")
+        page = app.build_page()
+        page.launch(
+            prevent_thread_lock=True, quiet=True, server_name="127.0.0.1", server_port=port, **app.LAUNCH
+        )
+        try:
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            page.close()
+            running.service = before
+            gc.collect()  # here, lest it happen in another module's test

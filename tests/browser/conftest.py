@@ -3,7 +3,6 @@
 import contextlib
 import os
 import shutil
-import socket
 from pathlib import Path
 
 import pytest
@@ -20,26 +19,17 @@ HARMLESS = ("Method not implemented",)
 @pytest.fixture(scope="session")
 def address(head):
     """Serve the page."""
-    import app
     from enhancer.service import Service
-    from page import running
-    from tests.stand_ins import KnownParser, PlainScorer
+    from tests.stand_ins import KnownParser, PlainScorer, served
 
-    def sharpen(rgb):
+    def brighten(rgb):
         return (rgb * 0.9 + 0.1).astype("float32")
 
     service = Service(
-        KnownParser(head.labels), sharpen, PlainScorer(), checkpoint="<stand-in>", sha="0123456789"
+        KnownParser(head.labels), brighten, PlainScorer(), checkpoint="<stand-in>", sha="0123456789"
     )
-    before, running.service = running.service, lambda checkpoint=None: service
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    page = app.build_page()
-    page.launch(prevent_thread_lock=True, quiet=True, server_name="127.0.0.1", server_port=port, **app.LAUNCH)
-    yield f"http://127.0.0.1:{port}"
-    page.close()
-    running.service = before
+    with served(service) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")
