@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[1]
 VISIT = """
 import sys, time
 from gradio_client import Client, handle_file
-for wait in range(120):
+for wait in range(90):
     try:
         client = Client(sys.argv[1], verbose=False)
         break
@@ -281,13 +281,15 @@ def test_the_app_starts_from_what_a_space_was_sent_and_restores_an_example(run, 
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     environment = {name: value for name, value in hub.items() if name != "PYTHONPATH"} | variables
-    process = subprocess.Popen(
-        [sys.executable, "app.py"], cwd=copy, env=environment | {"GRADIO_SERVER_PORT": str(port)},
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+    log = tmp_path / "app.log"
+    with log.open("w") as file:
+        process = subprocess.Popen(
+            [sys.executable, "app.py"], cwd=copy, env=environment | {"GRADIO_SERVER_PORT": str(port)},
+            stdout=file, stderr=file,
+        )  # fmt: skip
     try:
         report = call(hub, f"http://127.0.0.1:{port}", str(ROOT / "examples/heads/head_02.png"), code=VISIT)
-        assert report.returncode == 0, report.stderr
+        assert report.returncode == 0, report.stderr + log.read_text()
         assert "tester/faces@" in report.stdout
     finally:
         process.kill()
