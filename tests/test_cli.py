@@ -269,3 +269,14 @@ def test_a_bad_command_line_exits_with_2(root):
     )
     assert (told.returncode, told.stdout) == (2, "")
     assert told.stderr == "There is no file or folder nowhere.png. Check the path.\n"
+
+
+def test_convert_hands_on_what_was_asked(monkeypatch, tmp_path, capsys):
+    import enhancer.model.convert as converting
+
+    seen = []
+    monkeypatch.setattr(converting, "convert", lambda *given, **options: seen.append((given, options)))
+    assert main(["convert", "model.pkl", "out", "--base", "user/base@v1", "--input_range", "-1,1"]) == 0
+    assert seen == [((Path("model.pkl"), Path("out")), {"base": "user/base@v1", "input_range": (-1.0, 1.0)})]
+    assert main(["convert", "model.pkl", "out", "--input_range", "dark"]) == 2
+    assert "two numbers, such as -1,1" in capsys.readouterr().err

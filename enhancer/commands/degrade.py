@@ -1,0 +1,47 @@
+"""`python -m enhancer degrade IN`: degrade pictures."""
+
+import argparse
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+from enhancer.commands.pictures import (
+    Load,
+    Told,
+    add_shared,
+    degrade_settings,
+    for_each,
+    labels_of,
+    outputs_of,
+)
+
+
+def declare(commands: Any) -> None:
+    """Declare the command and its flags."""
+    command = commands.add_parser("degrade", description=degrade.__doc__, help="degrade pictures")
+    command.set_defaults(command=degrade)
+    add_shared(command)
+    add = command.add_argument
+    add("-o", "--output", metavar="DIR", type=Path, default=Path("degraded"), help="output folder (degraded)")
+    add("--steps", action="store_true", help="also write the picture after each of the 14 steps")
+
+
+def degrade(args: argparse.Namespace, load: Load | None) -> int:
+    """Degrade a clean picture or a folder of them."""
+    from enhancer.images import read_image, write_png
+    from enhancer.service import Service
+
+    outputs = outputs_of(args, [""])
+    service = cache(partial(load or Service.load, None, lpips_net=None))
+    settings = degrade_settings(args)
+
+    def degrade_one(source: Path, name: str) -> Told:
+        image = read_image(source, "this file")
+        output = outputs.path(f"{name}.png")
+        made = service().degrade(image, labels_of(source, args), keep_steps=args.steps, **settings)
+        write_png(made.image, output)
+        for number, (step, picture) in enumerate(made.steps, start=1):
+            write_png(picture, outputs.path(f"{name}_steps/{number:02d}_{step.replace(' ', '_')}.png"))
+        return f"{source} -> {output}", made.notes
+
+    return for_each(outputs.names, degrade_one)
