@@ -279,8 +279,9 @@ def _worth_another(error: Exception, target: _Target) -> bool:
 
 
 def _path(error: Any) -> str:
+    """Return the path that was asked; the library's own errors lose their `request`, but not that of their response."""
     try:
-        return error.request.url.path
+        return getattr(error, "response", error).request.url.path
     except RuntimeError:  # no request belongs to it
         return ""
 

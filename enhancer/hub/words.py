@@ -16,8 +16,10 @@ def explain(error: Exception, repo: str, revision: str | None = None, tags: Sequ
     """Say what an error of `huggingface_hub` or of the network means for whoever asked for `repo`."""
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
-    while isinstance(error, LocalEntryNotFoundError) and isinstance(error.__cause__, Exception):
-        error = error.__cause__  # the library wraps what it met in words about its cache
+    while isinstance(error, LocalEntryNotFoundError | RuntimeError) and isinstance(
+        error.__cause__, Exception
+    ):
+        error = error.__cause__  # the library wraps what it met in words about its cache, or about an upload
     if isinstance(error, HubError):
         return error
     return (
