@@ -29,7 +29,7 @@ def download(
         allow: Patterns of the files.
         token: None for the one of the environment.
         silence: Longest time without a byte, seconds.
-        first: Longest time until the Hub shows the first sign of life, seconds.
+        first: Longest time until the first byte of a file, seconds.
 
     Raises:
         HubError: The Hub refused, or fell silent; the process that downloaded is gone by then.
@@ -40,7 +40,8 @@ def download(
         "repo": repo, "commit": commit, "allow": list(allow), "token": token,
         "cache": str(constants.HF_HUB_CACHE), "endpoint": constants.ENDPOINT,
     }  # fmt: skip
-    limit = first
+    arrived = False
+    limit, until = first, time.monotonic() + first
     with _worker(asked, constants.ENDPOINT) as (lines, complaints), _bar(repo) as bar:
         while True:
             try:
@@ -59,7 +60,8 @@ def download(
                 return Path(told["folder"])
             if "error" in told:
                 raise (UnreachableError if told["unreachable"] else HubError)(told["error"])
-            limit = silence
+            arrived = arrived or bool(told.get("bytes"))
+            limit = silence if arrived else max(0.0, until - time.monotonic())  # answers alone are no progress
             if told.get("of"):
                 bar.total = told["of"]
                 bar.update(told["bytes"] - bar.n)

@@ -18,7 +18,7 @@ class Patience:
     """How long to wait for a Hub that says nothing, in seconds. A download that goes on may take as long as it does."""
 
     question: float = 5.0  # which commit a revision is
-    silence: float = 8.0  # in the middle of a download
+    silence: float = 6.0  # in the middle of a download
     first: float = 9.5  # question and first byte of a download together
 
 
