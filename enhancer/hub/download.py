@@ -61,7 +61,9 @@ def download(
             if "error" in told:
                 raise (UnreachableError if told["unreachable"] else HubError)(told["error"])
             arrived = arrived or bool(told.get("bytes"))
-            limit = silence if arrived else max(0.0, until - time.monotonic())  # answers alone are no progress
+            limit = (
+                silence if arrived else max(0.0, until - time.monotonic())
+            )  # answers alone are no progress
             if told.get("of"):
                 bar.total = told["of"]
                 bar.update(told["bytes"] - bar.n)
