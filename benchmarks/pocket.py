@@ -9,7 +9,7 @@ import torch
 
 from benchmarks.degrade import drawn_face, fastest
 from enhancer.metrics.fidelity import similarity
-from enhancer.model import load_checkpoint, restore
+from enhancer.model import SplatEnhancer, restore
 from enhancer.parser import Parser
 
 
@@ -22,7 +22,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5, help="the fastest of this many runs counts")
     options = parser.parse_args()
     rgb, _ = drawn_face(options.size)
-    model, segformer = load_checkpoint().for_inference(), Parser.from_pretrained("pocket")
+    model, segformer = SplatEnhancer.from_pretrained().for_inference(), Parser.from_pretrained("pocket")
     print(
         f"{options.size}x{options.size}, {torch.get_num_threads()} threads, float32, fastest of {options.repeats}:"
     )

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from enhancer.images import composite, read_image, read_labels, write_png
     from enhancer.masks import soft_masks
     from enhancer.metrics import Scorer
-    from enhancer.model import SplatEnhancer, load_checkpoint, restore, save_checkpoint
+    from enhancer.model import SplatEnhancer, restore
     from enhancer.parser import Parser
     from enhancer.regions import region_map
 
@@ -23,19 +23,17 @@ _HOMES = {
     "SplatEnhancer": "model",
     "composite": "images",
     "face_render": "degrade",
-    "load_checkpoint": "model",
     "read_image": "images",
     "read_labels": "images",
     "region_map": "regions",
     "restore": "model",
-    "save_checkpoint": "model",
     "soft_masks": "masks",
     "trace": "degrade",
     "write_png": "images",
 }
 __all__ = [
-    "Parser", "Scorer", "SplatEnhancer", "composite", "face_render", "load_checkpoint", "read_image",
-    "read_labels", "region_map", "restore", "save_checkpoint", "soft_masks", "trace", "write_png",
+    "Parser", "Scorer", "SplatEnhancer", "composite", "face_render", "read_image",
+    "read_labels", "region_map", "restore", "soft_masks", "trace", "write_png",
 ]  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from enhancer.degrade import degrade, face_render
 from enhancer.images import WHITE, composite, read_image, read_labels, write_png
 from enhancer.masks import soft_masks
 from enhancer.metrics import Scorer
-from enhancer.model import POCKET, load_checkpoint, restore
+from enhancer.model import SplatEnhancer, restore
 from enhancer.regions import region_map
 
 HEADS = Path(__file__).parent / "heads"
@@ -25,7 +25,7 @@ def main(folder: Path) -> None:
 
     clean = composite(image, WHITE)  # (512, 512, 3)
     degraded = degrade(image, masks, face_render("v2"), seed=0, background=WHITE)
-    model = load_checkpoint(POCKET)
+    model = SplatEnhancer.from_pretrained("pocket")
     restored = restore(model, degraded)  # any size from 128 to 2048 px, out comes the same size
 
     folder.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,7 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -71,3 +71,61 @@ def squeeze(tmp_path_factory) -> Path:
         torch.random.manual_seed(0)
         torch.save(squeezenet1_1(weights=None).features.state_dict(), path)
     return path
+
+
+@pytest.fixture(scope="session")
+def train_faces(small_head, tmp_path_factory) -> Path:
+    """A folder with two small pictures and their label maps, to train on."""
+    from enhancer.images import composite, write_png
+
+    folder = tmp_path_factory.mktemp("faces")
+    for name in ("images", "masks"):
+        (folder / name).mkdir()
+    for name, step in (("a", 1), ("b", -1)):
+        write_png(composite(small_head.image)[:, ::step], folder / "images" / f"{name}.png")
+        Image.fromarray(small_head.labels[:, ::step].copy()).save(folder / "masks" / f"{name}.png")
+    return folder
+
+
+@pytest.fixture
+def broken_faces(train_faces, tmp_path) -> Path:
+    """The same pictures and a third that is none."""
+    folder = tmp_path / "broken"
+    for source in train_faces.rglob("*.png"):
+        target = folder / source.relative_to(train_faces)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(source.read_bytes())
+    (folder / "images/broken.png").write_bytes(b"no picture")
+    (folder / "masks/broken.png").write_bytes((folder / "masks/a.png").read_bytes())
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(tmp_path_factory) -> Path:
+    """A checkpoint of a model small enough to train in a test."""
+    from tests.tiny import tiny_model
+
+    folder = tmp_path_factory.mktemp("checkpoints") / "tiny"
+    tiny_model().save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def train_config(train_faces, tiny_checkpoint, tmp_path) -> Any:
+    """A tiny checkpoint goes on learning, L1 alone, on 64 px crops."""
+    from training.config import TrainConfig
+
+    return TrainConfig(
+        train_data_dir=str(train_faces), output_dir=str(tmp_path / "run"), checkpoint=str(tiny_checkpoint), resolution=64,
+        train_batch_size=1, max_train_steps=6, checkpointing_steps=2, lr_warmup_steps=1, learning_rate=1e-3,
+        lpips_weight=0, gram_weight=0, mixed_precision="no",
+    )  # fmt: skip
+
+
+@pytest.fixture
+def fresh_accelerate():
+    """accelerate remembers its first settings for the whole process: let it forget them."""
+    from accelerate.state import AcceleratorState
+
+    yield
+    AcceleratorState._reset_state(reset_partial_state=True)  # pyright: ignore[reportPrivateUsage]

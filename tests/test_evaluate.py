@@ -25,7 +25,6 @@ from enhancer.errors import (
 )
 from enhancer.hub import Resolved
 from enhancer.images import composite, write_png
-from enhancer.model import save_checkpoint
 from tests.tiny import tiny_model
 from training import evaluate
 from training.evaluate import EvalConfig
@@ -55,7 +54,7 @@ def faces(small_head, tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("tiny") / "checkpoint"
-    save_checkpoint(tiny_model(), folder)
+    tiny_model().save_pretrained(folder)
     return folder
 
 
@@ -172,7 +171,7 @@ def test_another_setting_in_the_same_folder_is_refused_by_name(config):
 def test_another_checkpoint_of_the_same_name_is_noticed(config, tmp_path):
     one = replace(config, limit=1)
     evaluate.main(one)
-    save_checkpoint(tiny_model(seed=1), tmp_path / "other")
+    tiny_model(seed=1).save_pretrained(tmp_path / "other")
     with pytest.raises(SettingsError, match=r"checkpoint was 'tiny [0-9a-f]{16}' and is now 'tiny"):
         evaluate.main(replace(one, checkpoint=str(tmp_path / "other")))
 

@@ -18,7 +18,6 @@ import torch
 
 from enhancer.errors import ImageError, SettingsError
 from enhancer.images import composite, read_image, write_png
-from enhancer.model import save_checkpoint
 from tests.small_faces import put_face
 from tests.tiny import tiny_model
 from training import evaluate, judging, records
@@ -31,7 +30,7 @@ TOLD_BY_THE_CLOCK = {"seconds", "peak_memory_mib", "processes"}
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("tiny") / "checkpoint"
-    save_checkpoint(tiny_model(), folder)
+    tiny_model().save_pretrained(folder)
     return folder
 
 

@@ -8,7 +8,7 @@ from enhancer.degrade import degrade, face_render
 from enhancer.images import WHITE, composite, read_image, read_labels
 from enhancer.masks import soft_masks
 from enhancer.metrics.fidelity import psnr, similarity, squared_error
-from enhancer.model import POCKET, load_checkpoint, restore
+from enhancer.model import POCKET, SplatEnhancer, restore
 from enhancer.regions import region_map
 
 HEADS = sorted(path.stem for path in (Path(__file__).parents[1] / "examples/heads").glob("head_??.png"))
@@ -16,7 +16,7 @@ HEADS = sorted(path.stem for path in (Path(__file__).parents[1] / "examples/head
 
 @pytest.fixture(scope="module")
 def pocket():
-    return load_checkpoint().for_inference()
+    return SplatEnhancer.from_pretrained().for_inference()
 
 
 def test_it_is_under_ten_megabytes_and_says_what_it_is(pocket):

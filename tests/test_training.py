@@ -1,115 +1,72 @@
-"""Training: the same batches whenever asked for, an exact resume, and refusals that name the culprit."""
+"""Settings and data of a training run: the same batches whenever asked for, refusals that name the culprit."""
 
 # Must precede torchvision.
 import enhancer.torchvision_stub  # noqa: F401
 
 # isort: split
-import json
+import dataclasses
+import logging
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
-from safetensors.torch import load_file
 
-from enhancer.errors import CheckpointError, EnhancerError, ImageError, SettingsError, UnavailableError
-from enhancer.images import composite, write_png
-from enhancer.model import load_checkpoint
-from training import train
-from training.config import TrainConfig, from_flags
+from enhancer.degrade import PRESETS
+from enhancer.errors import CheckpointError, ImageError, SettingsError
+from training.config import PRESET_SETTINGS, TrainConfig
 from training.data import Pairs, list_faces
-from training.objective import TAPS, Objective, SqueezeFeatures, feature_distance, gram_distance
-from training.train import learning_rate_factor
+from training.flags import from_flags
+from training.learner import learning_rate_factor
+from training.start import build_model
+from training.train import build_accelerator, command
 
 
-@pytest.fixture(scope="module")
-def faces(head, tmp_path_factory) -> Path:
-    """A folder with two pictures and their label maps."""
-    folder = tmp_path_factory.mktemp("faces")
-    for name in ("images", "masks"):
-        (folder / name).mkdir()
-    for name, flip in (("a", 1), ("b", -1)):
-        write_png(composite(head.image)[::2, ::2][:, ::flip], folder / "images" / f"{name}.png")
-        Image.fromarray(head.labels[::2, ::2][:, ::flip].copy()).save(folder / "masks" / f"{name}.png")
-    return folder
+def pairs_of(config: TrainConfig, **changes) -> Pairs:
+    return Pairs(list_faces(config.train_data_dir), replace(config, **changes))
 
 
-@pytest.fixture
-def config(faces, squeeze, tmp_path) -> TrainConfig:
-    return TrainConfig(
-        train_data_dir=str(faces), output_dir=str(tmp_path / "run"), train_base=True, perceptual_weights=str(squeeze),
-        resolution=64, train_batch_size=1, max_train_steps=4, checkpointing_steps=2, lr_warmup_steps=1,
-        learning_rate=1e-3,
-    )  # fmt: skip
-
-
-def weights(config: TrainConfig) -> dict[str, torch.Tensor]:
-    """All tensors of the run's checkpoint."""
-    out = {}
-    for path in sorted((Path(config.output_dir) / "checkpoint").rglob("*.safetensors")):
-        out |= {f"{path.parent.name}/{name}": tensor for name, tensor in load_file(path).items()}
-    return out
-
-
-@pytest.mark.slow
-def test_an_interrupted_run_ends_with_the_same_weights(config, tmp_path, monkeypatch):
-    train.main(config)
-    other = replace(config, output_dir=str(tmp_path / "interrupted"))
-    with monkeypatch.context() as patch:
-        patch.setattr(train, "save_checkpoint", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-        with pytest.raises(KeyboardInterrupt):
-            train.main(other)  # stopped after the state of step 2 was written
-    assert torch.load(Path(other.output_dir) / "state.pt")["step"] == 2
-    train.main(other)
-    ours, theirs = weights(config), weights(other)
-    assert ours.keys() == theirs.keys()
-    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
-    assert load_checkpoint(Path(config.output_dir) / "checkpoint").config.name == "pocket"
-
-
-def test_a_folder_with_another_run_is_refused_by_what_differs(config):
-    Path(config.output_dir).mkdir()
-    saved = config.to_json() | {"learning_rate": 0.5}
-    (Path(config.output_dir) / "config.json").write_text(json.dumps(saved))
-    with pytest.raises(SettingsError, match=r"learning_rate was 0\.5 and is now 0\.001"):
-        train.main(config)
-
-
-def test_ten_losses_in_a_row_that_are_not_finite_stop_the_run(config, monkeypatch):
-    monkeypatch.setattr(
-        Objective, "__call__", lambda *_: (torch.tensor(float("nan"), requires_grad=True), {})
-    )
-    monkeypatch.setattr(Pairs, "batch", lambda *_: (torch.zeros(1, 3, 64, 64), torch.zeros(1, 3, 64, 64)))
-    with pytest.raises(EnhancerError, match="10 steps in a row were not finite"):
-        train.main(replace(config, max_train_steps=20, checkpointing_steps=20))
-
-
-def test_the_same_step_gives_the_same_batch_and_the_next_another(config):
-    first, again = (Pairs(list_faces(config.train_data_dir), config).batch(5) for _ in range(2))
+def test_the_same_number_gives_the_same_batch_and_the_next_another(train_config):
+    first, again = (pairs_of(train_config)[5] for _ in range(2))
     assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
-    assert not torch.equal(Pairs(list_faces(config.train_data_dir), config).batch(7)[1], first[1])
+    assert not torch.equal(pairs_of(train_config)[7][1], first[1])
 
 
-def test_an_epoch_shows_every_picture_once_freshly_degraded(config):
-    pairs = Pairs(list_faces(config.train_data_dir), replace(config, plain_background_share=0))
+def test_two_processes_see_in_a_step_what_one_sees_with_twice_the_batch(train_config):
+    config = replace(train_config, gradient_accumulation_steps=2, max_train_steps=3)
+    alone = list(Pairs(list_faces(config.train_data_dir), replace(config, train_batch_size=2)).batches(1))
+    halves = [list(pairs_of(config).batches(1, process=place, processes=2)) for place in (0, 1)]
+    assert [len(batches) for batches in (alone, *halves)] == [4, 4, 4]
+    for whole, *parts in zip(alone, *halves, strict=True):
+        for side in (0, 1):
+            torch.testing.assert_close(whole[side], torch.cat([part[side] for part in parts]), rtol=0, atol=0)
+
+
+def test_workers_prepare_the_same_batches(train_config):
+    alone = list(pairs_of(train_config, max_train_steps=2).batches(0))
+    helped = list(pairs_of(train_config, max_train_steps=2, dataloader_num_workers=1).batches(0))
+    assert len(alone) == len(helped) == 2
+    for ours, theirs in zip(alone, helped, strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(ours, theirs, strict=True))
+
+
+def test_an_epoch_shows_every_picture_once_freshly_degraded(train_config):
+    pairs = pairs_of(train_config, plain_background_share=0)
     clean, degraded = pairs.pair(0, 0)
     clean_again, degraded_again = pairs.pair(1, 0)
     np.testing.assert_array_equal(clean, clean_again)
     assert (degraded != degraded_again).mean() > 0.5
 
 
-def test_on_a_plain_background_the_background_stays_plain_and_equal(config):
-    pairs = Pairs(list_faces(config.train_data_dir), replace(config, plain_background_share=1.0))
-    clean, degraded = pairs.pair(0, 0)
-    np.testing.assert_array_equal(clean[:8, :8], degraded[:8, :8])
-    assert np.ptp(clean[:8, :8], axis=(0, 1)).max() == 0
+def test_on_a_plain_background_the_background_stays_plain_and_equal(train_config):
+    clean, degraded = pairs_of(train_config, plain_background_share=1.0, augment=False).pair(0, 0)
+    np.testing.assert_array_equal(clean[:4, :4], degraded[:4, :4])
+    assert np.ptp(clean[:4, :4], axis=(0, 1)).max() == 0
 
 
-def test_a_picture_without_label_map_is_named(faces, tmp_path):
+def test_a_picture_without_label_map_is_named(train_faces, tmp_path):
     (tmp_path / "images").mkdir()
-    (tmp_path / "images/lonely.png").write_bytes((faces / "images/a.png").read_bytes())
+    (tmp_path / "images/lonely.png").write_bytes((train_faces / "images/a.png").read_bytes())
     with pytest.raises(ImageError, match=r"lonely\.png has no label map"):
         list_faces(str(tmp_path))
 
@@ -117,6 +74,26 @@ def test_a_picture_without_label_map_is_named(faces, tmp_path):
 def test_an_empty_folder_is_named(tmp_path):
     with pytest.raises(ImageError, match="No pictures in"):
         list_faces(str(tmp_path))
+
+
+def test_a_picture_that_cannot_be_read_is_named_once_and_another_takes_its_place(
+    train_config, broken_faces, caplog
+):
+    config = replace(train_config, train_data_dir=str(broken_faces))
+    with caplog.at_level(logging.WARNING):
+        batches = [batch for number in range(4) for batch in pairs_of(config)[number]]
+    assert all(batch.isfinite().all() for batch in batches)
+    assert [
+        message for message in caplog.messages if "broken.png" in message and "takes its place" in message
+    ]
+    assert len(caplog.messages) == 1
+
+
+def test_pictures_of_which_none_can_be_read_end_in_an_error_that_names_the_first(train_config, broken_faces):
+    for name in "ab":
+        (broken_faces / f"images/{name}.png").write_bytes(b"no picture")
+    with pytest.raises(ImageError, match=r"\w+\.png is not a picture"):
+        pairs_of(replace(train_config, train_data_dir=str(broken_faces)))[0]
 
 
 @pytest.mark.parametrize(
@@ -127,6 +104,11 @@ def test_an_empty_folder_is_named(tmp_path):
         ({"resolution": 100}, "multiple of 16"),
         ({"crops_per_image": 3, "train_batch_size": 4}, "no multiple of"),
         ({"max_train_steps": 0}, "at least 1"),
+        ({"learning_rate": -1.0}, "--learning_rate must not be negative"),
+        ({"plain_background_share": 2.0}, "must lie in 0 to 1"),
+        ({"new_pocket": True}, "--new_pocket goes with --train_base"),
+        ({"new_pocket": True, "train_base": True, "checkpoint": "x"}, "not both"),
+        ({"report_to": "tensorboard,papyrus"}, "got papyrus"),
     ],
 )
 def test_bad_settings_fail_before_anything_is_loaded(changes, message):
@@ -136,37 +118,76 @@ def test_bad_settings_fail_before_anything_is_loaded(changes, message):
 
 def test_flags_are_the_fields_of_the_dataclass():
     argv = ["--train_data_dir", "faces", "--train_base", "--learning_rate", "0.1"]
-    assert from_flags(TrainConfig, argv, "") == TrainConfig(
-        train_data_dir="faces", train_base=True, learning_rate=0.1
-    )
+    expected = TrainConfig(train_data_dir="faces", train_base=True, learning_rate=0.1)
+    assert from_flags(TrainConfig, argv, "") == expected
+    assert from_flags(TrainConfig, [*argv, "--lora"], "") == replace(expected, train_base=False)
 
 
-def test_a_missing_start_or_feature_network_is_named(config):
-    with pytest.raises(SettingsError, match="--train_base, or --checkpoint"):
-        train.build_model(replace(config, train_base=False))
-    with pytest.raises(CheckpointError, match="does not exist"):
-        train.build_model(replace(config, checkpoint="nowhere"))
-    with pytest.raises(UnavailableError, match=r"nowhere\.pth do not exist"):
-        train.build_objective(replace(config, perceptual_weights="nowhere.pth"))
+def test_a_preset_sets_the_defaults_of_the_other_flags_and_a_flag_still_wins():
+    config = from_flags(TrainConfig, ["--train_data_dir", "x", "--preset", "v1", "--rank", "32"], "")
+    assert (config.rank, config.vae_rank, config.l1_weight, config.clip_weight) == (32, 4, 2.0, 0.5)
+    assert PRESET_SETTINGS.keys() == PRESETS.keys()
+    assert all(settings.keys() <= vars(config).keys() for settings in PRESET_SETTINGS.values())
 
 
-def test_learning_rate_warms_up_and_falls_to_zero(config):
-    config = replace(config, max_train_steps=100, lr_warmup_steps=10)
+def test_a_tracker_that_is_not_installed_is_named(train_config, monkeypatch, capsys):
+    monkeypatch.setattr("training.trackers.find_spec", lambda name: None)
+    argv = ["--train_data_dir", train_config.train_data_dir, "--report_to", "wandb"]
+    assert command(argv) == 2
+    assert "pip install wandb" in capsys.readouterr().err
+
+
+def test_a_start_that_cannot_be_had_is_named(train_config):
+    with pytest.raises(CheckpointError, match="nowhere"):
+        build_model(replace(train_config, checkpoint="nowhere"))
+
+
+@pytest.mark.usefixtures("fresh_accelerate")
+def test_half_precision_that_the_device_does_not_have_is_refused(train_config):
+    if torch.cuda.is_available():
+        pytest.skip("a GPU has it")
+    with pytest.raises(SettingsError, match="--mixed_precision fp16 needs a GPU"):
+        build_accelerator(replace(train_config, mixed_precision="fp16"))
+
+
+def test_lora_around_the_embedded_checkpoint_starts_as_the_checkpoint_itself(train_config, root):
+    pocket = str(root / "enhancer/pocket/enhancer")
+    config = replace(train_config, checkpoint=pocket, rank=4, vae_rank=2, timestep=249)
+    model, plain = build_model(config).eval(), build_model(replace(config, train_base=True)).eval()
+    assert (model.config.unet_rank, model.config.vae_rank, model.config.timestep) == (4, 2, 249)
+    assert plain.config.unet_rank == 0
+    learning = {name for name, weight in model.named_parameters() if weight.requires_grad}
+    assert all(".lora_" in name or name.startswith(("skips.", "unet.conv_in.")) for name in learning)
+    assert any(name.startswith("vae.decoder") for name in learning)
+    assert not any(name.startswith("vae.encoder") for name in learning)
+    assert all(weight.requires_grad for weight in plain.parameters())
+    picture = torch.linspace(-1, 1, 3 * 64 * 64).view(1, 3, 64, 64)
+    with torch.no_grad():
+        torch.testing.assert_close(model(picture), plain(picture))
+
+
+def test_gradient_checkpointing_gives_the_same_gradients(train_config):
+    gradients = []
+    for checkpointing in (False, True):
+        with torch.random.fork_rng():
+            torch.random.manual_seed(0)
+            model = build_model(replace(train_config, gradient_checkpointing=checkpointing)).train()
+            picture = torch.linspace(-1, 1, 3 * 64 * 64).view(1, 3, 64, 64)
+            model(picture).square().mean().backward()
+        gradients.append([weight.grad for weight in model.trainable()])
+    for plain, recomputed in zip(*gradients, strict=True):
+        torch.testing.assert_close(plain, recomputed)
+
+
+def test_learning_rate_warms_up_and_falls_to_zero_or_stays(train_config):
+    config = replace(train_config, max_train_steps=100, lr_warmup_steps=10)
     factors = [learning_rate_factor(step, config) for step in range(101)]
     assert factors[0] == pytest.approx(0.1)
     assert max(factors) == 1.0
     assert factors[55] == pytest.approx(0.5)
     assert factors[100] == 0
+    assert learning_rate_factor(99, replace(config, lr_scheduler="constant")) == 1.0
 
 
-def test_distances_are_zero_for_equal_pictures_and_grow_with_harm(squeeze):
-    features = SqueezeFeatures(squeeze)
-    clean = torch.linspace(-1, 1, 3 * 64 * 64).view(1, 3, 64, 64)
-    noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
-    theirs = features(clean)
-    assert len(theirs) == len(TAPS)
-    for distance in (feature_distance, gram_distance):
-        near, far = (distance(features(clean + amount * noise), theirs) for amount in (0.05, 0.5))
-        assert distance(theirs, theirs).tolist() == [0.0]
-        assert 0 < near < far
-        assert near.shape == (1,)
+def test_every_flag_says_what_it_is():
+    assert all(item.metadata["help"] for item in dataclasses.fields(TrainConfig))

@@ -115,6 +115,14 @@ class TrainConfig:
     resume_from_checkpoint: str = flag(
         "latest", "state to go on from: latest, or a checkpoint-<step> folder", free=True
     )
+    push_to_hub: bool = flag(False, "push the best checkpoint to the Hub at the end", free=True)
+    hub_model_id: str = flag("", "repository to push to: user/name", free=True)
+    hub_private_repo: bool = flag(False, "make a new repository private", free=True)
+    push_steps: int = flag(
+        0,
+        "also push the newest checkpoint to the branch 'training' every this many steps; 0: never",
+        free=True,
+    )
     seed: int = flag(0, "address of every random stream")
 
     def __post_init__(self) -> None:
@@ -127,6 +135,8 @@ class TrainConfig:
             raise SettingsError(f"There is no preset {self.preset!r}. Choose one of {', '.join(PRESETS)}.")
         self._check_start()
         self._check_numbers()
+        if self.push_to_hub and self.hub_model_id.count("/") != 1:
+            raise SettingsError(f"--push_to_hub needs --hub_model_id user/name, got {self.hub_model_id!r}.")
         unknown = set(self.trackers) - set(TRACKERS)
         if unknown:
             raise SettingsError(

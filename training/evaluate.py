@@ -29,7 +29,7 @@ import torch
 from enhancer.degrade import PRESETS
 from enhancer.errors import EnhancerError, ImageError, SettingsError
 from enhancer.hub import resolve
-from enhancer.model import load_checkpoint
+from enhancer.model import SplatEnhancer
 from training.compare import compare, write_comparison
 from training.compare import table as comparison_table
 from training.compare_report import write_comparison_report
@@ -120,7 +120,7 @@ def prepare(config: EvalConfig, processes: Processes) -> tuple[Judge, dict[str, 
     if processes.is_main and found.notice:
         print(found.notice, file=sys.stderr)
     folder = found.folder if processes.is_main else resolve(config.checkpoint).folder
-    model = load_checkpoint(folder)
+    model = SplatEnhancer.from_pretrained(folder)
     files = [*folder.rglob("*.safetensors"), *folder.rglob("*.json")]
     about = {
         "name": model.config.name, "folder": None if found.repo else config.checkpoint, "repo": found.repo, "sha": found.sha,

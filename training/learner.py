@@ -79,7 +79,7 @@ class Learner:
         )
         self.adversary: Any = None
         if config.adversarial_weight:
-            self.adversary = Adversary().to(accelerator.device)
+            self.adversary = Adversary(config.seed).to(accelerator.device)
             # Its gradients are averaged by hand: it is called in two ways, and DDP knows one
             self.adversary_optimizer: Any = accelerator.prepare(
                 self._adamw(list(self.adversary.parameters()))
@@ -164,7 +164,9 @@ class Learner:
 
     def _averaged(self, values: dict[str, Tensor]) -> Parts:
         """Return numbers averaged over the processes, the same in each of them."""
-        means: Any = self.accelerator.reduce(torch.stack([value.float() for value in values.values()]), "mean")
+        means: Any = self.accelerator.reduce(
+            torch.stack([value.float() for value in values.values()]), "mean"
+        )
         return dict(zip(values, means.tolist(), strict=True))
 
     def _finite(self, values: Parts) -> bool:

@@ -12,7 +12,6 @@ import torch
 from safetensors import SafetensorError
 
 from enhancer.errors import CheckpointError, SettingsError
-from enhancer.model import save_checkpoint
 from training.config import TrainConfig
 from training.files import append_line, write_text
 from training.learner import Learner
@@ -109,7 +108,7 @@ class Run:
             with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=self.folder) as scratch:
                 fresh = Path(scratch) / f"checkpoint-{step}"
                 with learner.averaged() as model:
-                    save_checkpoint(model, fresh)
+                    model.save_pretrained(fresh)
                 torch.save({"step": step, **learner.state()}, fresh / STATE)
                 if (self.folder / fresh.name).exists():
                     (self.folder / fresh.name).rename(Path(scratch) / "old")
@@ -134,7 +133,7 @@ class Run:
             return False
         try:
             with learner.averaged() as model:
-                save_checkpoint(model, self.folder / BEST)
+                model.save_pretrained(self.folder / BEST)
             write_text(path, json.dumps({"step": step, "loss": loss}) + "\n")
         except (*WRITE_ERRORS, SettingsError) as error:
             _log.warning("%s could not be written: %s. Training goes on.", self.folder / BEST, error)

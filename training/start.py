@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from enhancer.errors import SettingsError
-from enhancer.model import EnhancerConfig, SplatEnhancer, load_checkpoint, new_pocket
+from enhancer.model import EnhancerConfig, SplatEnhancer, new_pocket
 from enhancer.model.enhancer import alpha_bar_at
 from training.config import TrainConfig
 
@@ -29,7 +29,7 @@ def build_model(config: TrainConfig) -> SplatEnhancer:
 
 def from_checkpoint(config: TrainConfig) -> SplatEnhancer:
     """Load a checkpoint: LoRA that it has goes on with its own ranks, and one without gets a fresh one."""
-    model = load_checkpoint(config.checkpoint)
+    model = SplatEnhancer.from_pretrained(config.checkpoint)
     old = model.config
     new = replace(old, preset=config.preset, timestep=config.timestep or old.timestep)
     if old.unet_rank or old.vae_rank:

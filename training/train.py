@@ -36,6 +36,7 @@ from training.data import Pairs, list_samples
 from training.flags import from_flags
 from training.learner import Learner
 from training.objective import build_objective
+from training.pushing import Pusher
 from training.run import Run
 from training.start import build_model
 from training.trackers import Tracker, require_installed
@@ -101,6 +102,7 @@ class Training:
             for name in (config.trackers if self.is_main else ())
         ]
         self.saved = self.start
+        self.pusher = Pusher(config) if config.push_to_hub and self.is_main else None
 
     def announce(self) -> None:
         """Say what is about to happen."""
@@ -125,6 +127,8 @@ class Training:
         """
         place, count = self.accelerator.process_index, self.accelerator.num_processes
         batches = self.pairs.batches(self.start, process=place, processes=count)
+        if self.validation and not self.start:
+            self.validate(0)  # what is to be bettered
         interruption = Interruption()
         progress = tqdm(
             range(self.start, self.config.max_train_steps), initial=self.start, total=self.config.max_train_steps,
@@ -174,6 +178,8 @@ class Training:
             self.validate(done)
         elif not self.validation and self.is_main and self.saved == done:
             self.run.save_if_best(done, -done, self.learner)  # nothing to judge by: the newest
+        if self.pusher and config.push_steps and done % config.push_steps == 0 and self.run.checkpoints():
+            self.pusher.push_newest(self.run.checkpoints()[-1])
 
     def validate(self, done: int) -> None:
         """Restore the validation pictures, and keep the weights if they are the best so far."""
@@ -213,6 +219,8 @@ def build_accelerator(config: TrainConfig) -> Accelerator:
     precision = config.mixed_precision
     if precision == "auto":
         precision = "fp16" if torch.cuda.is_available() else "no"
+    if precision == "fp16" and not torch.cuda.is_available():
+        raise SettingsError("--mixed_precision fp16 needs a GPU, and there is none. Give bf16, or no.")
     try:
         scaler = GradScalerKwargs(init_scale=FIRST_LOSS_SCALE)
         return Accelerator(mixed_precision=precision, kwargs_handlers=[scaler])
@@ -238,6 +246,8 @@ def main(config: TrainConfig) -> None:
                     f"The last weights could not be written. {f'{kept[-1]} is the newest' if kept else 'Nothing is kept'}: "
                     "make room, and run the same command again."
                 )
+            if training.pusher:
+                training.pusher.push_best()
         finally:
             training.close()
 

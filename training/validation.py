@@ -100,7 +100,8 @@ class Validation:
     ) -> Row:
         pair = [to_model_range(picture).to(self.accelerator.device) for picture in (restored, clean)]
         with self.accelerator.autocast():
-            loss, parts = learner.objective(pair[0], pair[1], step)
+            # Every term at its full weight, so that the losses of two steps compare
+            loss, parts = learner.objective(pair[0], pair[1], step + learner.config.lpips_ramp_steps)
         row: dict[str, Any] = {"loss": loss, **parts}
         after, before = (psnr(float(squared_error(each, clean).mean())) for each in (restored, degraded))
         row |= {"psnr": after, "psnr_gain": after - before}

@@ -11,17 +11,13 @@ from enhancer.model.one_step import predict_clean
 from enhancer.model.pocket import new_pocket
 from enhancer.model.restore import restore
 
-load_checkpoint, save_checkpoint = SplatEnhancer.from_pretrained, SplatEnhancer.save_pretrained
-
 __all__ = [
     "POCKET",
     "EnhancerConfig",
     "SplatEnhancer",
     "load_adapters",
     "load_base",
-    "load_checkpoint",
     "new_pocket",
     "predict_clean",
     "restore",
-    "save_checkpoint",
 ]

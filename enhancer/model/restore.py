@@ -17,7 +17,7 @@ def restore(model: SplatEnhancer, rgb: np.ndarray) -> np.ndarray:
     """Restore one picture.
 
     Args:
-        model: From `load_checkpoint`, after `for_inference()`.
+        model: From `SplatEnhancer.from_pretrained`, after `for_inference()`.
         rgb: (H, W, 3) float32 in [0, 1]; sides of at least one `size_multiple`.
 
     Returns:

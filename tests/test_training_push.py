@@ -1,0 +1,57 @@
+"""What training sends to the Hub, and that a Hub in trouble costs it nothing."""
+
+# Must precede torchvision.
+import enhancer.torchvision_stub  # noqa: F401
+
+# isort: split
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from enhancer.errors import HubError, SettingsError
+from training import pushing, train
+
+pytestmark = pytest.mark.usefixtures("fresh_accelerate")
+
+
+@pytest.fixture
+def config(train_config):
+    return replace(train_config, max_train_steps=4, push_to_hub=True, hub_model_id="me/faces", push_steps=2)
+
+
+def test_the_best_goes_to_the_main_branch_at_the_end_and_the_newest_to_another_on_the_way(
+    config, monkeypatch
+):
+    sent = []
+
+    def push(folder, repo, options):
+        run = folder.parent
+        files = {path.relative_to(run).as_posix() for path in run.rglob("*") if path.is_file()}
+        sent.append((folder.name, repo, options.branch, files))
+
+    monkeypatch.setattr(pushing, "push", push)
+    train.main(config)
+    assert sent[0][:3] == ("checkpoint-2", "me/faces", "training")
+    assert sent[-1][:3] == ("best", "me/faces", None)
+    assert {"config.json", "best/adapters.safetensors", "best/config.json"} <= sent[-1][3]
+    assert not any(name.endswith(".pt") for *_, files in sent for name in files)
+
+
+@pytest.mark.parametrize("error", [HubError("The Hub does not answer."), ValueError("a bug")])
+def test_a_push_that_fails_is_said_with_the_command_to_repeat_it(config, monkeypatch, caplog, error):
+    def push(*_):
+        raise error
+
+    monkeypatch.setattr(pushing, "push", push)
+    train.main(config)
+    best = Path(config.output_dir) / "best"
+    said = [message for message in caplog.messages if message.startswith("best was not pushed")]
+    assert len(said) == 1
+    assert str(error) in said[0]
+    assert f"python -m training.push {best} me/faces" in said[0]
+
+
+def test_a_push_without_a_repository_is_refused_at_once(train_config):
+    with pytest.raises(SettingsError, match="--hub_model_id user/name"):
+        replace(train_config, push_to_hub=True)
