@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-import spaces  # noqa: F401  must come before anything that touches CUDA
+import page.early  # noqa: F401  spaces before CUDA, and torch on its way
 
 # isort: split
 import gradio as gr
@@ -31,6 +31,7 @@ LAUNCH: dict[str, Any] = {
     "i18n": I18N,
     "max_file_size": "32mb",  # 2048 x 2048 RGBA pixels of 16 bits
     "footer_links": ["api"],
+    "state_session_capacity": 128,  # gradio keeps a third of a megabyte per caller; nothing of ours is in it
     "run_history": False,
     "enable_monitoring": False,
     "strict_cors": True,  # pages of other origins cannot reach a copy that runs on somebody's own machine
@@ -61,13 +62,13 @@ def build_page() -> gr.Blocks:
 def main() -> None:
     """Serve the page at once, and load and warm up what it needs meanwhile; whoever clicks earlier waits for it."""
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
-    page = build_page()
+    built = build_page()
     if running.ON_ZERO_GPU:
         running.load_everything()  # launching places on the GPU what is loaded by then
-    page.launch(prevent_thread_lock=True, **LAUNCH)
+    built.launch(prevent_thread_lock=True, **LAUNCH)
     if not running.ON_ZERO_GPU:
         threading.Thread(target=first_look, daemon=True).start()
-    page.block_thread()
+    built.block_thread()
 
 
 if __name__ == "__main__":

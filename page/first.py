@@ -1,7 +1,9 @@
 """The result that waits for whoever comes to the page: made once, its pictures kept."""
 
+import threading
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from enhancer.degrade import DEFAULT_PRESET
 from enhancer.images import read_image
@@ -11,10 +13,13 @@ from page import running
 from page.running import HEADS
 from page.show import KEPT, Details, Pair
 
+SETTINGS: dict[str, Any] = {"preset": DEFAULT_PRESET, "seed": 0}
+_making = threading.RLock()
+
 
 @dataclass(frozen=True)
 class Look:
-    """A result and the pictures drawn from it, kept for whoever comes first to the page."""
+    """A result and the pictures drawn from it."""
 
     result: Result
     pair: Pair
@@ -22,10 +27,30 @@ class Look:
 
 
 @cache
-def first_look() -> Look:
-    """Return the first example, restored, with its scores; made once."""
-    settings = {"preset": DEFAULT_PRESET, "seed": 0}
+def _first_pair() -> tuple[Result, Pair]:
     image = read_image(HEADS[0])
-    result = running.restored(image, degrade_first=True, **settings)
-    record = Record(result.checkpoint, result.sha, **settings)
-    return Look(result, Pair.of(result, record, KEPT.name), Details.of(result, KEPT.name))
+    labels = running.known_labels(image)
+    result = running.service().restore(
+        image, labels=labels, degrade_first=True, with_scores=False, **SETTINGS
+    )
+    return result, Pair.of(result, Record(result.checkpoint, result.sha, **SETTINGS), KEPT.name)
+
+
+@cache
+def _first_look() -> Look:
+    result, pair = _first_pair()
+    scored = running.service().scored(result)
+    return Look(scored, pair, Details.of(scored, KEPT.name))
+
+
+def first_pair() -> tuple[Result, Pair]:
+    """Return the first example, restored; whoever asks while it is made waits for it."""
+    with _making:
+        return _first_pair()
+
+
+def first_look() -> Look:
+    """Return the same with its scores, and everything drawn from them."""
+    first_pair()  # let go of in between: whoever waits for the pictures need not wait for the scores
+    with _making:
+        return _first_look()

@@ -9,7 +9,7 @@ from enhancer.errors import EnhancerError
 from enhancer.provenance import Record
 from enhancer.report import score_table, status_line
 from page import running
-from page.first import Look, first_look
+from page.first import Look, first_look, first_pair
 from page.inputs import DamageControls, Given, RestorationControls, hex_of, image_of, picture_input
 from page.running import HEADS, shown_to_visitor
 from page.show import Details, Pair, image_update, steps_shown, stored
@@ -234,8 +234,10 @@ class Workbench:
 
     def first(self, request: gr.Request) -> Iterator[Updates]:
         """Show the first example, so that a visitor finds something to look at."""
-        look = first_look()
-        yield {self.slider: (look.pair.before, look.pair.after)} | self._told(look, said_to(request))
+        say = said_to(request)
+        result, pair = first_pair()
+        yield {self.slider: (pair.before, pair.after), self.status: status_line(result, say)}
+        yield self._told(first_look(), say)
 
     def _told(self, look: Look, say: Say) -> Updates:
         """Return what the page shows of a result besides the two pictures of the slider."""

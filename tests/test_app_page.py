@@ -238,3 +238,9 @@ def test_too_little_memory_falls_back_to_tiles_and_says_so(service, small_head):
     result = replace(service, restorer=small_only).restore(large)
     assert TILED in result.notes
     np.testing.assert_allclose(result.restored, np.asarray(to_pil(large), np.float32) / 255, atol=1 / 255)
+
+
+def test_who_comes_first_sees_the_picture_before_the_scores(tabs):
+    first, then = tabs[TRY].first(asked_in("en"))
+    assert set(first) == {tabs[TRY].slider, tabs[TRY].status}
+    assert "<table" in then[tabs[TRY].scores]

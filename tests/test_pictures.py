@@ -57,7 +57,7 @@ def test_blending_keeps_alpha(small_head, masks):
     "settings", [{"strength": 1.5}, {"regions": {"ears": 1}}, {"regions": {"eyes": -1}}, {"strength": "much"}]
 )
 def test_a_strength_that_does_not_exist_is_refused(settings):
-    with pytest.raises(SettingsError, match="ears|0 to 1"):
+    with pytest.raises(SettingsError, match=r"ears|0 to 1"):
         Restoration(**settings)
 
 
