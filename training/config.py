@@ -48,7 +48,8 @@ class TrainConfig:
     vae_rank: int = flag(8, "LoRA rank in the VAE, where the checkpoint has none yet")
     adapt_encoder: bool = flag(False, "LoRA on the VAE encoder too, as pix2pix-turbo has it")
     timestep: Literal[0, 999, 399, 249, 199] = flag(
-        0, "diffusion step of the one UNet call; 0: as the checkpoint has it, 999 around a new base"
+        0,
+        "diffusion step of the one UNet call; 0: as the checkpoint has it, 999 around a base, 199 in a new pocket",
     )
     prompt: str = flag(
         "a sharp, detailed photograph of a face", "prompt of new adapters, and of the CLIP term"

@@ -16,7 +16,7 @@ def build_model(config: TrainConfig) -> SplatEnhancer:
         EnhancerError: What it starts from cannot be had, or does not fit the settings.
     """
     if config.new_pocket:
-        model = new_pocket(config.preset)
+        model = new_pocket(config.preset, config.timestep or 199)
     elif config.checkpoint:
         model = from_checkpoint(config)
     else:

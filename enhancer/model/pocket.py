@@ -46,14 +46,14 @@ UNET: dict[str, Any] = {
 }
 
 
-def new_pocket(preset: str) -> SplatEnhancer:
+def new_pocket(preset: str, timestep: int = 199) -> SplatEnhancer:
     """Return an untrained pocket model, every weight of it trainable.
 
     t = 199 instead of 999: the UNet's error is then multiplied by 0.57 rather than 14.6. The skips start as ordinary
     convolutions and without dropout: this base learns together with them, there is no trained one to protect.
     """
     config = EnhancerConfig(
-        name="pocket", base=EMBEDDED, unet_rank=0, vae_rank=0, skip_dropout=0.0, timestep=199, prompt="",
+        name="pocket", base=EMBEDDED, unet_rank=0, vae_rank=0, skip_dropout=0.0, timestep=timestep, prompt="",
         preset=preset, licence="other",
     )  # fmt: skip
     model = SplatEnhancer(
