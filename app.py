@@ -20,9 +20,7 @@ from page.workbench import PRIVATE, RENDER, TRY, Workbench
 
 ROOT = Path(__file__).parent
 HOUR = 3600  # seconds
-WAITING = (
-    64  # visitors in the queue; whoever comes after is told to try again, rather than to wait for minutes
-)
+WAITING = 64  # visitors in the queue; who comes after is told to try again, rather than to wait for minutes
 FONT = gr.themes.LocalFont("IBM Plex Sans", weights=(400, 700))  # comes with gradio; its 600 lacks letters
 LAUNCH: dict[str, Any] = {
     "css_paths": ROOT / "app.css",
@@ -59,6 +57,12 @@ def build_page() -> gr.Blocks:
     return page.queue(max_size=WAITING, default_concurrency_limit=2)
 
 
+def warm_up() -> None:
+    """Restore the first example, then load what it did not need: the parser, and other checkpoints."""
+    first_look()
+    running.load_everything()
+
+
 def main() -> None:
     """Serve the page at once, and load and warm up what it needs meanwhile; whoever clicks earlier waits for it."""
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
@@ -67,7 +71,7 @@ def main() -> None:
         running.load_everything()  # launching places on the GPU what is loaded by then
     built.launch(prevent_thread_lock=True, **LAUNCH)
     if not running.ON_ZERO_GPU:
-        threading.Thread(target=first_look, daemon=True).start()
+        threading.Thread(target=warm_up, daemon=True).start()
     built.block_thread()
 
 

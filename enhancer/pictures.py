@@ -59,9 +59,7 @@ def improvement(rgb: np.ndarray, masks: Masks, won: Mapping[str, float]) -> np.n
     out = 0.4 + 0.55 * np.repeat(grey, 3, axis=2)
     for name, amount in won.items():
         colour = np.array(BETTER if amount >= 0 else WORSE, np.float32) / 255
-        weight = (
-            0.9 * min(1.0, abs(amount) / MOST) **2
-        )  # steeper than straight: what differs should be seen
+        weight = 0.9 * min(1.0, abs(amount) / MOST) ** 2  # steeper than straight: what differs should be seen
         out = out + weight * small[name][..., None] * (colour - out)
     drawing = Image.fromarray((np.clip(out, 0, 1) * 255 + 0.5).astype(np.uint8))
     drawing = drawing.resize((2 * size[0], 2 * size[1]))  # drawn at twice the size, for smooth edges
