@@ -129,3 +129,23 @@ def fresh_accelerate():
 
     yield
     AcceleratorState._reset_state(reset_partial_state=True)  # pyright: ignore[reportPrivateUsage]
+
+
+@pytest.fixture(scope="session")
+def running_hub(tmp_path_factory) -> Any:
+    """A Hub on this machine, in a process of its own: one for all tests, since a start takes a second."""
+    from tests.hub_client import LocalHub
+
+    hub = LocalHub.start(tmp_path_factory.mktemp("hub"))
+    yield hub
+    hub.stop()
+
+
+@pytest.fixture
+def hub(running_hub, tmp_path) -> Any:
+    """The local Hub, empty; this process talks to it, with an empty cache."""
+    from tests.hub_client import talking_to
+
+    running_hub.reset()
+    with talking_to(running_hub, tmp_path / "home"):
+        yield running_hub

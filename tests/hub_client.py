@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,11 @@ from typing import Any
 
 import pytest
 
+from enhancer.errors import HubError
+
 ROOT = Path(__file__).parents[1]
+LIMIT = 10.0  # s, of any failure
+FILES = ("config.json", "adapters.safetensors", "base/*", "README.md")
 
 
 @dataclass
@@ -48,6 +53,10 @@ class LocalHub:
         ]
         self.ask("/_stub/faults", faults)
 
+    def reset(self) -> None:
+        """As new, so that tests may share one: a start takes half a second."""
+        self.ask("/_stub/reset", {})
+
     def log(self) -> list[list[Any]]:
         return [each for each in self.ask("/_stub/log") if not each[1].startswith("/_stub/")]
 
@@ -69,3 +78,29 @@ def talking_to(hub: LocalHub, home: Path) -> Iterator[pytest.MonkeyPatch]:
         patch.setitem(os.environ, "HF_HUB_DISABLE_PROGRESS_BARS", "1")
         yield patch
         close_session()
+
+
+def made(folder: Path, text: str = "one") -> Path:
+    """Files with a checkpoint's names; nothing here loads them."""
+    (folder / "base/unet").mkdir(parents=True, exist_ok=True)
+    (folder / "config.json").write_text(f'{{"name": "{text}"}}')
+    (folder / "adapters.safetensors").write_bytes(text.encode() * 100_000)
+    (folder / "base/unet/config.json").write_text("{}")
+    (folder / "README.md").write_text("---\nlicense: other\n---\n# Faces\n")
+    (folder / "training_state.pt").write_bytes(b"never sent")
+    return folder
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    paths = [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".pt"]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+
+
+def failure(call) -> str:
+    """What a call says when it fails, which it must do in time."""
+    start = time.monotonic()
+    with pytest.raises(HubError) as caught:
+        call()
+    assert time.monotonic() - start < LIMIT
+    assert "hf_" not in str(caught.value).replace("HF_", "")
+    return str(caught.value)

@@ -28,6 +28,12 @@ class Store:
         self.repos: dict[str, Any] = json.loads(self.book.read_text()) if self.book.exists() else {}
         self.lock = threading.RLock()
 
+    def clear(self) -> None:
+        """Forget everything."""
+        self.repos.clear()
+        for file in self.objects.iterdir():
+            file.unlink()
+
     def save(self) -> None:
         self.book.write_text(json.dumps(self.repos))
 

@@ -3,13 +3,15 @@
     python -m tests.hub_stub --port 0 --root DIR      prints its address, and runs until it is killed
 
 It keeps everything in DIR, so that one started again knows what the one before knew. Clients need HF_ENDPOINT,
-HF_HUB_DISABLE_XET=1 and, to write, HF_TOKEN=hf_local. Beside the Hub's routes there are three of its own:
+HF_HUB_DISABLE_XET=1 and, to write, HF_TOKEN=hf_local. Beside the Hub's routes there are four of its own:
 
     POST /_stub/faults   [{"method": "GET", "path": "/lfs/", "do": "cut", "skip": 0, "times": 1}, ...]; replaces all
     POST /_stub/repo     {"id": "user/repo", "private": true, "gated": true}
     GET  /_stub/log      [["GET", "/api/..", 200], ...]
+    POST /_stub/reset    {}; forgets repositories, faults and log
 
-What a fault may do: a status such as 503; "late 503" (does what was asked, then answers so); "cut" (half the answer,
+What a fault may do: a status such as 503; "late 503" (does what was asked, then answers so); "late
+silence" (does it, then nothing); "slowly" (takes 3 s to read what is sent); "cut" (half the answer,
 then the connection closes); "stall" (half the answer, then nothing); "silence" (nothing at all); "drop" (closes).
 """
 
@@ -46,12 +48,12 @@ class Connection(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         url = urlsplit(self.path)
+        fault = self._fault(unquote(url.path))
         token = self.headers.get("Authorization", "").removeprefix("Bearer ") or None
         request = Request(
-            self.command, unquote(url.path), parse_qs(url.query, keep_blank_values=True), self._body(), token,
+            self.command, unquote(url.path), parse_qs(url.query, keep_blank_values=True), self._body(slow=fault == "slowly"), token,
             f"http://{self.headers['Host']}", self.headers.get("Range"),
         )  # fmt: skip
-        fault = self._fault(request.path)
         if fault == "silence":
             time.sleep(EVER)
         if fault == "drop":
@@ -61,13 +63,20 @@ class Connection(BaseHTTPRequestHandler):
             self._send(RefusedError(fault, "made up by the stub").answer)
             return
         found = self._own(request)
+        if fault == "late silence":
+            time.sleep(EVER)
         if fault and fault.startswith("late "):
             found = RefusedError(int(fault[5:]), "made up by the stub").answer
         self._send(found, fault)
 
-    def _body(self) -> bytes:
+    def _body(self, slow: bool) -> bytes:
         if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
-            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            length = int(self.headers.get("Content-Length") or 0)
+            body = b""
+            for _ in range(30 if slow else 0):
+                time.sleep(0.1)
+                body += self.rfile.read(length // 30)
+            return body + self.rfile.read(length - len(body))
         body = b""
         while length := int(self.rfile.readline().strip() or b"0", 16):
             body += self.rfile.read(length)
@@ -90,6 +99,11 @@ class Connection(BaseHTTPRequestHandler):
     def _own(self, request: Request) -> Answer:
         if request.path == "/_stub/faults":
             self.faults[:] = request.asked
+            return 200, {}, {}
+        if request.path == "/_stub/reset":
+            self.store.clear()
+            self.faults.clear()
+            self.log.clear()
             return 200, {}, {}
         if request.path == "/_stub/log":
             return 200, self.log, {}

@@ -4,13 +4,14 @@ import fnmatch
 import hashlib
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from enhancer.errors import CheckpointError, HubError, SettingsError
 from enhancer.hub.references import is_repo_id, is_revision
+from enhancer.hub.waiting import CONNECT, limited_silence
 from enhancer.hub.words import UnreachableError, explain, has_token
 
 if TYPE_CHECKING:
@@ -21,8 +22,9 @@ OWNED = (
     "config.json", "adapters.safetensors", "base/*", "NOTICE", "before_after.png", "pytorch_lora_weights.safetensors",
 )  # fmt: skip
 ATTEMPTS = 3  # commits tried: others may push at the same time, and the Hub may falter
-QUESTION, ANSWER = 5.0, 30.0  # s: until the Hub shows that it is there; until it has done what a request asks
 PAUSE = 1.0  # s between two attempts
+_AGAIN = "Try again: what has arrived by then is not sent twice, and no commit is made twice."
+_UNKNOWN = "{why} Whether the pull request was opened is not known: look at the Community page of {repo} before trying again."
 
 
 @dataclass(frozen=True)
@@ -99,35 +101,45 @@ def publish(  # noqa: PLR0913  one call says it all
     Raises:
         SettingsError: A name cannot be one, or the options do not go together.
         CheckpointError: The folder holds none of the files.
-        HubError: The Hub says no, or does not answer. Nothing was sent, or all of it: it is one commit.
+        HubError: The Hub says no, or says nothing for 10 seconds; sending takes as long as it does. Nothing was sent, or
+            all of it: it is one commit.
     """
-    from huggingface_hub import HfApi, constants
+    from huggingface_hub import HfApi
 
     _check(repo, tag, branch, pull_request)
     local = {path: folder / path for path in _matching(folder, files)}
     if not local:
         raise CheckpointError(f"{folder} holds nothing of {', '.join(files)}. Check the folder.")
-    _limit_waiting()
     target = _Target(HfApi(token=token), repo, branch or "main", pull_request, message)
-    url = f"{constants.ENDPOINT}/{repo}"
     try:
-        plan = _plan(target, local)
-        tagged = _tagged(target, tag, plan) if plan.parent else None
-        changed = bool(plan.add or plan.delete)
-        sizes = tuple((path, file.stat().st_size) for path, file in sorted(plan.add.items()))
-        if dry_run:
-            return Published(url, plan.parent, changed, sizes, plan.delete, dry_run=True, tag=tag)
-        if not plan.parent:
-            target.api.create_repo(repo, private=private, exist_ok=True)
-        sha = plan.parent
-        if changed:
-            url, sha = _commit(target, local)
-        if tag and not tagged:
-            target.api.create_tag(repo, tag=tag, revision=sha, exist_ok=True)
+        with limited_silence(repo):
+            return _publish(target, local, tag=tag, private=private, dry_run=dry_run)
     except HubError:
         raise
     except Exception as error:  # whatever it is: the library lets several families of errors through
         raise explain(error, repo, branch) from error
+
+
+def _publish(
+    target: _Target, local: dict[str, Path], *, tag: str | None, private: bool, dry_run: bool
+) -> Published:
+    """Do it, with errors as they come."""
+    from huggingface_hub import constants
+
+    url = f"{constants.ENDPOINT}/{target.repo}"
+    plan = _plan(target, local)
+    tagged = _tagged(target, tag, plan) if plan.parent else None
+    changed = bool(plan.add or plan.delete)
+    sizes = tuple((path, file.stat().st_size) for path, file in sorted(plan.add.items()))
+    if dry_run:
+        return Published(url, plan.parent, changed, sizes, plan.delete, dry_run=True, tag=tag)
+    if not plan.parent:
+        target.api.create_repo(target.repo, private=private, exist_ok=True)
+    sha = plan.parent
+    if changed:
+        url, sha = _commit(target, local)
+    if tag and not tagged:
+        target.api.create_tag(target.repo, tag=tag, revision=sha, exist_ok=True)
     return Published(url, sha, changed, sizes, plan.delete, tag=tag)
 
 
@@ -148,27 +160,6 @@ def _check(repo: str, tag: str | None, branch: str | None, pull_request: bool) -
 def _matching(folder: Path, files: Sequence[str]) -> list[str]:
     paths = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
     return sorted(path for path in paths if any(fnmatch.fnmatch(path, pattern) for pattern in files))
-
-
-@cache
-def _limit_waiting() -> None:
-    """Let no request of the library wait for ever; by default most of its requests would."""
-    from huggingface_hub import set_client_factory
-    from huggingface_hub.utils import httpx
-    from huggingface_hub.utils._http import default_client_factory
-
-    def limit(request: Any) -> None:
-        given = request.extensions.get("timeout") or {}
-        defaults = {"connect": QUESTION, "read": ANSWER, "write": ANSWER, "pool": ANSWER}
-        request.extensions["timeout"] = {key: given.get(key) or limit for key, limit in defaults.items()}
-
-    def client() -> Any:
-        made: httpx.Client = default_client_factory()
-        hooks = made.event_hooks
-        made.event_hooks = {**hooks, "request": [*hooks["request"], limit]}
-        return made
-
-    set_client_factory(client)
 
 
 def _plan(target: _Target, local: dict[str, Path]) -> _Plan:
@@ -193,7 +184,7 @@ def _plan(target: _Target, local: dict[str, Path]) -> _Plan:
 
 
 def _head(target: _Target, branch: str) -> str:
-    return target.api.model_info(target.repo, revision=branch, timeout=QUESTION).sha or ""
+    return target.api.model_info(target.repo, revision=branch, timeout=CONNECT).sha or ""
 
 
 def _differs(file: Path, there: Any) -> bool:
@@ -230,7 +221,8 @@ def _commit(target: _Target, local: dict[str, Path]) -> tuple[str, str]:
     """
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete, constants
 
-    _make_branch(target)
+    if target.branch != "main":
+        target.api.create_branch(target.repo, branch=target.branch, exist_ok=True)
     trouble: Exception | None = None
     for attempt in range(ATTEMPTS):
         time.sleep(PAUSE if attempt else 0)
@@ -247,6 +239,8 @@ def _commit(target: _Target, local: dict[str, Path]) -> tuple[str, str]:
                 create_pr=target.pull_request, parent_commit=plan.parent,
             )  # fmt: skip
             return made.pr_url or made.commit_url, made.oid
+        except UnreachableError as error:  # it fell silent: no more attempts
+            return _landed_all_the_same(target, local, error)
         except Exception as error:
             if not _worth_another(error, target):
                 raise
@@ -254,9 +248,21 @@ def _commit(target: _Target, local: dict[str, Path]) -> tuple[str, str]:
     raise _given_up(trouble, target)
 
 
-def _make_branch(target: _Target) -> None:
-    if target.branch != "main":
-        target.api.create_branch(target.repo, branch=target.branch, exist_ok=True)
+def _landed_all_the_same(target: _Target, local: dict[str, Path], why: UnreachableError) -> tuple[str, str]:
+    """Return address and id of a commit that was made without an answer.
+
+    Raises:
+        UnreachableError: It was not made, as far as can be known.
+    """
+    from huggingface_hub import constants
+
+    if target.pull_request:
+        raise UnreachableError(_UNKNOWN.format(why=why, repo=target.repo)) from why
+    with suppress(Exception):  # the same trouble again
+        plan = _plan(target, local)
+        if not (plan.add or plan.delete):
+            return f"{constants.ENDPOINT}/{target.repo}/commit/{plan.parent}", plan.parent
+    raise UnreachableError(f"{why} {_AGAIN}") from why
 
 
 def _worth_another(error: Exception, target: _Target) -> bool:
@@ -271,10 +277,7 @@ def _worth_another(error: Exception, target: _Target) -> bool:
     if isinstance(error, HfHubHTTPError) and error.response.status_code < 500:
         return False
     if target.pull_request:
-        raise UnreachableError(
-            f"{explain(error, target.repo)} Whether the pull request was opened is not known: look at the "
-            f"Community page of {target.repo} before trying again."
-        ) from error
+        raise UnreachableError(_UNKNOWN.format(why=explain(error, target.repo), repo=target.repo)) from error
     return True
 
 
