@@ -23,7 +23,6 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 
 from benchmarks.degrade import drawn_face
 from enhancer.degrade import degrade, face_render
-from enhancer.masks import soft_masks
 from enhancer.model import EnhancerConfig, SplatEnhancer
 from enhancer.tensors import to_model_range
 from training.config import TrainConfig
@@ -72,8 +71,8 @@ def main() -> None:
     if options.gradient_checkpointing:
         model.unet.enable_gradient_checkpointing()
         model.vae.enable_gradient_checkpointing()
-    clean, regions = drawn_face(options.size)
-    degraded = degrade(clean, soft_masks(regions), face_render("v2"), seed=0)
+    clean, masks = drawn_face(options.size)
+    degraded = degrade(clean, masks, face_render("v2"), seed=0)
     batch = tuple(to_model_range(np.stack([picture] * options.batch)) for picture in (clean, degraded))
     learner = Learner(model, build_objective(config), config, accelerator)
     trained = sum(weight.numel() for weight in learner.weights)
