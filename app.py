@@ -64,14 +64,14 @@ def warm_up() -> None:
 
 
 def main() -> None:
-    """Serve the page at once, and load and warm up what it needs meanwhile; whoever clicks earlier waits for it."""
+    """Serve the page, and load and warm up what it needs meanwhile; whoever clicks earlier waits for it."""
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
-    built = build_page()
     if running.ON_ZERO_GPU:
         running.load_everything()  # launching places on the GPU what is loaded by then
-    built.launch(prevent_thread_lock=True, **LAUNCH)
-    if not running.ON_ZERO_GPU:
+    else:
         threading.Thread(target=warm_up, daemon=True).start()
+    built = build_page()
+    built.launch(prevent_thread_lock=True, **LAUNCH)
     built.block_thread()
 
 
