@@ -12,7 +12,7 @@ from tests.hub_client import FILES, LocalHub, content, failure, made, talking_to
 # The library's own: it uploads by an argument that its HTTP client would rather have under another name.
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=<...>' to upload:DeprecationWarning")
 
-HURRIED = Patience(question=1.0, silence=1.5, first=6.0)  # a process has to start within `first`
+HURRIED = Patience(question=1.0, silence=1.5, first=2.0)
 QUESTION = r"/revision/|/api/models/user/faces$"
 
 

@@ -17,6 +17,8 @@ from tqdm import tqdm
 from enhancer.errors import HubError
 from enhancer.hub.words import UnreachableError, scrubbed
 
+STARTING = 60.0  # s for the process to start: half a second, but on a machine that has much else to do
+
 
 def download(
     repo: str, commit: str, allow: Sequence[str], *, token: str | None, silence: float, first: float
@@ -29,7 +31,7 @@ def download(
         allow: Patterns of the files.
         token: None for the one of the environment.
         silence: Longest time without a byte, seconds.
-        first: Longest time until the first byte of a file, seconds.
+        first: Longest time until the first byte of a file, seconds. To start counts for neither: that is this machine.
 
     Raises:
         HubError: The Hub refused, or fell silent; the process that downloaded is gone by then.
@@ -41,7 +43,7 @@ def download(
         "cache": str(constants.HF_HUB_CACHE), "endpoint": constants.ENDPOINT,
     }  # fmt: skip
     arrived = False
-    limit, until = first, time.monotonic() + first
+    limit, until = STARTING, time.monotonic() + STARTING
     with _worker(asked, constants.ENDPOINT) as (lines, complaints), _bar(repo) as bar:
         while True:
             try:
@@ -60,6 +62,8 @@ def download(
                 return Path(told["folder"])
             if "error" in told:
                 raise (UnreachableError if told["unreachable"] else HubError)(told["error"])
+            if "ready" in told:
+                until = time.monotonic() + first
             arrived = arrived or bool(told.get("bytes"))
             limit = (
                 silence if arrived else max(0.0, until - time.monotonic())

@@ -2,7 +2,7 @@
 
 It is a process because the library's own retries and time-outs add up to minutes, its transfers run on threads that
 outlive a caller who gives up, and a process can be ended. It reads one JSON line on stdin and writes JSON lines: one
-whenever something arrived, the last with the folder or with what went wrong.
+when it begins, one whenever something arrived, the last with the folder or with what went wrong.
 """
 
 import json
@@ -32,9 +32,11 @@ def main() -> None:
     from huggingface_hub import constants, snapshot_download
     from huggingface_hub.utils import tqdm as hub_tqdm
 
+    from enhancer.hub.waiting import limited_silence
     from enhancer.hub.words import UnreachableError, explain
 
     constants.DOWNLOAD_CHUNK_SIZE = CHUNK
+    say(ready=True)
 
     class SignsOfLife(hub_tqdm):
         """Draws nothing; tells of the files found and of every byte that came."""
@@ -51,8 +53,8 @@ def main() -> None:
                 say(**({"bytes": self.came, "of": self.total} if self.counts else {}))
 
     try:
-        say(
-            folder=snapshot_download(
+        with limited_silence(asked["repo"]):  # else the library asks again for 23 s where the Hub fails
+            folder = snapshot_download(
                 asked["repo"],
                 revision=asked["commit"],
                 allow_patterns=asked["allow"],
@@ -61,7 +63,7 @@ def main() -> None:
                 token=asked["token"],
                 tqdm_class=SignsOfLife,
             )
-        )
+        say(folder=folder)
     except Exception as error:  # whatever it is, it is told
         told = explain(error, asked["repo"], asked["commit"])
         say(error=str(told), unreachable=isinstance(told, UnreachableError))

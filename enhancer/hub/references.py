@@ -28,6 +28,12 @@ class Kind:
 
 
 _EMBEDDED = Path(__file__).parents[1] / "pocket"
+_CLIP = (
+    "config.json",
+    "vocab.json",
+    "merges.txt",
+    "pytorch_model.bin",
+)  # OpenAI's, 605 MB; no other runtimes' exports
 KINDS = {
     "checkpoint": Kind(
         "checkpoint",
@@ -46,6 +52,7 @@ KINDS = {
         ("unet/config.json", "unet/*.fp16.safetensors", "vae/config.json", "vae/*.fp16.safetensors", "scheduler/*.json"),
         ("unet/config.json", "vae/config.json", "scheduler/scheduler_config.json"),
     ),
+    "clip": Kind("CLIP", _CLIP, _CLIP),
 }  # fmt: skip
 TEXT_FILES = ("tokenizer/*", "text_encoder/config.json", "text_encoder/*.fp16.safetensors")  # of a base
 

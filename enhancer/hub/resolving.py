@@ -19,7 +19,7 @@ class Patience:
 
     question: float = 5.0  # which commit a revision is
     silence: float = 6.0  # in the middle of a download
-    first: float = 9.5  # question and first byte of a download together
+    first: float = 8.0  # question and first byte of a download together
 
 
 @dataclass(frozen=True)

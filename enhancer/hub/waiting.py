@@ -1,4 +1,4 @@
-"""Requests that publish, with a limit on silence: sending may take as long as it does, waiting for nothing may not."""
+"""Requests with a limit on silence: sending may take as long as it does, waiting for nothing may not."""
 
 import threading
 import time
@@ -45,7 +45,7 @@ class Watch:
             return max(1.0, min(SILENCE, ALL - (time.monotonic() - self._ill_since)))
 
 
-_watching: list[tuple[str, Watch]] = []  # the newest last: of the repository that is published to
+_watching: list[tuple[str, Watch]] = []  # the newest last; of which repository
 
 
 @contextmanager
