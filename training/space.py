@@ -2,12 +2,12 @@
 
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from enhancer.errors import HubError, SettingsError
+from enhancer.errors import SettingsError
 from enhancer.hub.references import POCKET, Reference, is_repo_id
-from enhancer.hub.words import explain
+from enhancer.hub.spaces import publish_space, space_url
 
 ROOT = Path(__file__).parents[1]
 # Of the files git tracks, those a Space needs: the page, the library with its embedded checkpoint, the examples.
@@ -95,37 +95,15 @@ def push_space(
         CheckpointError: A checkpoint's name is none the Space could fetch.
         HubError: The Hub says no, or does not answer.
     """
-    from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, constants
-
     if not is_repo_id(repo):
         raise SettingsError(f"{repo!r} cannot be the name of a Space. Give user/name.")
     for ref in (checkpoint, *checkpoints):
         if ref != POCKET:
             Reference.parse(ref)
     variables = {"CHECKPOINT": checkpoint} | ({"CHECKPOINTS": ",".join(checkpoints)} if checkpoints else {})
-    names = space_files(root)
-    url = f"{constants.ENDPOINT}/spaces/{repo}"
-    files = {name: (root / name).stat().st_size for name in names}
+    files = {name: root / name for name in space_files(root)}
+    space = Space(space_url(repo), {name: file.stat().st_size for name, file in files.items()}, variables)
     if dry_run:
-        return Space(url, files, variables)
-    api, kind = HfApi(), "space"
-    try:
-        api.create_repo(repo, repo_type=kind, space_sdk=SDK, private=private, exist_ok=True)
-        for (
-            name,
-            value,
-        ) in variables.items():  # before the files: the first start then runs the right checkpoint
-            api.add_space_variable(repo, name, value)
-        there = [name for name in api.list_repo_files(repo, repo_type=kind) if name not in files]
-        commit = api.create_commit(
-            repo,
-            [CommitOperationAdd(name, root / name) for name in names]
-            + [CommitOperationDelete(name) for name in there if name.split("/")[0] in FOLDERS],
-            repo_type=kind,
-            commit_message="The app",
-        )
-    except HubError:
-        raise
-    except Exception as error:  # the library's, the network's: all of them are told in plain words
-        raise explain(error, repo) from error
-    return Space(url, files, variables, commit.oid)
+        return space
+    sha = publish_space(repo, files, variables, sdk=SDK, owned=FOLDERS, private=private)
+    return replace(space, sha=sha)
