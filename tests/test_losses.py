@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from enhancer.errors import UnavailableError
+from enhancer.hub import publish
 from enhancer.metrics.perceptual import Perceptual
 from tests.loss_networks import SIDE, clip_model, lpips_network, pictures, save_clip, vgg_state
 from training import features
@@ -156,6 +157,19 @@ def test_clip_is_loaded_from_a_folder_and_its_prompt_encoded(tmp_path):
     (tmp_path / "model.safetensors").unlink()
     with pytest.raises(UnavailableError, match="does not load"):
         ClipSimilarity.from_pretrained("a face", str(tmp_path))
+
+
+@pytest.mark.filterwarnings("ignore:Use 'content=<...>' to upload:DeprecationWarning")  # the library's own
+def test_clip_is_fetched_from_the_hub_by_its_name(hub, tmp_path):
+    save_clip(tmp_path)
+    torch.save(clip_model().state_dict(), tmp_path / "pytorch_model.bin")  # what OpenAI's repository has
+    (tmp_path / "flax_model.msgpack").write_bytes(b"for another library")
+    files = ["config.json", "vocab.json", "merges.txt", "pytorch_model.bin", "flax_model.msgpack"]
+    publish(tmp_path, "tester/clip", files=files, message="CLIP")
+    theirs = ClipSimilarity.from_pretrained("a face", "tester/clip")
+    ours = ClipSimilarity.from_pretrained("a face", str(tmp_path))
+    torch.testing.assert_close(theirs.prompt, ours.prompt)
+    assert not [path for _, path, _ in hub.log() if "/resolve/" in path and "flax" in path]
 
 
 def test_a_file_that_is_no_squeezenet_is_named(tmp_path):

@@ -5,6 +5,7 @@ import enhancer.torchvision_stub  # noqa: F401
 
 # isort: split
 import pickle
+import sys
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -15,6 +16,7 @@ from torch.nn.functional import interpolate
 from torchvision.models import squeezenet1_1, vgg19
 
 from enhancer.errors import UnavailableError
+from enhancer.hub import resolve
 from enhancer.metrics.perceptual import Perceptual
 from enhancer.metrics.trunks import Trunk, ensure_trunk
 from training.losses import clip_distance, full_precision, unit
@@ -30,12 +32,6 @@ VGG19_TAPS = (1, 6, 11, 20)  # relu1_1, relu2_1, relu3_1, relu4_1 of its `featur
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 CLIP = "openai/clip-vit-base-patch32"
-CLIP_FILES = (
-    "config.json",
-    "vocab.json",
-    "merges.txt",
-    "pytorch_model.bin",
-)  # 605 MB; no other runtimes' exports
 # CLIP's own preprocessing (Radford et al. 2021), for RGB in [0, 1].
 CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 
@@ -196,23 +192,21 @@ class ClipSimilarity(Frozen):
 
         Args:
             prompt: What the pictures should be like.
-            ref: Hub id of a model in the local cache (nothing is downloaded), or a folder.
+            ref: Name on the Hub, fetched once (605 MB), or a folder.
 
         Raises:
-            UnavailableError: It is not there, or does not load.
+            UnavailableError: It cannot be had, within seconds, or does not load.
         """
         from transformers import CLIPModel, CLIPTokenizer
 
+        found = resolve(ref, kind="clip")
+        if found.notice:
+            print(found.notice, file=sys.stderr)
         try:
-            model: Any = CLIPModel.from_pretrained(ref, local_files_only=True, dtype=torch.float32)
-            tokenizer: Any = CLIPTokenizer.from_pretrained(ref, local_files_only=True)
+            model: Any = CLIPModel.from_pretrained(found.folder, local_files_only=True, dtype=torch.float32)
+            tokenizer: Any = CLIPTokenizer.from_pretrained(found.folder, local_files_only=True)
         except (OSError, ValueError, RuntimeError) as error:
-            if Path(ref).is_dir():
-                raise UnavailableError(f"the CLIP in {ref} does not load: {error}") from error
-            raise UnavailableError(
-                f"CLIP ({ref}) is not in this machine's Hugging Face cache. Fetch it once by: "
-                f"hf download {ref} {' '.join(CLIP_FILES)}."
-            ) from error
+            raise UnavailableError(f"the CLIP in {ref} does not load: {error}") from error
         length = model.config.text_config.max_position_embeddings
         tokens = tokenizer(prompt, truncation=True, max_length=length, return_tensors="pt")
         with torch.no_grad():
