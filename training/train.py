@@ -47,7 +47,7 @@ MAX_BAD_STEPS = 10  # non-finite losses in a row before the run gives up
 # A loss scale that starts here has fallen to 1 when the run gives up, not while it still finds its level.
 FIRST_LOSS_SCALE = 2.0**MAX_BAD_STEPS
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("training.train")  # by name: as a program this module is called __main__
 
 
 class GaveUpError(EnhancerError):
@@ -238,7 +238,8 @@ def main(config: TrainConfig) -> None:
     with logging_redirect_tqdm():
         training = Training(config)
         try:
-            training.announce()
+            if training.is_main:
+                training.announce()
             training.steps()
             if training.is_main and training.saved != config.max_train_steps:
                 kept = training.run.checkpoints()
