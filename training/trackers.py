@@ -87,6 +87,7 @@ class Tracker:
                 failures = 0
             except Exception as error:
                 failures += 1
+                _log.warning("%s did not take step %d: %s", self.name, item[1], error)
                 if failures == FAILURES:
                     self._give_up(error)
                     return
@@ -110,7 +111,10 @@ class Tracker:
             image = import_module("trackio").Image
             tracker.log({title: image(picture) for title, picture in values.items()}, step=step)
         else:
-            tracker.log_images({title: picture[None] for title, picture in values.items()}, step=step)
+            layout = {"dataformats": "NHWC"} if self.name == "tensorboard" else {}
+            tracker.log_images(
+                {title: picture[None] for title, picture in values.items()}, step=step, **layout
+            )
 
     def _give_up(self, error: BaseException) -> None:
         _log.warning(
