@@ -11,7 +11,7 @@ HF_HUB_DISABLE_XET=1 and, to write, HF_TOKEN=hf_local. Beside the Hub's routes t
     POST /_stub/reset    {}; forgets repositories, faults and log
 
 What a fault may do: a status such as 503; "late 503" (does what was asked, then answers so); "late
-silence" (does it, then nothing); "slowly" (takes 3 s to read what is sent); "cut" (half the answer,
+silence" (does it, then nothing); "slowly" (takes 6 s to read what is sent); "cut" (half the answer,
 then the connection closes); "stall" (half the answer, then nothing); "silence" (nothing at all); "drop" (closes).
 """
 
@@ -74,7 +74,7 @@ class Connection(BaseHTTPRequestHandler):
             length = int(self.headers.get("Content-Length") or 0)
             body = b""
             for _ in range(30 if slow else 0):
-                time.sleep(0.1)
+                time.sleep(0.2)
                 body += self.rfile.read(length // 30)
             return body + self.rfile.read(length - len(body))
         body = b""

@@ -108,6 +108,7 @@ def test_a_hub_that_falls_silent_while_publishing_is_given_up(hub, faces, hurrie
     start = time.monotonic()
     said = failure(lambda: publish(faces, "user/faces", files=FILES, message="x"))
     assert "does not answer" in said
+    assert said.count("Publish again later") == 1
     assert time.monotonic() - start < 4  # the library itself would try again, for minutes
     hub.fault("GET", "never", 500)
     assert commits(hub) == 1
@@ -134,12 +135,14 @@ def test_failures_of_the_storage_are_given_up_before_the_library_would(hub, face
     assert publish(faces, "user/faces", files=FILES, message="x").changed  # the next one starts afresh
 
 
-def test_a_slow_upload_that_goes_on_is_not_cut(hub, faces, hurried):
+@pytest.mark.slow
+def test_a_slow_upload_that_goes_on_is_not_cut(hub, faces, monkeypatch):
+    monkeypatch.setattr(waiting, "SILENCE", 3.0)
     (faces / "adapters.safetensors").write_bytes(rng_for("slow").bytes(24 * 2**20))
     hub.fault("PUT", "/lfs/", "slowly", times=1)
     start = time.monotonic()
     assert publish(faces, "user/faces", files=FILES, message="x").changed
-    assert time.monotonic() - start > 1.5 * waiting.SILENCE
+    assert time.monotonic() - start > 1.5 * waiting.SILENCE  # it took longer than silence may
 
 
 def test_names_that_cannot_be_are_refused_before_publishing(tmp_path):

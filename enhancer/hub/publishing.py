@@ -23,7 +23,7 @@ OWNED = (
 )  # fmt: skip
 ATTEMPTS = 3  # commits tried: others may push at the same time, and the Hub may falter
 PAUSE = 1.0  # s between two attempts
-_AGAIN = "Try again: what has arrived by then is not sent twice, and no commit is made twice."
+_AGAIN = "Publish again later: what has arrived is not sent twice, and no commit is made twice."
 _UNKNOWN = "{why} Whether the pull request was opened is not known: look at the Community page of {repo} before trying again."
 
 
@@ -114,10 +114,11 @@ def publish(  # noqa: PLR0913  one call says it all
     try:
         with limited_silence(repo):
             return _publish(target, local, tag=tag, private=private, dry_run=dry_run)
-    except HubError:
-        raise
     except Exception as error:  # whatever it is: the library lets several families of errors through
-        raise explain(error, repo, branch) from error
+        told = explain(error, repo, branch)
+        if isinstance(told, UnreachableError):
+            told = HubError(f"{told} {_AGAIN}")
+        raise told from (None if told is error else error)
 
 
 def _publish(
@@ -249,20 +250,16 @@ def _commit(target: _Target, local: dict[str, Path]) -> tuple[str, str]:
 
 
 def _landed_all_the_same(target: _Target, local: dict[str, Path], why: UnreachableError) -> tuple[str, str]:
-    """Return address and id of a commit that was made without an answer.
-
-    Raises:
-        UnreachableError: It was not made, as far as can be known.
-    """
+    """Return address and id of a commit that was made without an answer; raise `why` if there is none."""
     from huggingface_hub import constants
 
     if target.pull_request:
-        raise UnreachableError(_UNKNOWN.format(why=why, repo=target.repo)) from why
+        raise HubError(_UNKNOWN.format(why=why, repo=target.repo)) from why
     with suppress(Exception):  # the same trouble again
         plan = _plan(target, local)
         if not (plan.add or plan.delete):
             return f"{constants.ENDPOINT}/{target.repo}/commit/{plan.parent}", plan.parent
-    raise UnreachableError(f"{why} {_AGAIN}") from why
+    raise why
 
 
 def _worth_another(error: Exception, target: _Target) -> bool:
@@ -277,7 +274,7 @@ def _worth_another(error: Exception, target: _Target) -> bool:
     if isinstance(error, HfHubHTTPError) and error.response.status_code < 500:
         return False
     if target.pull_request:
-        raise UnreachableError(_UNKNOWN.format(why=explain(error, target.repo), repo=target.repo)) from error
+        raise HubError(_UNKNOWN.format(why=explain(error, target.repo), repo=target.repo)) from error
     return True
 
 
@@ -298,6 +295,4 @@ def _given_up(trouble: Exception | None, target: _Target) -> HubError:
             "Nothing was sent. Try again, or push to a branch."
         )
     said = explain(trouble, target.repo) if trouble else ""
-    return UnreachableError(
-        f"The commit to {target.repo} failed {ATTEMPTS} times. {said} Nothing was sent; try again."
-    )
+    return UnreachableError(f"The commit to {target.repo} failed {ATTEMPTS} times. {said}")
