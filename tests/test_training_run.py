@@ -164,6 +164,15 @@ def test_where_it_writes_and_how_often_it_saves_may_change_on_the_way(train_conf
     train.main(replace(train_config, max_train_steps=2, output_dir=str(moved), checkpoints_total_limit=1))
 
 
+def test_a_run_stopped_at_a_step_goes_on_as_if_it_had_not_been(train_config, tmp_path):
+    train.main(replace(train_config, max_train_steps=3))
+    halved = replace(train_config, max_train_steps=3, output_dir=str(tmp_path / "halved"))
+    train.main(replace(halved, stop_at_step=1))
+    assert folders(halved) == ["best", "checkpoint-1"]
+    train.main(halved)
+    assert_same_weights(Path(train_config.output_dir) / "best", tmp_path / "halved/best")
+
+
 def test_going_on_from_a_named_checkpoint(train_config, tmp_path):
     train.main(train_config)
     whole = Path(train_config.output_dir)

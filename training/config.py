@@ -72,6 +72,7 @@ class TrainConfig:
         "autocast; frozen weights are kept in it, trained ones in float32. auto: fp16 on CUDA, else no",
     )
     max_train_steps: int = flag(20_000, "optimizer steps")
+    stop_at_step: int = flag(0, "save and stop after this step, as Ctrl-C would; 0: go to the end", free=True)
     learning_rate: float = flag(5e-5, "AdamW learning rate after warm-up")
     lr_scheduler: Literal["linear", "constant"] = flag("linear", "after warm-up: fall linearly to 0, or stay")
     lr_warmup_steps: int = flag(500, "steps of linear warm-up")

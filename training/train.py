@@ -85,14 +85,15 @@ class Training:
         require_installed(config.trackers)
         self.config, self.accelerator = config, build_accelerator(config)
         self.is_main = self.accelerator.is_main_process
-        torch.manual_seed(config.seed)  # noqa: TID251  (initial weights; everything else has an addressed stream)
         cv2.setNumThreads(1)  # the other cores are the model's
         self.pairs = Pairs(list_samples(config.train_data_dir), config)
         self.run = Run(config, self.pairs.fingerprint(), self.is_main)
         self.accelerator.wait_for_everyone()
         self.validation = Validation(config, self.accelerator) if config.validation_data_dir else None
-        self.learner = Learner(build_model(config), build_objective(config), config, self.accelerator)
-        self.start = 0
+        torch.manual_seed(config.seed)  # noqa: TID251  (initial weights; everything else has an addressed stream)
+        objective = build_objective(config)
+        self.learner = Learner(build_model(config), objective, config, self.accelerator)
+        self.start, self.end = 0, config.stop_at_step or config.max_train_steps
         if state := self.run.resume():
             self.start = state["step"]
             self.learner.load_state(state)
@@ -131,7 +132,7 @@ class Training:
             self.validate(0)  # what is to be bettered
         interruption = Interruption()
         progress = tqdm(
-            range(self.start, self.config.max_train_steps), initial=self.start, total=self.config.max_train_steps,
+            range(self.start, self.end), initial=self.start, total=self.config.max_train_steps,
             disable=not self.is_main, unit="step", smoothing=0.05,
         )  # fmt: skip
         try:
@@ -169,7 +170,7 @@ class Training:
     def after(self, done: int, *, stop: bool) -> None:
         """Save and validate where it is due after `done` steps."""
         config = self.config
-        last = done == config.max_train_steps
+        last = done == self.end
         if done % config.checkpointing_steps == 0 or last or stop:
             if self.is_main and self.run.save(done, self.learner):
                 self.saved = done
@@ -241,7 +242,7 @@ def main(config: TrainConfig) -> None:
             if training.is_main:
                 training.announce()
             training.steps()
-            if training.is_main and training.saved != config.max_train_steps:
+            if training.is_main and training.saved < training.end:
                 kept = training.run.checkpoints()
                 raise GaveUpError(
                     f"The last weights could not be written. {f'{kept[-1]} is the newest' if kept else 'Nothing is kept'}: "
