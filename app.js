@@ -1,6 +1,7 @@
 // What gradio's own markup says wrongly, or not at all, to a screen reader, put right whenever it changes.
 () => {
   const words = document.documentElement.lang.startsWith("de") ? ["Vorher", "Nachher"] : ["Before", "After"];
+  const titles = words[0] === "Vorher" ? { Error: "Das ging nicht", Info: "Hinweis", Warning: "Achtung" } : {};
   const set = (element, name, value) => {
     if (element.getAttribute(name) !== value) element.setAttribute(name, value);
   };
@@ -19,6 +20,11 @@
     }
     // what is written on a drop area is its name
     document.querySelectorAll(".upload-container[aria-label]").forEach((area) => area.removeAttribute("aria-label"));
+    // gradio's own word over a message
+    for (const title of document.querySelectorAll(".toast-title")) {
+      const said = titles[title.textContent.trim()];
+      if (said) title.textContent = said;
+    }
     document.querySelectorAll(".empty[aria-label]:not([role])").forEach((place) => set(place, "role", "img"));
   };
   let waiting = false;

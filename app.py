@@ -10,11 +10,13 @@ import page.early  # noqa: F401  spaces before CUDA, and torch on its way
 
 # isort: split
 import gradio as gr
+from starlette.middleware import Middleware
 
 from page import running
 from page.api import add_api
 from page.batch import Batch
 from page.first import first_look
+from page.headers import SafeHeaders
 from page.words import I18N, label
 from page.workbench import PRIVATE, RENDER, TRY, Workbench
 
@@ -32,7 +34,10 @@ LAUNCH: dict[str, Any] = {
     "state_session_capacity": 128,  # gradio keeps a third of a megabyte per caller; nothing of ours is in it
     "run_history": False,
     "enable_monitoring": False,
-    "strict_cors": True,  # pages of other origins cannot reach a copy that runs on somebody's own machine
+    # Pages of other origins cannot reach a copy that runs on somebody's own machine. A Space is public and knows no
+    # cookies of its own, so there they may call the API, as any program may.
+    "strict_cors": True,
+    "app_kwargs": {"middleware": [Middleware(SafeHeaders)]},
     "mcp_server": os.environ.get("MCP") == "1",
 }  # fmt: skip
 

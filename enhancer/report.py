@@ -188,10 +188,18 @@ def status_line(result: Result, say: Say = str) -> str:
         gain = result.scores_restored["psnr"] - result.scores_degraded["psnr"]
         way = say("closer to the clean picture") if gain >= 0 else say("further from the clean picture")
         won = f'<strong class="won">{abs(gain):.1f} dB {escape(way)}</strong>'
-    notes = "".join(f"<li>{escape(note)}</li>" for note in result.notes)
+    notes = "".join(f"<li>{escape(say(note))}</li>" for note in result.notes)
     return f'<p role="status">{won}<span>{" · ".join(facts)}</span></p>' + (
         f'<ul class="quiet">{notes}</ul>' if notes else ""
     )
+
+
+def patience(seconds: float, say: Say = str) -> str:
+    """Return HTML that says, before a restoration, roughly how long it takes."""
+    minutes = max(1, round(seconds / 60))
+    time = f"{round(seconds, -1):.0f} s" if seconds < 90 else f"{minutes} min"
+    words = say("The full model runs on a processor here, not on a GPU. This picture takes about")
+    return f'<p role="status">{escape(words)} <strong>{time}</strong>.</p>'
 
 
 def _duration(seconds: float) -> str:

@@ -53,6 +53,7 @@ class Service:
     device: str = "cpu"
     notices: tuple[str, ...] = ()  # for answers to mention, such as one checkpoint standing in for another
     sha: str | None = None  # of the checkpoint
+    seconds_per_pixel: float = 0.0  # that restoring takes, roughly; 0 where nobody needs to be warned
 
     @classmethod
     def load(
@@ -88,6 +89,7 @@ class Service:
             device=device,
             notices=(loaded.notice,) if loaded and loaded.notice else (),
             sha=loaded and loaded.sha,
+            seconds_per_pixel=loaded.seconds_per_pixel if loaded else 0.0,
         )
 
     def degrade(

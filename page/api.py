@@ -7,14 +7,12 @@ import gradio as gr
 import enhancer
 from enhancer.blend import Restoration
 from enhancer.degrade import DEFAULT_PRESET, PRESETS
-from enhancer.images import composite, read_labels
-from enhancer.masks import soft_masks
+from enhancer.images import read_labels
 from enhancer.provenance import Record
-from enhancer.regions import region_map
 from enhancer.report import result_row
 from page import running
 from page.inputs import WHITE, Given, hex_of, image_of, picture_input, rgb_of
-from page.running import known_labels, shown_to_visitor
+from page.running import shown_to_visitor
 from page.show import saved, steps_shown
 
 Strengths = dict[str, float] | None
@@ -87,8 +85,7 @@ def degrade(
         The degraded picture.
     """
     pixels, chosen = image_of(image), {"preset": preset, "seed": seed, "strengths": strengths}
-    with shown_to_visitor():
-        made = running.service().degrade(pixels, known_labels(pixels, _labels(labels)), **chosen).image
+    made = running.degraded(pixels, _labels(labels), **chosen).image
     return saved(made, "degraded", Record(preset=preset, seed=seed, strengths=strengths or {}))
 
 
@@ -108,8 +105,7 @@ def steps(
         Fourteen pictures, each with its step's name.
     """
     pixels, chosen = image_of(image), {"preset": preset, "seed": seed, "strengths": strengths}
-    with shown_to_visitor():
-        return steps_shown(running.service().steps(pixels, known_labels(pixels, _labels(labels)), **chosen))
+    return steps_shown(running.degraded(pixels, _labels(labels), keep_steps=True, **chosen).steps)
 
 
 def score(image: Given | None, reference: Given | None, labels: Given | None = None) -> dict[str, Any]:
@@ -123,17 +119,7 @@ def score(image: Given | None, reference: Given | None, labels: Given | None = N
     Returns:
         The scores; PSNR in dB and SSIM: higher is better, LPIPS: lower is better.
     """
-    pixels, clean = image_of(image), image_of(reference)
-    parts = running.service()
-    if parts.scorer is None or pixels.shape[:2] != clean.shape[:2]:
-        sizes = " and ".join(f"{shown.shape[1]}x{shown.shape[0]}" for shown in (pixels, clean))
-        message = f"Scores need two pictures of the same size, got {sizes} pixels."
-        raise gr.Error(message, print_exception=False)
-    with shown_to_visitor():
-        known = known_labels(clean, _labels(labels))
-        regions = parts.parser.regions(composite(clean)) if known is None else region_map(known)
-        scores = parts.scorer.score(composite(pixels), composite(clean), soft_masks(regions))
-    return {**scores, "lpips_net": parts.scorer.lpips_name, "notes": [parts.scorer.lpips_missing or ""]}
+    return running.scores(image_of(image), image_of(reference), _labels(labels))
 
 
 def info() -> dict[str, Any]:

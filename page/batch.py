@@ -15,9 +15,10 @@ from enhancer.provenance import Record, png_bytes
 from enhancer.report import Say, failed_row, result_row
 from page import running
 from page.show import stored
-from page.words import label, said_to
+from page.words import label, refusal, said_to
 
 MOST = 20  # pictures in one go
+TOO_MANY = "{count} pictures are too many at once: {most} are taken. Give the rest afterwards."
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 Row = dict[str, Any]
 
@@ -69,12 +70,9 @@ class Batch:
     ) -> Iterator[dict[Any, Any]]:
         """Restore one picture after the other and show what is there."""
         if not paths:
-            raise gr.Error("There are no pictures yet. Drop some on the page.", print_exception=False)
+            raise refusal("There are no pictures yet. Drop some on the page.")
         if len(paths) > MOST:
-            message = (
-                f"{len(paths)} pictures are too many at once: {MOST} are taken. Give the rest afterwards."
-            )
-            raise gr.Error(message, print_exception=False)
+            raise refusal(TOO_MANY, count=len(paths), most=MOST)
         say = said_to(request)
         rows: list[Row] = []
         files: dict[str, bytes] = {}

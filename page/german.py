@@ -1,5 +1,7 @@
 """The page's words in German, by their English."""
 
+from enhancer.service import NO_FACE, TILED
+
 GERMAN = {
     # modes
     "Try it": "Ausprobieren",
@@ -108,4 +110,17 @@ GERMAN = {
     "done": "fertig",
     "Stopped.": "Angehalten.",
     "of": "von",
+    # messages and notes
+    "There is no picture yet. Drop one on the page, or choose an example.":
+        "Noch ist kein Bild da. Legen Sie eines auf die Seite, oder wählen Sie ein Beispiel.",
+    "There are no pictures yet. Drop some on the page.": "Noch sind keine Bilder da. Legen Sie welche auf die Seite.",
+    "{count} pictures are too many at once: {most} are taken. Give the rest afterwards.":
+        "{count} Bilder sind zu viele auf einmal: {most} werden genommen. Geben Sie die übrigen danach.",
+    "This machine ran out of memory. Try again in a minute, or with a smaller picture.":
+        "Der Speicher reicht gerade nicht. Versuchen Sie es in einer Minute wieder, oder mit einem kleineren Bild.",
+    "The full model runs on a processor here, not on a GPU. This picture takes about":
+        "Das große Modell läuft hier auf einem Prozessor, nicht auf einer GPU. Dieses Bild dauert etwa",
+    NO_FACE: "Kein Gesicht wurde gefunden, oder es ist zu klein: Was Region für Region geschieht, fand nichts vor, "
+        "und das Modell kennt nur Gesichter.",
+    TILED: "Das Bild war für den Speicher dieser Maschine zu groß und wurde deshalb in überlappenden Kacheln restauriert.",
 }  # fmt: skip

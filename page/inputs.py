@@ -16,7 +16,7 @@ from enhancer.images import read_image
 from enhancer.provenance import Record, is_colour, read_record
 from enhancer.regions import REGION_NAMES
 from page.running import shown_to_visitor
-from page.words import label
+from page.words import label, refusal
 
 WHITE = "#ffffff"
 LARGEST_SEED = 2**53 - 1  # what a browser's numbers hold exactly
@@ -51,8 +51,7 @@ def picture_input(read: Callable[..., np.ndarray] = read_image, **options: Any) 
 def image_of(given: Given | None) -> np.ndarray:
     """Return the pixels, or say that there are none."""
     if given is None:
-        message = "There is no picture yet. Drop one on the page, or choose an example."
-        raise gr.Error(message, print_exception=False)
+        raise refusal("There is no picture yet. Drop one on the page, or choose an example.")
     return given.image
 
 

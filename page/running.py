@@ -14,18 +14,22 @@ from typing import Any
 import spaces  # must come before anything that touches CUDA
 
 # isort: split
-import gradio as gr
 import numpy as np
 
 from enhancer.errors import EnhancerError
-from enhancer.images import read_image, read_labels, to_pil
-from enhancer.report import Result
+from enhancer.images import composite, read_image, read_labels, to_pil
+from enhancer.masks import soft_masks
+from enhancer.regions import region_map
+from enhancer.report import Degraded, Result
 from enhancer.service import Service
+from page.words import refusal
 
 ROOT = Path(__file__).parents[1]
 HEADS = [path for path in sorted(ROOT.glob("examples/heads/head_*.png")) if not path.stem.endswith("_labels")]
 ON_ZERO_GPU = bool(os.environ.get("SPACES_ZERO_GPU"))
 POCKET = "pocket"
+NO_MEMORY = "This machine ran out of memory. Try again in a minute, or with a smaller picture."
+WORTH_SAYING = 10  # seconds
 
 _log = logging.getLogger(__name__)
 _loading = threading.RLock()
@@ -55,16 +59,17 @@ def service(checkpoint: str | None = None) -> Service:
     """Return what does the work, loaded once; who asks while it loads waits. Tests put a stand-in here."""
     offered = checkpoints()
     if checkpoint is not None and checkpoint not in offered:
-        message = f"There is no checkpoint {checkpoint!r} here. Choose one of {', '.join(offered)}."
-        raise gr.Error(message, print_exception=False)
+        raise refusal(f"There is no checkpoint {checkpoint!r} here. Choose one of {', '.join(offered)}.")
     with _loading:
         return _service(checkpoint or offered[0])
 
 
 def load_everything() -> None:
-    """Load every checkpoint and the parser, such as before a GPU is lent: what is loaded by then is placed on it."""
+    """Load every checkpoint, the parser and LPIPS, such as before a GPU is lent: what is loaded by then is placed on it."""
     for checkpoint in checkpoints():
-        getattr(service(checkpoint).parser, "load", lambda: None)()
+        parts = service(checkpoint)
+        getattr(parts.parser, "load", lambda: None)()
+        getattr(parts.scorer, "prepare", lambda: None)()
 
 
 @contextmanager
@@ -73,10 +78,9 @@ def shown_to_visitor() -> Iterator[None]:
     try:
         yield
     except EnhancerError as error:
-        raise gr.Error(str(error), print_exception=False) from error
+        raise refusal(str(error)) from error
     except MemoryError as error:
-        message = "This machine ran out of memory. Try again in a minute, or with a smaller picture."
-        raise gr.Error(message, print_exception=False) from error
+        raise refusal(NO_MEMORY) from error
 
 
 def gpu_seconds(image: np.ndarray, *_: Any, **__: Any) -> int:
@@ -98,6 +102,36 @@ def restore(
         yield result
         if result.clean is not None:
             yield parts.scored(result)
+
+
+def expected_seconds(image: np.ndarray, checkpoint: str | None = None) -> float:
+    """Return roughly how long restoring takes; 0 where it is not worth saying."""
+    seconds = service(checkpoint).seconds_per_pixel * image.shape[0] * image.shape[1]
+    return seconds if seconds >= WORTH_SAYING else 0.0
+
+
+# The parser is on the GPU too, so whatever may need it borrows one: on ZeroGPU there is none between these calls.
+
+
+@spaces.GPU(duration=gpu_seconds)
+def degraded(image: np.ndarray, labels: np.ndarray | None = None, **settings: Any) -> Degraded:
+    """Return a picture degraded; the arguments are those of `Service.degrade`."""
+    with shown_to_visitor():
+        return service().degrade(image, known_labels(image, labels), **settings)
+
+
+@spaces.GPU(duration=gpu_seconds)
+def scores(image: np.ndarray, reference: np.ndarray, labels: np.ndarray | None = None) -> dict[str, Any]:
+    """Return the scores of a picture against a clean one, and what measured them."""
+    parts = service()
+    if parts.scorer is None or image.shape[:2] != reference.shape[:2]:
+        sizes = " and ".join(f"{shown.shape[1]}x{shown.shape[0]}" for shown in (image, reference))
+        raise refusal(f"Scores need two pictures of the same size, got {sizes} pixels.")
+    with shown_to_visitor():
+        known = known_labels(reference, labels)
+        regions = parts.parser.regions(composite(reference)) if known is None else region_map(known)
+        found = parts.scorer.score(composite(image), composite(reference), soft_masks(regions))
+    return {**found, "lpips_net": parts.scorer.lpips_name, "notes": [parts.scorer.lpips_missing or ""]}
 
 
 def restored(image: np.ndarray, labels: np.ndarray | None = None, **settings: Any) -> Result:

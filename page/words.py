@@ -1,8 +1,10 @@
 """The page's words in English and German. English phrases are the keys, so that code reads as the page does."""
 
+from html import escape
 from typing import Any
 
 import gradio as gr
+from gradio.context import LocalContext
 
 from enhancer.report import Say
 from page.german import GERMAN
@@ -33,3 +35,16 @@ def said_to(request: gr.Request | None) -> Say:
     asked = "" if request is None else str(request.headers.get("accept-language") or "")
     first = asked.split(",")[0].strip().lower()[:2]
     return said_in(first if first in LANGUAGES else "en")
+
+
+def refusal(sentence: str, **values: Any) -> gr.Error:
+    """Return an error to raise: gradio shows it as a message, in the visitor's language where the sentence is the page's.
+
+    Args:
+        sentence: What was wrong, what was given and what to do; with `values`, a format for them.
+        values: Such as a count.
+    """
+    say = said_to(LocalContext.request.get(None))
+    told = say(sentence).format(**values) if values else say(sentence)
+    # The page shows messages as HTML, and some of them quote what a stranger sent.
+    return gr.Error(escape(told, quote=False), print_exception=False)

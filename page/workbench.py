@@ -5,9 +5,8 @@ from typing import Any
 
 import gradio as gr
 
-from enhancer.errors import EnhancerError
 from enhancer.provenance import Record
-from enhancer.report import score_table, status_line
+from enhancer.report import patience, score_table, status_line
 from page import running
 from page.first import Look, first_look, first_pair
 from page.inputs import DamageControls, Given, RestorationControls, hex_of, image_of, picture_input
@@ -216,6 +215,8 @@ class Workbench:
                 settings |= {"degrade_first": True, **damage}
             elif (clean := values[self.reference]) is not None:
                 settings["reference"] = clean.image
+        if wait := running.expected_seconds(image, values[self.checkpoint]):
+            yield {self.status: patience(wait, say)}
         result = pair = None
         for result in running.restore(image, checkpoint=values[self.checkpoint], **settings):
             if pair is None:
@@ -278,11 +279,8 @@ class Workbench:
         """Fill the film strip when it is looked at."""
         assert self.damage is not None
         image = image_of(values[self.image])
-        try:
-            steps = running.service().steps(image, running.known_labels(image), **self.damage.read(values))
-        except EnhancerError as error:
-            raise gr.Error(str(error), print_exception=False) from error
-        panels = steps_shown(steps, said_to(request))
+        degraded = running.degraded(image, keep_steps=True, **self.damage.read(values))
+        panels = steps_shown(degraded.steps, said_to(request))
         return {
             self.film: gr.update(value=panels, selected_index=len(panels) - 1),
             self.scrubber: len(panels),

@@ -287,9 +287,23 @@ def test_pages_of_other_origins_get_no_answer_from_a_local_copy(client):
     assert "access-control-allow-origin" not in client.get("/demo/gradio_api/info", headers=headers).headers
 
 
+def test_every_answer_tells_browsers_to_be_careful():
+    with TestClient(fastapi.FastAPI(**app.LAUNCH["app_kwargs"])) as client:
+        headers = client.get("/openapi.json").headers
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "strict-origin-when-cross-origin"
+    assert "https://huggingface.co" in headers["content-security-policy"]
+
+
 def test_our_errors_become_messages_on_the_page():
     with pytest.raises(gr.Error, match="It is bad"), running.shown_to_visitor():
         raise ImageError("It is bad.")
+
+
+def test_a_message_that_quotes_a_stranger_is_no_html():
+    with pytest.raises(gr.Error) as caught, running.shown_to_visitor():
+        raise ImageError("There is no preset '<img src=x>'.")
+    assert caught.value.message == "There is no preset '&lt;img src=x&gt;'."
 
 
 def test_gpu_time_asked_for_grows_with_the_picture():

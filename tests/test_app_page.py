@@ -11,17 +11,19 @@ from types import SimpleNamespace
 import gradio as gr
 import numpy as np
 import pytest
+from gradio.context import LocalContext
 
 from enhancer.batch import safe_names, scores_csv
 from enhancer.errors import CheckpointError, SettingsError
 from enhancer.images import composite, to_pil, write_png
 from enhancer.provenance import Record, read_record
 from enhancer.regions import REGION_NAMES
-from enhancer.service import TILED, Service
+from enhancer.service import NO_FACE, TILED, Service
 from page import running
-from page.batch import MOST, Batch
+from page.batch import MOST, TOO_MANY, Batch
 from page.inputs import Given, hex_of, rgb_of
 from page.passages import PASSAGES
+from page.running import NO_MEMORY
 from page.words import label, said_in, said_to
 from page.workbench import RENDER, TRY, Workbench
 from tests.stand_ins import KnownParser, PlainScorer
@@ -114,6 +116,32 @@ def test_without_a_picture_there_is_one_sentence(tabs):
     tab = tabs[TRY]
     with pytest.raises(gr.Error, match="no picture yet"):
         next(tab.run(values(tab, None), asked_in("en")))
+
+
+def test_the_pages_own_messages_are_german_for_a_german(tabs):
+    before = LocalContext.request.set(asked_in("de"))  # pyright: ignore[reportArgumentType]
+    try:
+        with pytest.raises(gr.Error, match="21 Bilder sind zu viele auf einmal: 20"):
+            next(tabs["batch"].run(["x.png"] * 21, False, asked_in("de")))
+        with pytest.raises(gr.Error, match="Noch ist kein Bild da"):
+            next(tabs[TRY].run(values(tabs[TRY], None), asked_in("de")))
+    finally:
+        LocalContext.request.reset(before)
+
+
+@pytest.mark.parametrize("phrase", [TILED, NO_FACE, NO_MEMORY, TOO_MANY])
+def test_what_often_goes_wrong_is_said_in_german_too(phrase):
+    assert said_in("de")(phrase) != phrase
+
+
+def test_a_slow_restoration_is_announced_before_it_begins(tabs, service, small_head, monkeypatch):
+    slow = replace(service, seconds_per_pixel=240 / 128**2)
+    monkeypatch.setattr(running, "service", lambda checkpoint=None: slow)
+    tab = tabs[RENDER]
+    announced, *shown = tab.run(values(tab, Given(small_head.image)), asked_in("en"))
+    assert set(announced) == {tab.status}
+    assert "takes about <strong>4 min" in announced[tab.status]
+    assert len(shown) == 2
 
 
 def test_a_dropped_result_sets_its_settings(tabs, small_head, monkeypatch):
