@@ -139,6 +139,7 @@ def test_validation_chooses_the_best_and_draws_a_sheet(train_config, train_faces
 
 def test_validation_gives_the_same_numbers_whenever_it_is_asked(train_config, train_faces):
     training = train.Training(replace(train_config, validation_data_dir=str(train_faces)))
+    assert training.validation is not None
     first, again = (training.validation(0, training.learner)[0] for _ in range(2))
     assert first == again
     training.close()
@@ -275,7 +276,7 @@ def test_a_tracker_that_fails_or_hangs_costs_the_run_nothing(train_config, monke
         def __init__(self, project):
             pass
 
-        def start(self):
+        def start(self) -> None:
             raise ConnectionError("tracker.example is not reachable")
 
     class Silent(Broken):
