@@ -12,8 +12,8 @@ from page.passages import PASSAGES
 
 LANGUAGES = ("en", "de")
 I18N = gr.I18n(
-    en={phrase: phrase for phrase in GERMAN} | PASSAGES["en"],
-    de=GERMAN | PASSAGES["de"],
+    en={phrase: phrase for phrase in GERMAN} | PASSAGES["en"] | {"common.upload": "Upload"},
+    de=GERMAN | PASSAGES["de"] | {"common.upload": "Hochladen"},  # gradio 6.31 shows this key as it is
 )
 
 

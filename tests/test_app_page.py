@@ -119,7 +119,7 @@ def test_without_a_picture_there_is_one_sentence(tabs):
 
 
 def test_the_pages_own_messages_are_german_for_a_german(tabs):
-    before = LocalContext.request.set(asked_in("de"))  # pyright: ignore[reportArgumentType]
+    before = LocalContext.request.set(asked_in("de"))
     try:
         with pytest.raises(gr.Error, match="21 Bilder sind zu viele auf einmal: 20"):
             next(tabs["batch"].run(["x.png"] * 21, False, asked_in("de")))
@@ -240,7 +240,7 @@ def test_a_checkpoint_that_is_not_there_is_replaced_by_the_embedded_one_and_said
         return service
 
     monkeypatch.setattr(Service, "load", staticmethod(load))
-    loaded = running._service.__wrapped__("someone/model")  # pyright: ignore[reportPrivateUsage, reportFunctionMemberAccess]
+    loaded = running._service.__wrapped__("someone/model")  # pyright: ignore[reportPrivateUsage]
     assert loaded.notices == (
         "The checkpoint someone/model cannot be had now, so the small embedded one is at work.",
     )

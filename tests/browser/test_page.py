@@ -159,6 +159,56 @@ def test_several_pictures_become_a_zip_and_bad_ones_are_named(visit, head):
     assert waiting.value.suggested_filename == "splat-enhancer.zip"
 
 
+def give_batch(page, files):
+    page.get_by_role("tab", name="Batch").click()
+    page.locator("#batch-files input[type=file]").set_input_files(
+        [{"name": name, "mimeType": "image/png", "buffer": content} for name, content in files]
+    )
+
+
+def test_a_stopped_batch_says_so_and_keeps_what_is_done(visit, head):
+    page = visit()
+    give_batch(page, [(f"{n}.png", head.image_path.read_bytes()) for n in range(20)])
+    page.get_by_label("19.png").wait_for(state="attached")
+    page.locator("#batch-restore").click()
+    page.locator("#batch-table tbody tr").first.wait_for()
+    page.locator("#batch-stop").click()
+    page.locator("#batch-status", has_text="Stopped.").wait_for()
+    done = page.locator("#batch-table tbody tr").count()
+    assert 1 <= done < 20
+    page.wait_for_timeout(1500)
+    assert page.locator("#batch-table tbody tr").count() <= done + 1
+    assert page.locator("#batch-gallery img").first.is_visible()
+
+
+def test_too_many_pictures_are_refused_with_the_limit(visit):
+    page = visit(locale="de-DE")
+    page.get_by_role("tab", name="Stapel").click()
+    tiny = encoded(Image.new("RGB", (128, 128), "grey"))
+    page.locator("#batch-files input[type=file]").set_input_files(
+        [{"name": f"{n}.png", "mimeType": "image/png", "buffer": tiny} for n in range(21)]
+    )
+    page.get_by_label("20.png").wait_for(state="attached")
+    page.locator("#batch-restore").click()
+    toast(page, "21 Bilder sind zu viele")
+    assert page.locator(".toast-title").first.inner_text() == "Das ging nicht"
+
+
+def test_a_file_over_the_limit_is_refused_with_the_limit(visit, tmp_path):
+    page = visit()
+    huge = tmp_path / "huge.png"
+    huge.write_bytes(bytes(33 * 1024 * 1024))
+    page.get_by_role("tab", name="My render").click()
+    page.locator("#render-picture input[type=file]").set_input_files(huge)
+    toast(page, "maximum allowed size of 32")
+
+
+def test_the_page_may_be_framed_by_the_hub_alone(visit, address):
+    headers = visit().request.get(address).headers
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["content-security-policy"].startswith("frame-ancestors 'self' https://huggingface.co")
+
+
 def test_the_fourteen_steps_can_be_walked_with_a_slider(visit):
     page = visit()
     page.get_by_role("tab", name="The 14 steps").click()
