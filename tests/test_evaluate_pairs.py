@@ -189,6 +189,7 @@ def test_every_picture_is_kept_if_asked_for(config):
     )  # 2 best, 2 worst, typical
 
 
+@pytest.mark.slow
 def test_two_processes_go_on_with_what_one_began_and_say_the_same(config, tmp_path):
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # as each of two has: sums in another order differ in the last digit

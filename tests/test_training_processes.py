@@ -21,7 +21,7 @@ from tests.tiny import tiny_model
 from training import train
 from training.config import TrainConfig
 
-pytestmark = pytest.mark.usefixtures("fresh_accelerate")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("fresh_accelerate")]
 LAUNCH = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "-m"]
 
 
@@ -64,7 +64,6 @@ def test_two_processes_train_as_one_with_twice_the_batch(config, root, tmp_path)
     assert any(not torch.equal(ours[name], start[name]) for name in ours), "nothing was learnt"
 
 
-@pytest.mark.slow
 def test_two_processes_killed_and_resumed_end_with_the_same_weights(config, root, tmp_path):
     config = replace(config, max_train_steps=8, checkpointing_steps=2, adversarial_weight=0.1)
     finish(in_two_processes(config, root))
