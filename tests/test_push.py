@@ -169,9 +169,15 @@ def test_a_space_gets_what_the_app_needs_and_nothing_else():
     assert not [name for name in files if name.startswith(("tests", "training", "runs", ".", "pyproject"))]
 
 
-def test_a_folder_that_is_no_checkout_makes_no_space(tmp_path):
-    with pytest.raises(SettingsError, match="is no git checkout"):
+def test_without_git_a_space_gets_the_same_but_no_caches(tmp_path):
+    with pytest.raises(SettingsError, match=r"There is no README\.md, requirements\.txt, app\.py"):
         space_files(tmp_path)
+    for name in ("README.md", "requirements.txt", "app.py", "enhancer/__init__.py", "tests/test_it.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "enhancer/__pycache__").mkdir()
+    (tmp_path / "enhancer/__pycache__/model.pyc").touch()
+    assert space_files(tmp_path) == ["README.md", "app.py", "enhancer/__init__.py", "requirements.txt"]
 
 
 def digest(ref) -> tuple[str, object]:

@@ -48,27 +48,34 @@ class Space:
 
 
 def space_files(root: Path = ROOT) -> list[str]:
-    """Return the files a Space needs, as git lists them: what is ignored or not added stays here.
+    """Return the files a Space needs: in a git checkout those git tracks, else all that is no cache.
 
     Raises:
-        SettingsError: `root` is no checkout, or lacks one of them.
+        SettingsError: `root` lacks one of them.
     """
     try:
         listed = subprocess.run(
             ["git", "ls-files", "-z", "--", *NEEDED], cwd=root, check=True, capture_output=True, timeout=60
         ).stdout
-    except (OSError, subprocess.SubprocessError) as error:
-        raise SettingsError(
-            f"{root} is no git checkout: a Space is made from one. Clone the project first."
-        ) from error
-    names = [name for name in listed.decode().split("\0") if name and (root / name).is_file()]
+        names = [name for name in listed.decode().split("\0") if name]
+    except (OSError, subprocess.SubprocessError):  # a downloaded archive, or no git
+        names = [path.relative_to(root).as_posix() for need in NEEDED for path in _files(root, need)]
+    names = sorted(name for name in names if (root / name).is_file())
     if missing := [
         need
         for need in ("README.md", "requirements.txt", "app.py", "enhancer/__init__.py")
         if need not in names
     ]:
-        raise SettingsError(f"git knows no {', '.join(missing)} in {root}: a Space cannot start without.")
+        raise SettingsError(
+            f"There is no {', '.join(missing)} in {root}, and a Space cannot start without. Use a clone of the project."
+        )
     return names
+
+
+def _files(root: Path, need: str) -> list[Path]:
+    """Return the files a pattern of `NEEDED` means, those of its folders included, without caches."""
+    found = [path for top in root.glob(need) for path in (top.rglob("*") if top.is_dir() else [top])]
+    return [path for path in found if not {"__pycache__", ".DS_Store"} & set(path.parts)]
 
 
 def push_space(
@@ -91,7 +98,7 @@ def push_space(
         root: The checkout.
 
     Raises:
-        SettingsError: A name is none, or `root` is no checkout.
+        SettingsError: A name is none, or `root` lacks what a Space needs.
         CheckpointError: A checkpoint's name is none the Space could fetch.
         HubError: The Hub says no, or does not answer.
     """
