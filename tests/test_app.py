@@ -16,7 +16,6 @@ from starlette.testclient import TestClient
 
 import app
 from enhancer.degrade import STEP_NAMES
-from enhancer.errors import ImageError
 from enhancer.images import composite, read_image, to_pil
 from enhancer.provenance import read_record
 from enhancer.service import Service
@@ -293,19 +292,3 @@ def test_every_answer_tells_browsers_to_be_careful():
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["referrer-policy"] == "strict-origin-when-cross-origin"
     assert "https://huggingface.co" in headers["content-security-policy"]
-
-
-def test_our_errors_become_messages_on_the_page():
-    with pytest.raises(gr.Error, match="It is bad"), running.shown_to_visitor():
-        raise ImageError("It is bad.")
-
-
-def test_a_message_that_quotes_a_stranger_is_no_html():
-    with pytest.raises(gr.Error) as caught, running.shown_to_visitor():
-        raise ImageError("There is no preset '<img src=x>'.")
-    assert caught.value.message == "There is no preset '&lt;img src=x&gt;'."
-
-
-def test_gpu_time_asked_for_grows_with_the_picture():
-    assert running.gpu_seconds(np.empty((512, 512, 3))) == 8
-    assert running.gpu_seconds(np.empty((2048, 2048, 4), np.uint8)) == 24

@@ -1,14 +1,12 @@
 """The service: what is degraded, restored and scored, on a stand-in model that answers at once."""
 
 import json
-import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 
-from enhancer import parts
 from enhancer.blend import Restoration
 from enhancer.degrade import STEP_NAMES
 from enhancer.errors import CheckpointError, ImageError, LabelError, SettingsError
@@ -16,7 +14,6 @@ from enhancer.images import composite, read_image, to_pil, write_png
 from enhancer.regions import region_map
 from enhancer.report import failed_row, result_row, score_table, write_report
 from enhancer.service import NO_FACE, Service
-from tests.tiny import tiny_model
 
 
 class KnownParser:
@@ -286,34 +283,3 @@ def test_the_table_says_which_way_is_better(service, opaque):
     assert '<span class="same">= 0.000 same</span>' in table
     assert '<span class="worse">▲ 0.100 worse</span>' in table
     assert table.count("too few pixels") == 15
-
-
-def test_only_a_gpu_works_in_half_precision():
-    assert parts.precision("cuda:0").itemsize == 2
-    assert {parts.precision(device).itemsize for device in ("cpu", "mps")} == {4}
-
-
-def test_half_precision_restores_the_same_picture(small_head, monkeypatch):
-    rgb = composite(small_head.image)
-    full = parts.load_restorer("pocket", "cpu")
-    half = parts.precision("cuda")
-    monkeypatch.setattr(parts, "precision", lambda device: half)
-    np.testing.assert_allclose(parts.load_restorer("pocket", "cpu").run(rgb), full.run(rgb), atol=0.01)
-
-
-def test_nobody_is_warned_of_the_embedded_checkpoint():
-    assert parts.load_restorer("pocket", "cpu").seconds_per_pixel == 0
-
-
-def test_a_large_checkpoint_on_a_cpu_tells_how_long_it_takes(tmp_path, monkeypatch):
-    monkeypatch.setattr(parts, "cpu_speed", lambda: 44.4e9)
-    folder = tmp_path / "faces"
-    tiny_model().save_pretrained(folder)
-    shutil.move(folder / "base", tmp_path / "base")
-    config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps(config | {"base": str(tmp_path / "base")}))
-    assert 512**2 * parts.load_restorer(folder, "cpu").seconds_per_pixel == pytest.approx(100)
-
-
-def test_the_speed_of_this_machine_is_a_sensible_number():
-    assert 1e8 < parts.cpu_speed() < 1e14
