@@ -63,6 +63,7 @@ def test_a_run_killed_at_any_moment_and_resumed_ends_with_the_same_weights(rich,
     assert SplatEnhancer.from_pretrained(Path(killed.output_dir) / "best").config.unet_rank == 4
 
 
+@pytest.mark.slow
 def test_dropout_too_is_the_same_after_a_resume(train_config, tmp_path, monkeypatch):
     assert SplatEnhancer.from_pretrained(train_config.checkpoint).config.skip_dropout == 0.3
     train.main(replace(train_config, max_train_steps=3))
@@ -85,6 +86,7 @@ def stop_at(step: int):
     return report
 
 
+@pytest.mark.slow
 def test_a_run_keeps_the_newest_checkpoints_and_the_best(train_config):
     train.main(replace(train_config, checkpointing_steps=1, checkpoints_total_limit=2))
     assert folders(train_config) == ["best", "checkpoint-5", "checkpoint-6"]
@@ -124,6 +126,7 @@ def test_where_it_writes_and_how_often_it_saves_may_change_on_the_way(train_conf
     train.main(replace(train_config, max_train_steps=2, output_dir=str(moved), checkpoints_total_limit=1))
 
 
+@pytest.mark.slow
 def test_a_run_stopped_at_a_step_goes_on_as_if_it_had_not_been(train_config, tmp_path):
     train.main(replace(train_config, max_train_steps=3))
     halved = replace(train_config, max_train_steps=3, output_dir=str(tmp_path / "halved"))
@@ -133,6 +136,7 @@ def test_a_run_stopped_at_a_step_goes_on_as_if_it_had_not_been(train_config, tmp
     assert_same_weights(Path(train_config.output_dir) / "best", tmp_path / "halved/best")
 
 
+@pytest.mark.slow
 def test_going_on_from_a_named_checkpoint(train_config, tmp_path):
     train.main(train_config)
     whole = Path(train_config.output_dir)

@@ -35,6 +35,7 @@ def test_a_folder_with_something_else_in_it_is_refused(train_config):
         train.main(train_config)
 
 
+@pytest.mark.slow
 def test_a_damaged_state_is_named(train_config):
     train.main(train_config)
     (Path(train_config.output_dir) / "checkpoint-6/training_state.pt").write_bytes(b"half of it")
@@ -88,6 +89,7 @@ def test_a_full_disk_does_not_end_the_run(train_config, monkeypatch, caplog):
     assert any("No space left on device. None is on disk yet; training goes on" in m for m in caplog.messages)
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_full_at_the_end_is_an_error_that_says_what_is_kept(train_config, monkeypatch):
     write = SplatEnhancer.save_pretrained
 
