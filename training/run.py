@@ -129,7 +129,7 @@ class Run:
             Whether it is the best so far.
         """
         path = self.folder / f"{BEST}.json"
-        if path.exists() and loss >= json.loads(path.read_text())["loss"]:
+        if not math.isfinite(loss) or (path.exists() and loss >= json.loads(path.read_text())["loss"]):
             return False
         try:
             with learner.averaged() as model:
