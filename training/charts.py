@@ -149,12 +149,7 @@ def dumbbells(
     room = 0.14 * max(high - low, 1e-6)
     x = Axis(low - room, high + room, NAMES, WIDTH - 12)
     bottom = 12 + ROW * len(rows)
-    out = []
-    for value, label in x.ticks(4):
-        out.append(f'<line class="grid" x1="{x(value):.1f}" x2="{x(value):.1f}" y1="6" y2="{bottom}"/>')
-        out.append(
-            f'<text class="tick" x="{x(value):.1f}" y="{bottom + 16}" text-anchor="middle">{label}</text>'
-        )
+    out = _grid(x, bottom)
     for place, (name, before, after) in enumerate(rows):
         y = 12 + ROW * (place + 0.62)
         style = "after" if (after >= before) == higher else "harm"
@@ -182,12 +177,7 @@ def forest(
     room = 0.14 * max(high - low, 1e-6)
     x = Axis(low - room, high + room, NAMES + 14, WIDTH - 12)
     bottom = 12 + ROW * len(rows)
-    out = []
-    for value, label in x.ticks(4):
-        out.append(f'<line class="grid" x1="{x(value):.1f}" x2="{x(value):.1f}" y1="6" y2="{bottom}"/>')
-        out.append(
-            f'<text class="tick" x="{x(value):.1f}" y="{bottom + 16}" text-anchor="middle">{label}</text>'
-        )
+    out = _grid(x, bottom)
     out.append(f'<line class="zero" x1="{x(0):.1f}" x2="{x(0):.1f}" y1="6" y2="{bottom}"/>')
     for place, (name, mean, least, most, better) in enumerate(rows):
         y = 12 + ROW * (place + 0.62)
@@ -213,3 +203,14 @@ def _figure(title: str, unit: str, series: Sequence[Series], said: str, height: 
         f'<figure class="chart"><figcaption><b>{escape(title)}</b>{after_title}<div>{keys}</div></figcaption>'
         f'<svg viewBox="0 0 {WIDTH} {height:.0f}" role="img" aria-label="{escape(said)}">{content}</svg></figure>'
     )
+
+
+def _grid(x: Axis, bottom: float) -> list[str]:
+    """Return the upright lines of a chart that ends at `bottom`, with what they stand for below."""
+    out = []
+    for value, label in x.ticks(4):
+        out.append(f'<line class="grid" x1="{x(value):.1f}" x2="{x(value):.1f}" y1="6" y2="{bottom}"/>')
+        out.append(
+            f'<text class="tick" x="{x(value):.1f}" y="{bottom + 16}" text-anchor="middle">{label}</text>'
+        )
+    return out
