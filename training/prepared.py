@@ -11,6 +11,7 @@ import numpy as np
 from enhancer.errors import EnhancerError, ImageError, SettingsError
 from enhancer.images import write_png
 from training.files import write_text
+from training.flags import differences
 
 SPLITS = ("train", "test")
 SETTINGS, JOURNAL, METADATA = "prepare.json", "done.jsonl", "metadata.jsonl"
@@ -34,11 +35,7 @@ class Output:
         path = folder / SETTINGS
         if path.exists():
             old = json.loads(path.read_text(encoding="utf-8"))
-            keys = [key for key in {**old, **settings} if old.get(key) != settings.get(key)]
-            if keys:
-                changes = ", ".join(
-                    f"{key} was {old.get(key)!r} and is now {settings.get(key)!r}" for key in keys
-                )
+            if changes := differences(old, settings):
                 raise SettingsError(
                     f"{folder} was prepared with other settings: {changes}. Choose another --output_dir, or repeat "
                     "its own settings to go on with it."

@@ -19,6 +19,7 @@ import numpy as np
 from enhancer.errors import EnhancerError, ImageError, SettingsError
 from enhancer.images import read_image, split_alpha, write_png
 from training.files import append_line, remove, write_text
+from training.flags import differences
 
 SETTINGS, ROWS, METRICS, TABLE, MARKDOWN = (
     "settings.json",
@@ -89,11 +90,9 @@ class Records:
         except (OSError, ValueError, TypeError) as error:
             raise SettingsError(f"{path} is damaged ({error}). Name another --output_dir.") from error
         new = json.loads(json.dumps(self.settings))
-        changed = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
-        if changed:
-            differences = ", ".join(f"{k} was {old.get(k)!r} and is now {new.get(k)!r}" for k in changed)
+        if changes := differences(old, new):
             raise SettingsError(
-                f"{self.folder} holds another evaluation: {differences}. "
+                f"{self.folder} holds another evaluation: {changes}. "
                 "Choose another --output_dir, or throw the old one away with --overwrite."
             )
 

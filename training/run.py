@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from enhancer.errors import CheckpointError, SettingsError
 from training.config import TrainConfig
 from training.files import append_line, write_text
+from training.flags import differences
 from training.learner import Learner
 
 CONFIG, STATE, BEST = "config.json", "training_state.pt", "best"
@@ -61,11 +62,9 @@ class Run:
         write_text(path, json.dumps(config.to_json() | {"data": fingerprint}, indent=2) + "\n")
 
     def _compare(self, old: dict[str, Any], new: dict[str, Any]) -> None:
-        changed = [key for key in new if old.get(key) != new[key]]
-        if changed:
-            differences = ", ".join(f"{key} was {old.get(key)!r} and is now {new[key]!r}" for key in changed)
+        if changes := differences({key: old.get(key) for key in new}, new):
             raise SettingsError(
-                f"{self.folder} holds a run with other settings: {differences}. "
+                f"{self.folder} holds a run with other settings: {changes}. "
                 "Choose another --output_dir, or repeat the run's own settings to go on with it."
             )
 
