@@ -51,27 +51,20 @@ def faces(small_head, tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("tiny") / "checkpoint"
-    tiny_model().save_pretrained(folder)
-    return folder
-
-
 @pytest.fixture
-def config(faces, checkpoint, tmp_path) -> EvalConfig:
+def config(faces, tiny_checkpoint, tmp_path) -> EvalConfig:
     return EvalConfig(
-        data_dir=str(faces), checkpoint=str(checkpoint), output_dir=str(tmp_path / "evaluation"), lpips_nets="",
+        data_dir=str(faces), checkpoint=str(tiny_checkpoint), output_dir=str(tmp_path / "evaluation"), lpips_nets="",
         device="cpu",
     )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
-def finished(faces, checkpoint, squeeze, tmp_path_factory) -> tuple[Path, dict]:
+def finished(faces, tiny_checkpoint, squeeze, tmp_path_factory) -> tuple[Path, dict]:
     """A finished evaluation: its folder and its metrics."""
     folder = tmp_path_factory.mktemp("finished") / "evaluation"
     config = EvalConfig(
-        data_dir=str(faces), checkpoint=str(checkpoint), output_dir=str(folder), lpips_nets="",
+        data_dir=str(faces), checkpoint=str(tiny_checkpoint), output_dir=str(folder), lpips_nets="",
         perceptual_weights=str(squeeze), device="cpu",
     )  # fmt: skip
     return folder, evaluate.main(config)
@@ -127,11 +120,11 @@ def test_the_sheets_show_the_pictures_at_their_pixels(finished):
     assert (windows == clean[64, :, 1]).all(axis=(2, 3)).any()
 
 
-def test_the_same_command_again_judges_nothing_anew(finished, faces, checkpoint, squeeze, monkeypatch):
+def test_the_same_command_again_judges_nothing_anew(finished, faces, tiny_checkpoint, squeeze, monkeypatch):
     folder, metrics = finished
     monkeypatch.setattr(Judge, "row", lambda *_: pytest.fail("judged again"))
     again = EvalConfig(
-        data_dir=str(faces), checkpoint=str(checkpoint), output_dir=str(folder), lpips_nets="",
+        data_dir=str(faces), checkpoint=str(tiny_checkpoint), output_dir=str(folder), lpips_nets="",
         perceptual_weights=str(squeeze), device="cpu",
     )  # fmt: skip
     assert evaluate.main(again) == metrics
@@ -176,9 +169,9 @@ def test_another_checkpoint_of_the_same_name_is_noticed(config, tmp_path):
         evaluate.main(replace(one, checkpoint=str(tmp_path / "other")))
 
 
-def test_a_gate_that_fires_is_exit_code_1(finished, faces, checkpoint, squeeze, capsys):
+def test_a_gate_that_fires_is_exit_code_1(finished, faces, tiny_checkpoint, squeeze, capsys):
     folder, _ = finished
-    flags = ["--data_dir", str(faces), "--checkpoint", str(checkpoint), "--output_dir", str(folder)]
+    flags = ["--data_dir", str(faces), "--checkpoint", str(tiny_checkpoint), "--output_dir", str(folder)]
     flags += ["--lpips_nets", "", "--perceptual_weights", str(squeeze), "--device", "cpu", "--fail_if"]
     assert evaluate.command([*flags, "psnr.mean<0", "squeeze.mean>100"]) == 0
     assert evaluate.command([*flags, "psnr.mean<0", "psnr.mean>0"]) == 1
@@ -215,8 +208,10 @@ def test_two_evaluations_are_compared_picture_by_picture(finished, tmp_path, cap
     assert page.count('<figure class="triplet four">') == 3
 
 
-def test_a_checkpoint_of_the_hub_is_reported_with_its_commit(config, checkpoint, monkeypatch):
-    found = Resolved(checkpoint, "user/repo@0123456", "user/repo", "0123456789", "An older copy stands in.")
+def test_a_checkpoint_of_the_hub_is_reported_with_its_commit(config, tiny_checkpoint, monkeypatch):
+    found = Resolved(
+        tiny_checkpoint, "user/repo@0123456", "user/repo", "0123456789", "An older copy stands in."
+    )
     monkeypatch.setattr(evaluate, "resolve", lambda _: found)
     about = evaluate.main(replace(config, limit=1, no_harm=False, checkpoint="user/repo"))["checkpoint"]
     assert (about["repo"], about["sha"], about["folder"]) == ("user/repo", "0123456789", None)

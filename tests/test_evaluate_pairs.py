@@ -19,19 +19,11 @@ import torch
 from enhancer.errors import ImageError, SettingsError
 from enhancer.images import composite, read_image, write_png
 from tests.small_faces import put_face
-from tests.tiny import tiny_model
 from training import evaluate, judging, records
 from training.evaluate import EvalConfig
 from training.subjects import list_subjects
 
 TOLD_BY_THE_CLOCK = {"seconds", "peak_memory_mib", "processes"}
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("tiny") / "checkpoint"
-    tiny_model().save_pretrained(folder)
-    return folder
 
 
 @pytest.fixture
@@ -60,9 +52,9 @@ def pairs(small_head, tmp_path) -> Path:
 
 
 @pytest.fixture
-def config(faces, checkpoint, tmp_path) -> EvalConfig:
+def config(faces, tiny_checkpoint, tmp_path) -> EvalConfig:
     return EvalConfig(
-        data_dir=str(faces), checkpoint=str(checkpoint), output_dir=str(tmp_path / "out"), lpips_nets="", no_harm=False,
+        data_dir=str(faces), checkpoint=str(tiny_checkpoint), output_dir=str(tmp_path / "out"), lpips_nets="", no_harm=False,
         device="cpu",
     )  # fmt: skip
 
