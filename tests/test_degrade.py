@@ -1,10 +1,12 @@
 """The 14 steps: contracts every step keeps, seeded streams, alpha, sizes."""
 
+from statistics import NormalDist
+
 import numpy as np
 import pytest
 
 from enhancer.degrade import PRESETS, STEP_NAMES, Recipe, degrade, face_render, strengths_of, trace
-from enhancer.degrade.steps import Noise, blend
+from enhancer.degrade.steps import FLAT, HEAVY, SOFT, Noise, blend
 from enhancer.errors import SettingsError
 from enhancer.images import WHITE, composite
 from enhancer.masks import soft_masks
@@ -185,6 +187,36 @@ def test_noise_is_four_and_a_half_levels(face):
     grey = np.full_like(face[0], 0.5)
     out = Noise(4.5).apply(grey, face[1], rng_for(0))
     assert float((out - grey).std()) * 255 == pytest.approx(4.5, rel=0.01)
+
+
+def test_noise_is_distributed_normally_and_independently(face):
+    grey = np.full_like(face[0], 0.5)
+    drawn = (Noise(4.5).apply(grey, face[1], rng_for(0)) - grey) * 255 / 4.5
+    normal = NormalDist()
+    shares = (0.0001, 0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 0.9999)
+    np.testing.assert_allclose(
+        [(drawn < normal.inv_cdf(share)).mean() for share in shares], shares, rtol=0.2, atol=0.002
+    )
+    assert (drawn**4).mean() == pytest.approx(3, abs=0.05)  # of a normal distribution
+    neighbours = (drawn[1:] * drawn[:-1], drawn[:, 1:] * drawn[:, :-1], drawn[..., 1:] * drawn[..., :-1])
+    assert max(abs(float(product.mean())) for product in neighbours) < 0.005
+
+
+@pytest.mark.parametrize("blur", [SOFT, FLAT, HEAVY], ids=str)
+@pytest.mark.parametrize(
+    "box",
+    [
+        (slice(200, 270), slice(140, 380)),
+        (slice(0, 50), slice(400, 512)),
+        (slice(7, 8), slice(0, 512)),
+        (slice(0, 0), slice(0, 0)),
+    ],
+    ids=str,
+)
+def test_blurring_a_box_is_blurring_the_picture_and_cutting_it_out(blur, box, face):
+    whole, part = blur(face[0])[box], blur(face[0], box)
+    assert part.shape == whole.shape
+    assert np.abs(part - whole).max(initial=0) < 0.02  # a wide blur's smaller copy may lie half a pixel aside
 
 
 def test_clamps_keep_levels_between_floor_and_ceiling(face):

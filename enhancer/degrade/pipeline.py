@@ -37,18 +37,10 @@ def trace(
         background: Colour in [0, 1] over which the last stage is composited (the training input stands on white).
             None keeps the alpha of the input, untouched.
     """
-    address = seed if isinstance(seed, tuple) else (seed,)
-    rgb, alpha = split_alpha(image)
-    if alpha is not None:
-        rgb = fill_transparent(rgb, alpha)
-    for number, step in enumerate(recipe.steps, start=1):
-        changed = step.apply(rgb, masks, rng_for(*address, step.name))
-        if changed is not rgb:
-            rgb = np.clip(changed, 0, 1, out=changed)
-        out = with_alpha(rgb, alpha)
-        if number == len(recipe.steps) and background is not None:
-            out = composite(out, background)
-        yield Stage(number, step.name, out)
+    alpha = split_alpha(image)[1]
+    for number, (name, rgb) in enumerate(_walk(image, masks, recipe, seed), start=1):
+        last = number == len(recipe.steps)
+        yield Stage(number, name, _finished(rgb, alpha, background if last else None))
 
 
 def degrade(
@@ -59,6 +51,29 @@ def degrade(
     seed: int | tuple[int | str, ...],
     background: tuple[float, float, float] | None = None,
 ) -> np.ndarray:
-    """Return the last stage of `trace`."""
-    *_, last = trace(image, masks, recipe, seed=seed, background=background)
-    return last.image
+    """Return the picture of the last stage of `trace`."""
+    *_, (_, rgb) = _walk(image, masks, recipe, seed)
+    return _finished(rgb, split_alpha(image)[1], background)
+
+
+def _walk(
+    image: np.ndarray, masks: Masks, recipe: Recipe, seed: int | tuple[int | str, ...]
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield the name of each step and the colours after it."""
+    address = seed if isinstance(seed, tuple) else (seed,)
+    rgb, alpha = split_alpha(image)
+    if alpha is not None:
+        rgb = fill_transparent(rgb, alpha)
+    for step in recipe.steps:
+        changed = step.apply(rgb, masks, rng_for(*address, step.name))
+        if changed is not rgb:
+            rgb = np.clip(changed, 0, 1, out=changed)
+        yield step.name, rgb
+
+
+def _finished(
+    rgb: np.ndarray, alpha: np.ndarray | None, background: tuple[float, float, float] | None
+) -> np.ndarray:
+    """Give colours their alpha back, or lay them over a background."""
+    image = with_alpha(rgb, alpha)
+    return image if background is None else composite(image, background)

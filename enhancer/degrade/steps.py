@@ -6,6 +6,8 @@ and scale with the short side; levels are 8-bit levels.
 """
 
 from dataclasses import dataclass
+from functools import cache
+from statistics import NormalDist
 from typing import Protocol
 
 import cv2
@@ -14,6 +16,9 @@ import numpy as np
 from enhancer.degrade.blobs import Blobs
 from enhancer.masks import REFERENCE_SIDE, Masks, length_scale, odd
 
+Box = tuple[slice, slice]  # rows, columns
+WHOLE: Box = (slice(None), slice(None))
+NORMAL_VALUES = 2**16
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 
 
@@ -30,6 +35,25 @@ class Step(Protocol):
         ...
 
 
+def _box(mask: np.ndarray) -> Box:
+    """Return the smallest box outside which `mask` is zero: most regions are a small part of the picture."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return slice(0, 0), slice(0, 0)
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+
+
+def _widened(box: Box, by: int, shape: tuple[int, ...]) -> tuple[Box, Box]:
+    """Return `box` with `by` pixels more on every side, as far as the picture goes, and where `box` lies in that."""
+    seen, inside = [], []
+    for side, length in zip(box, shape[:2], strict=True):
+        first, last, _ = side.indices(length)
+        start, stop = max(0, first - by), min(length, last + by)
+        seen.append(slice(start, stop if last > first else start))
+        inside.append(slice(first - start, last - start))
+    return (seen[0], seen[1]), (inside[0], inside[1])
+
+
 @dataclass(frozen=True)
 class Gaussian:
     """A Gaussian blur cut off at its kernel, as OpenCV's."""
@@ -37,17 +61,28 @@ class Gaussian:
     kernel: int  # px at 512, odd
     sigma: float  # px at 512
 
-    def __call__(self, rgb: np.ndarray) -> np.ndarray:
-        """Blur (H, W, 3). Wide blurs run on a smaller copy: what they keep, it still holds."""
+    def __call__(self, rgb: np.ndarray, box: Box = WHOLE) -> np.ndarray:
+        """Blur (H, W, 3) and return what lies in `box`, the only part that is worked on.
+
+        Wide blurs run on a smaller copy: what they keep, it still holds.
+        """
         scale = length_scale(rgb.shape)
         shrink = max(1, int(self.sigma * scale / 4))  # leaves a sigma of at least 4 px
         kernel = odd(self.kernel * scale / shrink)
+        seen, inside = _widened(box, shrink * (kernel // 2 + 1), rgb.shape)
+        rgb = rgb[seen]
+        if not rgb.size:
+            return rgb
         if shrink == 1:
-            return cv2.GaussianBlur(rgb, (kernel, kernel), self.sigma * scale)
+            return cv2.GaussianBlur(rgb, (kernel, kernel), self.sigma * scale)[inside]
         height, width = rgb.shape[:2]
-        small = cv2.resize(rgb, (width // shrink, height // shrink), interpolation=cv2.INTER_AREA)
-        small = cv2.GaussianBlur(small, (kernel, kernel), self.sigma * scale / shrink)
-        return cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
+        size = (max(1, round(width / shrink)), max(1, round(height / shrink)))
+        small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
+        sigma_x, sigma_y = (
+            self.sigma * scale * few / many for few, many in zip(size, (width, height), strict=True)
+        )
+        small = cv2.GaussianBlur(small, (kernel, kernel), sigma_x, sigmaY=sigma_y)
+        return cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)[inside]
 
 
 SOFT = Gaussian(25, 6)
@@ -64,14 +99,6 @@ def blend(rgb: np.ndarray, other: np.ndarray, weight: np.ndarray | float) -> np.
         out *= cv2.merge([weight] * 3)  # many times faster than broadcasting one channel over three
         out += rgb
     return out
-
-
-def _box(mask: np.ndarray) -> tuple[slice, slice]:
-    """Return the smallest box outside which `mask` is zero: most regions are a small part of the picture."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not len(rows):
-        return slice(0, 0), slice(0, 0)
-    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
 
 
 @dataclass(frozen=True)
@@ -99,9 +126,11 @@ class Warp:
         scale = length_scale(rgb.shape)
         cells = (round(height / (self.grid * scale)) + 1, round(width / (self.grid * scale)) + 1, 2)
         shift = rng.uniform(-1, 1, cells).astype(np.float32) * (self.amplitude * scale)
-        shift = cv2.resize(shift, (width, height), interpolation=cv2.INTER_CUBIC)
-        map_x = shift[..., 0] + np.arange(width, dtype=np.float32)
-        map_y = shift[..., 1] + np.arange(height, dtype=np.float32)[:, None]
+        map_x, map_y = (
+            cv2.resize(along, (width, height), interpolation=cv2.INTER_CUBIC) for along in cv2.split(shift)
+        )
+        map_x += np.arange(width, dtype=np.float32)
+        map_y += np.arange(height, dtype=np.float32)[:, None]
         return cv2.remap(rgb, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
 
 
@@ -124,9 +153,9 @@ class RegionBlur:
         variation = self.blobs.draw(rng, rgb.shape).variation_mask(rgb.shape)
         out = rgb.copy()
         weight = np.minimum(mask[box] * variation[box] * self.strength, 1)
-        out[box] = blend(rgb[box], self.blur(rgb)[box], weight)
+        out[box] = blend(rgb[box], self.blur(rgb, box), weight)
         if self.then is not None:
-            out[box] = blend(out[box], self.then(rgb)[box], mask[box] * self.then_strength)
+            out[box] = blend(out[box], self.then(rgb, box), mask[box] * self.then_strength)
         return out
 
 
@@ -229,7 +258,18 @@ class Noise:
 
     def apply(self, rgb: np.ndarray, masks: Masks, rng: np.random.Generator) -> np.ndarray:  # noqa: ARG002
         """Add the noise; the pipeline clips."""
-        out = rng.standard_normal(rgb.shape, np.float32)
-        out *= self.sigma / 255
-        out += rgb
-        return out
+        drawn = rng.integers(0, NORMAL_VALUES, rgb.shape, np.uint16)
+        return cv2.add(rgb, cv2.LUT(drawn, _normal_values() * np.float32(self.sigma / 255)))
+
+
+@cache
+def _normal_values() -> np.ndarray:
+    """Return the standard normal distribution as equally likely values, the middles of as many equal shares of it.
+
+    One of them looked up is drawn several times faster than a normal number is made. Their standard deviation is short
+    of 1 by 1e-5, the largest is 4.32; a picture is rounded to 8 bits afterwards.
+    """
+    quantile = NormalDist().inv_cdf
+    above = [quantile((k + 0.5) / NORMAL_VALUES) for k in range(NORMAL_VALUES // 2, NORMAL_VALUES)]
+    values = np.array(above, np.float32)
+    return np.concatenate([-values[::-1], values])
