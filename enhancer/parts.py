@@ -156,7 +156,7 @@ def load_restorer(checkpoint: str | Path, device: str) -> Restorer:
     from enhancer.model import SplatEnhancer, restore
     from enhancer.model.config import EMBEDDED
 
-    model = SplatEnhancer.from_pretrained(source.folder).for_inference().to(device, precision(device))
+    model = SplatEnhancer.from_pretrained(source.folder).for_inference(device, precision(device))
     is_slow = device == "cpu" and model.config.base != EMBEDDED
 
     def run(rgb: np.ndarray) -> np.ndarray:

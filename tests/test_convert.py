@@ -14,6 +14,7 @@ from peft import LoraConfig
 
 from enhancer.errors import CheckpointError
 from enhancer.model import EnhancerConfig, SplatEnhancer, load_base, restore
+from enhancer.model.adapters import merge_lora
 from enhancer.model.config import UNET_TARGETS, VAE_TARGETS
 from enhancer.model.convert import adapters_of, convert, read_pickle
 from enhancer.model.skips import skip_convolutions
@@ -91,7 +92,9 @@ def expected_weights(content, folder) -> dict[str, torch.Tensor]:
 
 def test_merged_weights_are_base_plus_8_over_r_times_b_a(content, source, base, tmp_path):  # noqa: F811
     convert(source, tmp_path / "out", base=str(base), input_range=(-1, 1))
-    merged = SplatEnhancer.from_pretrained(tmp_path / "out").for_inference().state_dict()
+    model = SplatEnhancer.from_pretrained(tmp_path / "out")
+    merge_lora(model)
+    merged = model.state_dict()
     del merged["prompt_embedding"]
     expected = expected_weights(content, base)
     assert merged.keys() == expected.keys()

@@ -1,16 +1,23 @@
 """The one-step model: what trains, what it computes, and that it computes the same thing twice."""
 
+import enhancer.torchvision_stub  # noqa: F401
+
+# isort: split
 import threading
 
 import pytest
 import torch
-from diffusers import DDPMScheduler
+from diffusers import DDPMScheduler, UNet2DConditionModel
+from diffusers.models.resnet import ResnetBlock2D
 
 from enhancer.errors import CheckpointError, ImageError
+from enhancer.metrics.fidelity import psnr
 from enhancer.model import EnhancerConfig, new_pocket, predict_clean, restore
 from enhancer.model.enhancer import alpha_bar_at
+from enhancer.model.folding import fold_time
 from enhancer.model.skips import encode
 from enhancer.seeding import rng_for
+from enhancer.tensors import to_unit_range
 from tests.tiny import SD_TURBO_SCHEDULER, sd_turbo_on_meta, tiny_model
 
 
@@ -148,6 +155,32 @@ def test_merging_the_lora_leaves_the_answer_alone():
     merged = model.for_inference()
     assert not any(".lora_" in name for name, _ in merged.named_parameters())
     assert abs(restore(merged, picture(64, 64)) - before).max() < 2e-4
+
+
+@pytest.mark.parametrize("changes", [{}, {"skip_scale": 0.5}, {"timestep": 199}, {"input_range": (0.0, 1.0)}])
+def test_what_is_folded_for_inference_leaves_the_answer_alone(changes):
+    model = tiny_model(**changes)
+    picture_batch = torch.cat([batch(64, 1), batch(64, 2)])
+    plain = model(picture_batch).detach()
+    folded = model.for_inference()
+    difference = to_unit_range(folded(picture_batch)) - to_unit_range(plain)
+    assert psnr(float(difference.square().mean())) > 60
+    blocks = [module for module in folded.unet.modules() if isinstance(module, ResnetBlock2D)]
+    assert all(block.time_emb_proj is None for block in blocks)
+    assert all(".attn2.to_k" not in name and ".attn2.to_v" not in name for name, _ in folded.named_modules())
+
+
+def test_a_base_that_scales_by_the_time_keeps_computing_it():
+    unet = UNet2DConditionModel(
+        sample_size=8, layers_per_block=1, block_out_channels=(8, 16), norm_num_groups=4, cross_attention_dim=8,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"), up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        attention_head_dim=2, resnet_time_scale_shift="scale_shift",
+    )  # fmt: skip
+    latents, prompt = torch.randn(1, 4, 8, 8), torch.randn(1, 3, 8)
+    with torch.no_grad():
+        before = unet(latents, 999, prompt).sample
+        fold_time(unet, 999)
+        torch.testing.assert_close(unet(latents, 999, prompt).sample, before)
 
 
 def test_lora_scale_is_alpha_over_rank():

@@ -4,6 +4,9 @@
 import enhancer.torchvision_stub  # noqa: F401
 
 # isort: split
+import enhancer.model.quick_import  # noqa: F401  before anything imports from diffusers
+
+# isort: split
 from enhancer.model.checkpoint import POCKET, load_adapters, load_base
 from enhancer.model.config import EnhancerConfig
 from enhancer.model.enhancer import SplatEnhancer

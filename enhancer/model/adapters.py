@@ -1,9 +1,10 @@
 """LoRA by peft: attached by suffix, proven to have touched something, merged for inference."""
 
+import inspect
 from collections.abc import Sequence
+from types import MethodType
 
-from peft import LoraConfig, inject_adapter_in_model
-from peft.tuners.tuners_utils import BaseTunerLayer
+from diffusers import UNet2DConditionModel
 from torch import nn
 
 from enhancer.errors import CheckpointError
@@ -15,6 +16,8 @@ def attach_lora(module: nn.Module, *, rank: int, alpha: float, targets: Sequence
     Raises:
         CheckpointError: A target matches no layer at all.
     """
+    from peft import LoraConfig, inject_adapter_in_model  # here: it takes a second, and a merged base needs none
+
     names = [name for name, _ in module.named_modules()]
     idle = [t for t in targets if not any(name == t or name.endswith("." + t) for name in names)]
     if len(idle) == len(targets):
@@ -28,8 +31,11 @@ def attach_lora(module: nn.Module, *, rank: int, alpha: float, targets: Sequence
 
 def merge_lora(module: nn.Module) -> None:
     """Fold every LoRA into its layer's weight and take the adapters out."""
-    layers = [(name, layer) for name, layer in module.named_modules() if isinstance(layer, BaseTunerLayer)]
+    layers = [(name, layer) for name, layer in module.named_modules() if hasattr(layer, "get_base_layer")]
     for name, layer in layers:
-        layer.merge()
+        layer.merge()  # type: ignore[operator]  of peft's BaseTunerLayer
         parent, _, child = name.rpartition(".")
-        setattr(module.get_submodule(parent), child, layer.get_base_layer())
+        setattr(module.get_submodule(parent), child, layer.get_base_layer())  # type: ignore[operator]
+    for unet in module.modules():
+        if isinstance(unet, UNet2DConditionModel):  # else every call of it looks for LoRA, and imports peft to do so
+            unet.forward = MethodType(inspect.unwrap(type(unet).forward), unet)

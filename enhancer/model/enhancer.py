@@ -1,7 +1,7 @@
 """SplatEnhancer: one forward pass of an adapted one-step diffusion model (the pix2pix-turbo architecture)."""
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from enhancer.hub import Published, Resolved, publish, resolve
 from enhancer.model.adapters import attach_lora, merge_lora
 from enhancer.model.checkpoint import ADAPTERS, load_adapters, read_checkpoint, write_checkpoint
 from enhancer.model.config import EnhancerConfig
+from enhancer.model.folding import fold_prompt, fold_skip_scale, fold_time
 from enhancer.model.one_step import predict_clean
 from enhancer.model.skips import decode, encode, skip_convolutions
 
@@ -45,6 +46,7 @@ class SplatEnhancer(nn.Module):
     """
 
     prompt_embedding: Tensor
+    timestep: Tensor
 
     def __init__(
         self,
@@ -74,7 +76,10 @@ class SplatEnhancer(nn.Module):
             names = [name for name, _ in self.skips.named_children()]
             attach_lora(self.skips, rank=config.vae_rank, alpha=config.vae_alpha, targets=names)
             self.skips.requires_grad_(True)  # the weights below their LoRA go on training
+        self.skip_scale = config.skip_scale
         self.register_buffer("prompt_embedding", prompt_embedding)
+        # a tensor on the model's own device: a number would be copied there anew for each picture
+        self.register_buffer("timestep", torch.tensor(config.timestep), persistent=False)
         self.size_multiple = 2 ** (len(vae.config["block_out_channels"]) - 1)
 
     @classmethod
@@ -155,13 +160,24 @@ class SplatEnhancer(nn.Module):
                 f"SplatEnhancer needs height and width divisible by {self.size_multiple}, got {height}x{width}. "
                 "Call enhancer.restore(model, rgb), which pads and crops for you."
             )
-        latents, skips = encode(self.vae, self._as_encoded(degraded))
-        prompt = self.prompt_embedding.expand(len(degraded), -1, -1).to(latents.dtype)
-        noise = self.unet(latents, self.config.timestep, prompt, return_dict=False)[0]
-        clean = predict_clean(latents, noise, self.alpha_bar)
-        dropout = self.config.skip_dropout if self.training else 0.0
-        restored = decode(self.vae, clean, skips, self.skips, scale=self.config.skip_scale, dropout=dropout)
+        latents, skips = self.encode(degraded)
+        clean = predict_clean(latents, self.predict_noise(latents), self.alpha_bar)
+        restored = self.decode(clean, skips)
         return restored if self.training else restored.clamp(-1, 1)
+
+    def encode(self, degraded: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Return scaled latents (B, C, H/8, W/8) of (B, 3, H, W) in [-1, 1], and the skips, full size first."""
+        return encode(self.vae, self._as_encoded(degraded))
+
+    def predict_noise(self, latents: Tensor) -> Tensor:
+        """Return the UNet's prediction at the checkpoint's timestep and prompt, same shape."""
+        prompt = self.prompt_embedding.expand(len(latents), -1, -1).to(latents.dtype)
+        return self.unet(latents, self.timestep, prompt, return_dict=False)[0]
+
+    def decode(self, clean: Tensor, skips: Sequence[Tensor]) -> Tensor:
+        """Return the picture (B, 3, H, W) of clean latents and the encoder's skips, not clamped."""
+        dropout = self.config.skip_dropout if self.training else 0.0
+        return decode(self.vae, clean, skips, self.skips, scale=self.skip_scale, dropout=dropout)
 
     def _as_encoded(self, degraded: Tensor) -> Tensor:
         """Move [-1, 1] to the range this checkpoint's encoder was trained to see; the one place that knows of it."""
@@ -190,12 +206,41 @@ class SplatEnhancer(nn.Module):
         """Let the whole base train too, for small bases that learn from scratch."""
         return self.requires_grad_(True)
 
-    def for_inference(self) -> "SplatEnhancer":
-        """Merge the LoRA, freeze everything and switch training behaviour off. Cannot be undone."""
+    def for_inference(
+        self,
+        device: str | torch.device | None = None,
+        dtype: torch.dtype | None = None,
+        *,
+        compile: bool = False,
+    ) -> "SplatEnhancer":
+        """Turn the model into one that only restores, as fast as it can. Cannot be undone.
+
+        The LoRA is merged, the timestep and the prompt are folded into weights and buffers (in float32, before the
+        weights take their final type), and activations lie channels last.
+
+        Args:
+            device: Where to; None stays where it is.
+            dtype: float32, or float16 where that is faster; None leaves it.
+            compile: Compile by `torch.compile`, on a GPU with CUDA graphs. The first picture of every size then takes
+                minutes, so it pays for many pictures of few sizes.
+        """
         merge_lora(self)
-        return self.requires_grad_(False).eval()
+        fold_time(self.unet, self.config.timestep)
+        fold_prompt(self.unet, self.prompt_embedding)
+        fold_skip_scale(self.skips, self.skip_scale)
+        self.skip_scale = 1.0
+        self.requires_grad_(False).eval().to(device=device, dtype=dtype)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if compile:
+            self.compile(mode="reduce-overhead" if self.device.type == "cuda" else "default")
+        return self
 
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
         return self.prompt_embedding.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The floating-point type of the weights."""
+        return self.prompt_embedding.dtype

@@ -26,5 +26,5 @@ def restore(model: SplatEnhancer, rgb: np.ndarray) -> np.ndarray:
     height, width = rgb.shape[:2]
     right, bottom = (MARGIN + -(length + 2 * MARGIN) % model.size_multiple for length in (width, height))
     batch = pad(to_model_range(rgb), (MARGIN, right, MARGIN, bottom), mode="reflect")
-    batch = batch.to(model.device, model.prompt_embedding.dtype)  # float16 where `enhancer.parts` says so
+    batch = batch.to(model.device, model.dtype)  # float16 where `enhancer.parts` says so
     return to_rgb(model(batch))[MARGIN : MARGIN + height, MARGIN : MARGIN + width]

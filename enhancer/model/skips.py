@@ -70,7 +70,8 @@ def decode(
         x = vae.post_quant_conv(x)
     x = _run(decoder, decoder.mid_block, decoder.conv_in(x))
     for block, skip, convolution in zip(decoder.up_blocks, reversed(skips), convolutions, strict=True):
-        skip = nn.functional.dropout(convolution(skip * scale), dropout, training=dropout > 0)
+        skip = convolution(skip if scale == 1 else skip * scale)
+        skip = nn.functional.dropout(skip, dropout, training=dropout > 0)
         x = _run(decoder, block, x + skip)
     return decoder.conv_out(decoder.conv_act(decoder.conv_norm_out(x)))
 
