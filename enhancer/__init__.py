@@ -12,12 +12,14 @@ if TYPE_CHECKING:
     from enhancer.masks import soft_masks
     from enhancer.metrics import Scorer
     from enhancer.model import SplatEnhancer, restore
+    from enhancer.onnx import OnnxEnhancer
     from enhancer.parser import Parser
     from enhancer.regions import region_map
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "OnnxEnhancer": "onnx",
     "Parser": "parser",
     "Scorer": "metrics",
     "SplatEnhancer": "model",
@@ -32,7 +34,7 @@ _HOMES = {
     "write_png": "images",
 }
 __all__ = [
-    "Parser", "Scorer", "SplatEnhancer", "composite", "face_render", "read_image",
+    "OnnxEnhancer", "Parser", "Scorer", "SplatEnhancer", "composite", "face_render", "read_image",
     "read_labels", "region_map", "restore", "soft_masks", "trace", "write_png",
 ]  # fmt: skip
 

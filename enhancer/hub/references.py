@@ -34,6 +34,7 @@ _CLIP = (
     "merges.txt",
     "pytorch_model.bin",
 )  # OpenAI's, 605 MB; no other runtimes' exports
+_GRAPHS = ("encoder.onnx", "unet.onnx", "decoder.onnx")  # large weights lie beside: unet.onnx.data
 KINDS = {
     "checkpoint": Kind(
         "checkpoint",
@@ -53,6 +54,7 @@ KINDS = {
         ("unet/config.json", "vae/config.json", "scheduler/scheduler_config.json"),
     ),
     "clip": Kind("CLIP", _CLIP, _CLIP),
+    "onnx": Kind("ONNX export", ("config.json", *(f"{graph}*" for graph in _GRAPHS)), ("config.json", *_GRAPHS)),
 }  # fmt: skip
 TEXT_FILES = ("tokenizer/*", "text_encoder/config.json", "text_encoder/*.fp16.safetensors")  # of a base
 

@@ -1,0 +1,69 @@
+"""From a checkpoint to a folder of graphs, proven to restore as it does: whole or not at all."""
+
+import hashlib
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import enhancer
+from enhancer.errors import CheckpointError
+from enhancer.model import SplatEnhancer
+from enhancer.model.checkpoint import ADAPTERS
+from enhancer.onnx.folder import OnnxConfig, check_replaceable, package
+from enhancer.onnx.graphs import OPSET, write_graphs
+from enhancer.onnx.parity import LEAST, parity
+from enhancer.onnx.runner import OnnxEnhancer
+
+
+def export(ref: str | Path, folder: str | Path, *, token: str | None = None) -> OnnxConfig:
+    """Export a checkpoint: write the graphs, run them by onnxruntime on the CPU, and compare with the model.
+
+    Args:
+        ref: What `SplatEnhancer.from_pretrained` takes.
+        folder: Where to. An export that is there is replaced, anything else is not.
+        token: For private and gated repositories; `HF_TOKEN` where it is not given.
+
+    Returns:
+        What was written to `config.json`.
+
+    Raises:
+        SettingsError: `folder` holds something else.
+        UnavailableError: onnx or onnxruntime is not installed.
+        CheckpointError: It is no checkpoint, or its graphs do not restore as it does; nothing is written then.
+    """
+    folder = Path(folder).absolute()
+    check_replaceable(folder)
+    for name in ("onnx", "onnxruntime"):
+        package(name)  # before anything is loaded or downloaded
+    model = SplatEnhancer.from_pretrained(ref, token=token).for_inference()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
+        fresh = Path(scratch) / folder.name
+        fresh.mkdir()
+        write_graphs(model, fresh)
+        config = _config(model)
+        config.write(fresh)
+        found = parity(model, OnnxEnhancer(fresh))
+        if not found >= LEAST:  # NaN neither
+            raise CheckpointError(
+                f"The exported graphs of {ref} restore only to {found:.1f} dB of the model ({LEAST:g} dB are asked for), "
+                "so nothing was written. Try the versions of torch, onnx and onnxruntime named in pyproject.toml."
+            )
+        config = replace(config, parity=round(found, 1))
+        config.write(fresh)
+        if folder.exists():
+            folder.rename(Path(scratch) / "old")
+        fresh.rename(folder)
+    return config
+
+
+def _config(model: SplatEnhancer) -> OnnxConfig:
+    source = model.source
+    assert source is not None  # it was loaded
+    with (source.folder / ADAPTERS).open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return OnnxConfig(
+        name=model.config.name, source=source.name, sha=source.sha or digest, licence=model.config.licence,
+        alpha_bar=model.alpha_bar, size_multiple=model.size_multiple, dtype=str(model.dtype).removeprefix("torch."),
+        opset=OPSET, version=enhancer.__version__, parity=0.0,
+    )  # fmt: skip

@@ -1,0 +1,140 @@
+"""OnnxEnhancer: an exported folder, run by onnxruntime, called as `SplatEnhancer` is."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from enhancer.errors import CheckpointError, ImageError, UnavailableError
+from enhancer.hub import resolve
+from enhancer.model.one_step import predict_clean
+from enhancer.onnx.folder import GRAPHS, OnnxConfig, package
+
+CPU = "CPUExecutionProvider"
+ON_CUDA = ("CUDAExecutionProvider", "TensorrtExecutionProvider")
+ERRORS_ONLY = 3  # of onnxruntime's levels of logging
+
+Provider = str | tuple[str, Mapping[str, Any]]  # a name, or a name and its options
+
+
+class OnnxEnhancer:
+    """Degraded picture in, restored picture out, without the model's own code; `enhancer.restore` takes it too.
+
+    Attributes:
+        config: What `config.json` says.
+        size_multiple: Height and width must be divisible by it, pixels.
+        device: Where batches come from and go to: the CPU, whichever provider computes.
+        dtype: Of batches.
+    """
+
+    device = torch.device("cpu")
+
+    def __init__(
+        self, folder: Path, providers: Sequence[Provider] | None = None, threads: int | None = None
+    ) -> None:
+        """Open the graphs of an exported folder; see `from_pretrained`."""
+        self.config = OnnxConfig.read(folder)
+        self.size_multiple = self.config.size_multiple
+        self.dtype: torch.dtype = getattr(torch, self.config.dtype)
+        chosen = _available(providers or [CPU])
+        # what goes from graph to graph stays where the provider computes
+        self._memory = "cuda" if _name(chosen[0]) in ON_CUDA else "cpu"
+        self._encoder, self._unet, self._decoder = (
+            _session(folder / f"{name}.onnx", chosen, threads or torch.get_num_threads()) for name in GRAPHS
+        )
+        self._skips = [output.name for output in self._encoder.get_outputs()[1:]]
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        ref: str | Path,
+        *,
+        providers: Sequence[Provider] | None = None,
+        threads: int | None = None,
+        token: str | None = None,
+    ) -> "OnnxEnhancer":
+        """Load what `python -m enhancer export` wrote.
+
+        Args:
+            ref: A folder, ``"user/repo"`` or ``"user/repo@tag-or-sha"``.
+            providers: onnxruntime's execution providers, the preferred one first, such as ``["CUDAExecutionProvider"]``
+                (package onnxruntime-gpu); None: the CPU. What a provider cannot compute, the next one does.
+            threads: On the CPU; None: as many as torch uses.
+            token: For private and gated repositories; `HF_TOKEN` where it is not given.
+
+        Raises:
+            CheckpointError: It is no export, or damaged.
+            UnavailableError: onnxruntime, or a provider, is not installed.
+            HubError: It cannot be had from the Hub.
+        """
+        return cls(resolve(ref, kind="onnx", token=token).folder, providers, threads)
+
+    def __call__(self, degraded: Tensor) -> Tensor:
+        """Restore a batch.
+
+        Args:
+            degraded: RGB in [-1, 1], (B, 3, H, W), H and W multiples of `size_multiple`.
+
+        Returns:
+            Restored RGB in [-1, 1], same shape, type and device.
+        """
+        height, width = degraded.shape[-2:]
+        if height % self.size_multiple or width % self.size_multiple:
+            raise ImageError(
+                f"OnnxEnhancer needs height and width divisible by {self.size_multiple}, got {height}x{width}. "
+                "Call enhancer.restore(model, rgb), which pads and crops for you."
+            )
+        latents, *skips = self._run(self._encoder, {"degraded": self._array(degraded)})
+        (noise,) = self._run(self._unet, {"latents": latents})
+        z, epsilon = (torch.from_numpy(value.numpy()) for value in (latents, noise))
+        clean = predict_clean(z, epsilon, self.config.alpha_bar)
+        given = {"clean": self._array(clean), **dict(zip(self._skips, skips, strict=True))}
+        (restored,) = self._run(self._decoder, given)
+        return torch.from_numpy(restored.numpy()).to(degraded).clamp(-1, 1)
+
+    def _array(self, tensor: Tensor) -> np.ndarray:
+        return tensor.detach().to("cpu", self.dtype).contiguous().numpy()
+
+    def _run(self, session: Any, given: Mapping[str, Any]) -> list[Any]:
+        """Run a graph on arrays and values of onnxruntime; return values that lie where it computes."""
+        binding = session.io_binding()
+        for name, value in given.items():
+            if isinstance(value, np.ndarray):
+                binding.bind_cpu_input(name, value)
+            else:
+                binding.bind_ortvalue_input(name, value)
+        for output in session.get_outputs():
+            binding.bind_output(output.name, self._memory)
+        session.run_with_iobinding(binding)
+        return list(binding.get_outputs())
+
+
+def _name(provider: Provider) -> str:
+    return provider if isinstance(provider, str) else provider[0]
+
+
+def _available(providers: Sequence[Provider]) -> list[Provider]:
+    """Return providers that are all there, the CPU last."""
+    there = package("onnxruntime").get_available_providers()
+    for provider in providers:
+        if _name(provider) not in there:
+            raise UnavailableError(
+                f"onnxruntime has no {_name(provider)} here, only {', '.join(there)}. Name one of these, or install "
+                "another build of onnxruntime, such as onnxruntime-gpu."
+            )
+    return [*providers, *([] if CPU in map(_name, providers) else [CPU])]
+
+
+def _session(path: Path, providers: Sequence[Provider], threads: int) -> Any:
+    """Open a graph."""
+    runtime = package("onnxruntime")
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads, options.log_severity_level = threads, ERRORS_ONLY
+    try:
+        return runtime.InferenceSession(str(path), options, providers=list(providers))
+    except Exception as error:  # its own classes have no common base but this one
+        first_line = str(error).strip().splitlines()[0]
+        raise CheckpointError(f"{path} is missing or damaged, export again: {first_line}") from error
