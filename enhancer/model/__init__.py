@@ -1,7 +1,7 @@
 """The one-step restorer: an adapted SD-Turbo-style base, its checkpoint folder, and pictures of any size through it."""
 
 # Must precede diffusers, peft and transformers.
-import enhancer.torchvision_stub  # noqa: F401
+import enhancer.torchvision_stub
 
 # isort: split
 import enhancer.model.quick_import  # noqa: F401  before anything imports from diffusers

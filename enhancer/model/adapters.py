@@ -16,7 +16,8 @@ def attach_lora(module: nn.Module, *, rank: int, alpha: float, targets: Sequence
     Raises:
         CheckpointError: A target matches no layer at all.
     """
-    from peft import LoraConfig, inject_adapter_in_model  # here: it takes a second, and a merged base needs none
+    # here: it takes a second, and a base without LoRA needs none
+    from peft import LoraConfig, inject_adapter_in_model
 
     names = [name for name, _ in module.named_modules()]
     idle = [t for t in targets if not any(name == t or name.endswith("." + t) for name in names)]
@@ -36,6 +37,7 @@ def merge_lora(module: nn.Module) -> None:
         layer.merge()  # type: ignore[operator]  of peft's BaseTunerLayer
         parent, _, child = name.rpartition(".")
         setattr(module.get_submodule(parent), child, layer.get_base_layer())  # type: ignore[operator]
+    # diffusers wraps a function around it that looks for LoRA at each call, and imports peft to do so
     for unet in module.modules():
-        if isinstance(unet, UNet2DConditionModel):  # else every call of it looks for LoRA, and imports peft to do so
+        if isinstance(unet, UNet2DConditionModel):
             unet.forward = MethodType(inspect.unwrap(type(unet).forward), unet)
