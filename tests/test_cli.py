@@ -152,7 +152,11 @@ def test_one_bad_picture_is_named_and_the_rest_is_done(run, folder, tmp_path, ca
     assert "not a picture" in complaint[0]
     rows = json.loads((tmp_path / "r.json").read_text())["images"]
     assert [bool(row["error"]) for row in rows] == [False, False, True, False]
-    assert {path.name for path in (tmp_path / "restored").iterdir()} == {"a_bmp.png", "a_png.png", "c.png"}
+    assert {path.name for path in (tmp_path / "restored").glob("*.png")} == {
+        "a_bmp.png",
+        "a_png.png",
+        "c.png",
+    }
 
 
 def test_label_maps_beside_the_pictures_are_not_taken_for_pictures(run, folder, small_head, tmp_path):
@@ -170,7 +174,7 @@ def test_names_stay_apart_even_when_they_meet_by_accident(run, small_head, tmp_p
     rows = json.loads((tmp_path / "r.json").read_text())["images"]
     written = [row[key].casefold() for row in rows for key in ("output", "degraded")]
     assert len(set(written)) == 8
-    assert {path.name.casefold() for path in (tmp_path / "restored").iterdir()} == {
+    assert {path.name.casefold() for path in (tmp_path / "restored").glob("*.png")} == {
         name.removeprefix("restored/") for name in written
     }
 
@@ -247,7 +251,7 @@ def test_an_interrupted_run_keeps_what_is_done(folder, small_head, tmp_path, mon
 
     assert main(["restore", str(folder), "--json", "r.json"], load=load) == 130
     assert [row["error"] for row in json.loads((tmp_path / "r.json").read_text())["images"]] == [None]
-    assert [path.name for path in (tmp_path / "restored").iterdir()] == ["a_bmp.png"]
+    assert [path.name for path in (tmp_path / "restored").glob("*.png")] == ["a_bmp.png"]
     assert "Interrupted" in capsys.readouterr().err
 
 

@@ -5,8 +5,10 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+from enhancer.commands.overlap import Stages
 from enhancer.commands.pictures import (
     Load,
+    Picture,
     Told,
     add_shared,
     degrade_settings,
@@ -35,13 +37,22 @@ def degrade(args: argparse.Namespace, load: Load | None) -> int:
     service = cache(partial(load or Service.load, None, lpips_net=None))
     settings = degrade_settings(args)
 
-    def degrade_one(source: Path, name: str) -> Told:
+    def read(picture: Picture) -> tuple[Any, Any]:
+        source, name = picture
         image = read_image(source, "this file")
+        outputs.path(f"{name}.png")  # what is wrong with the folder should be known now
+        return image, labels_of(source, args)
+
+    def work(_: Picture, given: tuple[Any, Any]) -> Any:
+        return service().degrade(*given, keep_steps=args.steps, **settings)
+
+    def write(picture: Picture, made: Any) -> Told:
+        source, name = picture
         output = outputs.path(f"{name}.png")
-        made = service().degrade(image, labels_of(source, args), keep_steps=args.steps, **settings)
         write_png(made.image, output)
-        for number, (step, picture) in enumerate(made.steps, start=1):
-            write_png(picture, outputs.path(f"{name}_steps/{number:02d}_{step.replace(' ', '_')}.png"))
+        for number, (step, image) in enumerate(made.steps, start=1):
+            write_png(image, outputs.path(f"{name}_steps/{number:02d}_{step.replace(' ', '_')}.png"))
         return f"{source} -> {output}", made.notes
 
-    return for_each(outputs.names, degrade_one)
+    stages = Stages(read, work, write, weigh=lambda given: given[0].nbytes)
+    return for_each(list(outputs.names.items()), stages)

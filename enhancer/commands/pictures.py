@@ -4,24 +4,21 @@ import argparse
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from enhancer.errors import (
-    CheckpointError,
-    EnhancerError,
-    ImageError,
-    LabelError,
-    SettingsError,
-    UnavailableError,
-)
+from enhancer.commands.overlap import Stages, overlapped, threads_for
+from enhancer.errors import EnhancerError, ImageError, LabelError, SettingsError
+from enhancer.processes import Processes
 
 if TYPE_CHECKING:  # the imports that take time wait until a command runs, so that --help is quick
     from enhancer.service import Service
 
 FINE, BAD_INPUT, INTERRUPTED = 0, 2, 130  # exit codes
 
-Told = tuple[str, Sequence[str]]  # a line about a picture, and notes
+Picture = tuple[Path, str]  # the file, and the name of its results without suffix
+Told = tuple[str, Sequence[str]]  # a line about a picture, and notes: what writing it returns
 Load = Callable[..., "Service"]  # Service.load, or what stands in for it
 
 
@@ -65,27 +62,35 @@ def _names(sources: Sequence[Path], endings: Sequence[str]) -> dict[Path, str]:
 
 
 def for_each(
-    names: dict[Path, str],
-    do_one: Callable[[Path, str], Told],
+    pictures: Sequence[Picture],
+    stages: Stages,
     note_failure: Callable[[Path, EnhancerError], Any] | None = None,
+    processes: Processes | None = None,
 ) -> int:
-    """Do one picture after another; a bad one is named and the rest still gets done. Returns the exit code."""
+    """Take pictures through the stages; a bad one is named and the rest still gets done. Returns the exit code."""
     from tqdm import tqdm
 
+    from enhancer.images import MAX_SIDE
+
+    processes = processes or Processes(cpu=True)
     code = FINE
     told: set[str] = set()  # what holds for every picture is said once
-    for source, name in tqdm(names.items(), unit="picture", disable=len(names) == 1):
-        try:
-            line, notes = do_one(source, name)
-            tqdm.write("  ".join([line, *(note for note in notes if note not in told)]))
-            told.update(notes)
-        except (CheckpointError, UnavailableError):
-            raise  # what to restore with is missing: the next picture would fare no better
-        except EnhancerError as error:
-            tqdm.write(f"{source}: {error}", file=sys.stderr)
-            code = BAD_INPUT
-            if note_failure is not None:
-                note_failure(source, error)
+    threads, heaviest = threads_for(processes.count_on_machine), MAX_SIDE**2 * 4 * 4  # RGBA in float32
+    with (
+        closing(overlapped(pictures, stages, threads, heaviest)) as outcomes,
+        tqdm(total=len(pictures), unit="picture", disable=len(pictures) < 2 or not processes.is_main) as bar,
+    ):
+        for (source, _), outcome in outcomes:
+            if isinstance(outcome, EnhancerError):
+                tqdm.write(f"{source}: {outcome}", file=sys.stderr)
+                code = BAD_INPUT
+                if note_failure is not None:
+                    note_failure(source, outcome)
+            else:
+                line, notes = outcome
+                tqdm.write("  ".join([line, *(note for note in notes if note not in told)]))
+                told.update(notes)
+            bar.update()
     return code
 
 

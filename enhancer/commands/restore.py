@@ -1,22 +1,27 @@
 """`python -m enhancer restore IN`: restore pictures."""
 
 import argparse
+import sys
+import time
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import enhancer
+from enhancer.commands.overlap import Stages
 from enhancer.commands.pictures import (
     Load,
+    Outputs,
+    Picture,
     Told,
     add_shared,
     degrade_settings,
     for_each,
-    labels_of,
     outputs_of,
     partner_of,
 )
-from enhancer.errors import EnhancerError, ImageError
+from enhancer.errors import EnhancerError, ImageError, LabelError
+from enhancer.processes import Processes
 
 
 def declare(commands: Any) -> None:
@@ -31,6 +36,8 @@ def declare(commands: Any) -> None:
     add("--json", metavar="FILE", type=Path, help="write a report with every score")
     lpips_help = "network behind LPIPS (auto: alex on a CPU, vgg on a GPU)"
     add("--lpips", choices=("auto", "alex", "vgg"), default="auto", help=lpips_help)
+    overwrite_help = "of a folder, also restore what an earlier run with the same settings has finished"
+    add("--overwrite", action="store_true", help=overwrite_help)
     add = command.add_mutually_exclusive_group().add_argument
     add("--degrade", action="store_true", help="IN is clean: degrade it first, then restore and score it")
     add("--reference", metavar="CLEAN", type=Path, help="clean picture or folder to score against")
@@ -38,46 +45,208 @@ def declare(commands: Any) -> None:
 
 def restore(args: argparse.Namespace, load: Load | None) -> int:
     """Restore a picture or a folder of them, with scores where there is a clean picture to compare with."""
-    from enhancer.images import read_image, write_png
-    from enhancer.report import failed_row, result_row, write_report
-    from enhancer.service import Service
-
     outputs = outputs_of(args, ["", "_degraded"] if args.degrade else [""])
-    for_scores = args.degrade or args.reference is not None
-    service = cache(
-        partial(load or Service.load, args.checkpoint, lpips_net=args.lpips if for_scores else None)
-    )
-    settings = degrade_settings(args)
-    rows: list[dict[str, Any]] = []
+    degrade_settings(args)  # a typo should not cost the loading of a model
+    processes = Processes(cpu=True)  # they have little to tell each other: their GPUs are for the pictures
+    try:
+        return _Restoring(args, outputs, processes, load).run()
+    finally:
+        processes.part()
 
-    def restore_one(source: Path, name: str) -> Told:
+
+class _Given(NamedTuple):
+    """What is read of a picture."""
+
+    image: Any
+    reference: Any
+    labels: Any
+    stamps: list[Any]  # of its files, before they were read
+
+
+class _Made(NamedTuple):
+    """What is written of it: the restored picture comes last, and with it the picture is finished."""
+
+    pictures: dict[Path, Any]
+    row: dict[str, Any]
+    told: Told
+    made_from: dict[str, Any]
+
+
+class _Share(NamedTuple):
+    """What one process did."""
+
+    rows: dict[Path, dict[str, Any]]
+    code: int
+    seconds: float  # from the loaded model to the last file
+    busy: float  # seconds
+
+
+class _Restoring:
+    """One process's part in restoring pictures."""
+
+    def __init__(
+        self, args: argparse.Namespace, outputs: Outputs, processes: Processes, load: Load | None
+    ) -> None:
+        from enhancer.commands.journal import Journal
+        from enhancer.service import Service
+
+        self._args, self._outputs, self._processes = args, outputs, processes
+        self._degradation = degrade_settings(args)
+        scores = args.degrade or args.reference is not None
+        options: dict[str, Any] = {"lpips_net": args.lpips if scores else None}
+        if processes.count > 1:
+            options["device"] = _own_device(processes)
+        self._service = cache(partial(load or Service.load, args.checkpoint, **options))
+        self._journal = Journal(args.output, processes.place) if args.input.is_dir() else None
+        self._rows: dict[Path, dict[str, Any]] = {}
+        self._start = self._busy = 0.0
+
+    def run(self) -> int:
+        """Restore this process's share; returns the exit code of all."""
+        names, processes = self._outputs.names, self._processes
+        done = processes.on_main(self._done)
+        todo = [picture for picture in names.items() if picture[0] not in done]
+        stages = Stages(self._read, self._work, self._write, _weight)
+        try:
+            code = for_each(todo[processes.place :: processes.count], stages, self._note_failure, processes)
+            seconds = time.perf_counter() - self._start if self._start else 0.0
+            shares = processes.gathered(_Share(self._rows, code, seconds, self._busy))
+            self._rows = {source: row for share in shares for source, row in share.rows.items()}
+            if self._journal is not None and processes.is_main:
+                sys.stdout.write(_summary(shares, len(done)))
+            return max(share.code for share in shares)
+        finally:  # also when interrupted half-way
+            if self._args.json is not None and processes.is_main:
+                self._report(done | self._rows)
+
+    def _done(self) -> dict[Path, dict[str, Any]]:
+        """Return the rows of the pictures that are finished; with several processes also see to the download."""
+        from enhancer.commands.journal import sweep
+
+        found: dict[Path, dict[str, Any]] = {}
+        if self._processes.count > 1:
+            self._service()
+        if self._journal is None or not self._args.output.is_dir():
+            return found
+        sweep(self._args.output)
+        if self._args.overwrite or not self._journal.knows():
+            return found
+        for source, name in self._outputs.names.items():
+            try:
+                row = self._journal.find(self._made_from(name, self._stamps(source)))
+            except (EnhancerError, OSError):  # said when it is its turn
+                continue
+            if row is not None:
+                found[source] = {**row, **self._files(source, name)}
+        return found
+
+    def _made_from(self, name: str, stamps: list[Any]) -> dict[str, Any]:
+        """Return what decides how the restored picture looks, scores and is called."""
+        args, service = self._args, self._service()
+        settings = {
+            "version": enhancer.__version__, "checkpoint": service.checkpoint, "sha": service.sha,
+            "degradation": self._degradation if args.degrade else None,
+            "lpips": args.lpips if args.degrade or args.reference else None,
+        }  # fmt: skip
+        return {"name": name, "files": stamps, "settings": settings}
+
+    def _stamps(self, source: Path) -> list[Any]:
+        """Return the stamps of everything that is read for a picture."""
+        from enhancer.commands.journal import stamp
+
+        return [None if file is None else stamp(file) for file in (source, *self._partners(source))]
+
+    def _partners(self, source: Path) -> tuple[Path | None, Path | None]:
+        """Return the files of the clean picture and of the label map, None where none was given."""
+        reference = partner_of(source, self._args.reference, "reference", ImageError)
+        return reference, partner_of(source, self._args.labels, "labels", LabelError)
+
+    def _files(self, source: Path, name: str) -> dict[str, str]:
+        """Return the part of a report's row that names files."""
+        files = {"file": str(source), "output": str(self._outputs.path(f"{name}.png"))}
+        if self._args.degrade:
+            files["degraded"] = str(self._outputs.path(f"{name}_degraded.png"))
+        return files
+
+    def _read(self, picture: Picture) -> _Given:
+        from enhancer.images import read_image, read_labels
+
+        source, name = picture
+        stamps = [] if self._journal is None else self._stamps(source)
         image = read_image(source, "this file")
-        output = outputs.path(f"{name}.png")
-        reference = partner_of(source, args.reference, "reference", ImageError)
-        result = service().restore(
+        self._files(source, name)  # what is wrong with the output should be known now
+        reference, labels = self._partners(source)
+        return _Given(
             image,
-            degrade_first=args.degrade,
-            reference=None if reference is None else read_image(reference, f"its reference {reference.name}"),
-            labels=labels_of(source, args),
-            **settings,
+            None if reference is None else read_image(reference, f"its reference {reference.name}"),
+            None if labels is None else read_labels(labels),
+            stamps,
         )
-        write_png(result.restored, output)
+
+    def _work(self, picture: Picture, given: _Given) -> _Made:
+        from enhancer.report import result_row
+
+        service = self._service()
+        self._start = self._start or time.perf_counter()
+        (source, name), args = picture, self._args
+        result = service.restore(
+            given.image, degrade_first=args.degrade, reference=given.reference, labels=given.labels, **self._degradation
+        )  # fmt: skip
+        self._busy += sum(seconds for what, seconds in result.timings.items() if what != "degrade")
         drawn = {"seed": args.seed, "preset": args.preset} if args.degrade else {"seed": None, "preset": None}
-        row = {"file": str(source), "output": str(output), **result_row(result, **drawn)}
-        if args.degrade:
-            row["degraded"] = str(outputs.path(f"{name}_degraded.png"))
-            write_png(result.degraded, row["degraded"])
-        rows.append(row)
-        line = f"{source} -> {output}  {result.checkpoint}  {result.seconds:.2f} s"
+        files = self._files(source, name)
+        row: dict[str, Any] = {**files, **result_row(result, **drawn)}
+        pictures = {Path(files["degraded"]): result.degraded} if args.degrade else {}
+        pictures[Path(files["output"])] = result.restored
+        line = f"{source} -> {files['output']}  {result.checkpoint}  {result.seconds:.2f} s"
         if scores := row["scores"]:
             line += f"  PSNR {scores['degraded']['psnr']:.2f} -> {scores['restored']['psnr']:.2f} dB"
-        return line, result.notes
+        return _Made(pictures, row, (line, result.notes), self._made_from(name, given.stamps))
 
-    def note_failure(source: Path, error: EnhancerError) -> None:
-        rows.append({"file": str(source), "output": None, **failed_row(error)})
+    def _write(self, picture: Picture, made: _Made) -> Told:
+        from enhancer.images import write_png
 
-    try:
-        return for_each(outputs.names, restore_one, note_failure)
-    finally:  # also when interrupted half-way
-        if args.json is not None:
-            write_report(rows, args.json, enhancer.__version__)
+        if self._journal is not None:
+            self._journal.finish(made.made_from, made.pictures, made.row)
+        else:
+            for path, image in made.pictures.items():
+                write_png(image, path)
+        self._rows[picture[0]] = made.row
+        return made.told
+
+    def _note_failure(self, source: Path, error: EnhancerError) -> None:
+        from enhancer.report import failed_row
+
+        self._rows[source] = {"file": str(source), "output": None, **failed_row(error)}
+
+    def _report(self, rows: dict[Path, dict[str, Any]]) -> None:
+        from enhancer.report import write_report
+
+        in_order = [rows[source] for source in self._outputs.names if source in rows]
+        write_report(in_order, self._args.json, enhancer.__version__)
+
+
+def _own_device(processes: Processes) -> str | None:
+    """Return the GPU of this process, None where there is none."""
+    import torch
+
+    count = torch.cuda.device_count()
+    return f"cuda:{processes.place_on_machine % count}" if count else None
+
+
+def _weight(given: _Given) -> int:
+    return sum(array.nbytes for array in given[:3] if array is not None)
+
+
+def _summary(shares: list[_Share], skipped: int) -> str:
+    """Return how fast the pictures came, as a line."""
+    count = sum(len(share.rows) for share in shares)
+    seconds = max(share.seconds for share in shares)
+    there = f" {skipped} were there already (--overwrite restores them anew)." if skipped else ""
+    if not seconds:
+        return f"{count} pictures.{there}\n"
+    busy = sum(share.busy for share in shares) / sum(share.seconds for share in shares)
+    return (
+        f"{count} pictures in {seconds:.1f} s, {count / seconds:.2f} a second, the device busy {busy:.0%} of the time."
+        f"{there}\n"
+    )

@@ -1,0 +1,70 @@
+"""Several processes at one task: who they are, and how they agree. Alone, everything here does nothing much."""
+
+import os
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from enhancer.errors import EnhancerError
+
+PATIENCE = timedelta(hours=12)  # how long one process waits for another before it takes it for dead
+Result = TypeVar("Result")
+
+
+class Processes:
+    """The processes a launcher (`accelerate launch`, `torchrun`) started, seen from one of them.
+
+    Attributes:
+        place: Number of this one, from 0.
+        count: How many there are.
+        place_on_machine: Number among those of this machine, from 0.
+        count_on_machine: How many run on this machine.
+    """
+
+    def __init__(self, *, cpu: bool) -> None:
+        """Find the others, if a launcher started any; `cpu` keeps them from talking by way of their GPUs."""
+        self._state = None
+        self.place, self.count, self.place_on_machine = 0, 1, 0
+        self.count_on_machine = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+            from accelerate import (
+                PartialState,
+            )  # here rather than above: it brings torch, and --help should not wait
+
+            self._state = PartialState(cpu=cpu, timeout=PATIENCE)
+            self.place, self.count = self._state.process_index, self._state.num_processes
+            self.place_on_machine = self._state.local_process_index
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this is the one that speaks and writes the results."""
+        return self.place == 0
+
+    def on_main(self, action: Callable[[], Result]) -> Result:
+        """Do something on the main process; its result, or its `EnhancerError`, is everybody's."""
+        outcome: list[Any] = [None, None]
+        if self.is_main:
+            try:
+                outcome[0] = action()
+            except EnhancerError as error:
+                outcome[1] = error
+        if self.count > 1:
+            from accelerate.utils import broadcast_object_list
+
+            broadcast_object_list(outcome)
+        if outcome[1] is not None:
+            raise outcome[1]
+        return outcome[0]
+
+    def gathered(self, value: Result) -> list[Result]:
+        """Return the values of all processes, by their places; waits for all."""
+        if self.count == 1:
+            return [value]
+        from accelerate.utils import gather_object
+
+        return gather_object([value])
+
+    def part(self) -> None:
+        """Take leave of the others."""
+        if self._state is not None:
+            self._state.destroy_process_group()
