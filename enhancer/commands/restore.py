@@ -3,6 +3,7 @@
 import argparse
 import sys
 import time
+from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -77,8 +78,7 @@ class _Share(NamedTuple):
 
     rows: dict[Path, dict[str, Any]]
     code: int
-    seconds: float  # from the loaded model to the last file
-    busy: float  # seconds
+    clock: "_Clock"
 
 
 class _Restoring:
@@ -99,7 +99,7 @@ class _Restoring:
         self._service = cache(partial(load or Service.load, args.checkpoint, **options))
         self._journal = Journal(args.output, processes.place) if args.input.is_dir() else None
         self._rows: dict[Path, dict[str, Any]] = {}
-        self._start = self._busy = 0.0
+        self._clock = _Clock()
 
     def run(self) -> int:
         """Restore this process's share; returns the exit code of all."""
@@ -109,8 +109,8 @@ class _Restoring:
         stages = Stages(self._read, self._work, self._write, _weight)
         try:
             code = for_each(todo[processes.place :: processes.count], stages, self._note_failure, processes)
-            seconds = time.perf_counter() - self._start if self._start else 0.0
-            shares = processes.gathered(_Share(self._rows, code, seconds, self._busy))
+            self._clock.stop()
+            shares = processes.gathered(_Share(self._rows, code, self._clock))
             self._rows = {source: row for share in shares for source, row in share.rows.items()}
             if self._journal is not None and processes.is_main:
                 sys.stdout.write(_summary(shares, len(done)))
@@ -187,12 +187,11 @@ class _Restoring:
         from enhancer.report import result_row
 
         service = self._service()
-        self._start = self._start or time.perf_counter()
         (source, name), args = picture, self._args
         result = service.restore(
             given.image, degrade_first=args.degrade, reference=given.reference, labels=given.labels, **self._degradation
         )  # fmt: skip
-        self._busy += sum(seconds for what, seconds in result.timings.items() if what != "degrade")
+        self._clock.tick(sum(seconds for what, seconds in result.timings.items() if what != "degrade"))
         drawn = {"seed": args.seed, "preset": args.preset} if args.degrade else {"seed": None, "preset": None}
         files = self._files(source, name)
         row: dict[str, Any] = {**files, **result_row(result, **drawn)}
@@ -238,15 +237,36 @@ def _weight(given: _Given) -> int:
     return sum(array.nbytes for array in given[:3] if array is not None)
 
 
+@dataclass
+class _Clock:
+    """How long the pictures took, and the device with them. The first only starts it: there, models are loaded."""
+
+    pictures: int = 0
+    start: float = 0.0
+    seconds: float = 0.0  # from the first picture's work to the last one's file
+    busy: float = 0.0  # of these, what the device was at work
+
+    def tick(self, busy: float) -> None:
+        """Note one more picture."""
+        self.pictures += 1
+        if self.pictures == 1:
+            self.start = time.perf_counter()
+        else:
+            self.busy += busy
+
+    def stop(self) -> None:
+        """Note that the last file is written."""
+        self.seconds = time.perf_counter() - self.start if self.pictures > 1 else 0.0
+
+
 def _summary(shares: list[_Share], skipped: int) -> str:
     """Return how fast the pictures came, as a line."""
-    count = sum(len(share.rows) for share in shares)
-    seconds = max(share.seconds for share in shares)
-    there = f" {skipped} were there already (--overwrite restores them anew)." if skipped else ""
-    if not seconds:
-        return f"{count} pictures.{there}\n"
-    busy = sum(share.busy for share in shares) / sum(share.seconds for share in shares)
-    return (
-        f"{count} pictures in {seconds:.1f} s, {count / seconds:.2f} a second, the device busy {busy:.0%} of the time."
-        f"{there}\n"
-    )
+    clocks = [share.clock for share in shares]
+    told = f"{sum(clock.pictures for clock in clocks)} pictures restored."
+    if seconds := max(clock.seconds for clock in clocks):
+        rate = sum(max(0, clock.pictures - 1) for clock in clocks) / seconds
+        busy = sum(clock.busy for clock in clocks) / sum(clock.seconds for clock in clocks)
+        told += f" After the first, {rate:.2f} a second for {seconds:.1f} s, the device busy {busy:.0%} of the time."
+    if skipped:
+        told += f" {skipped} were there already (--overwrite restores them anew)."
+    return f"{told}\n"
