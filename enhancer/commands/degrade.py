@@ -16,6 +16,7 @@ from enhancer.commands.pictures import (
     labels_of,
     outputs_of,
 )
+from enhancer.processes import Processes
 
 
 def declare(commands: Any) -> None:
@@ -55,4 +56,8 @@ def degrade(args: argparse.Namespace, load: Load | None) -> int:
         return f"{source} -> {output}", made.notes
 
     stages = Stages(read, work, write, weigh=lambda given: given[0].nbytes)
-    return for_each(list(outputs.names.items()), stages)
+    processes = Processes(cpu=True)
+    try:
+        return for_each(list(outputs.names.items()), stages, processes)
+    finally:
+        processes.part()

@@ -64,15 +64,18 @@ def _names(sources: Sequence[Path], endings: Sequence[str]) -> dict[Path, str]:
 def for_each(
     pictures: Sequence[Picture],
     stages: Stages,
+    processes: Processes,
     note_failure: Callable[[Path, EnhancerError], Any] | None = None,
-    processes: Processes | None = None,
 ) -> int:
-    """Take pictures through the stages; a bad one is named and the rest still gets done. Returns the exit code."""
+    """Take this process's share of the pictures through the stages; returns the exit code.
+
+    A bad picture is named, and the rest still gets done.
+    """
     from tqdm import tqdm
 
     from enhancer.images import MAX_SIDE
 
-    processes = processes or Processes(cpu=True)
+    pictures = pictures[processes.place :: processes.count]
     code = FINE
     told: set[str] = set()  # what holds for every picture is said once
     threads, heaviest = threads_for(processes.count_on_machine), MAX_SIDE**2 * 4 * 4  # RGBA in float32

@@ -108,7 +108,7 @@ class _Restoring:
         todo = [picture for picture in names.items() if picture[0] not in done]
         stages = Stages(self._read, self._work, self._write, _weight)
         try:
-            code = for_each(todo[processes.place :: processes.count], stages, self._note_failure, processes)
+            code = for_each(todo, stages, processes, self._note_failure)
             self._clock.stop()
             shares = processes.gathered(_Share(self._rows, code, self._clock))
             self._rows = {source: row for share in shares for source, row in share.rows.items()}
