@@ -17,6 +17,7 @@ from page.api import add_api
 from page.batch import Batch
 from page.first import first_look
 from page.headers import SafeHeaders
+from page.limits import LARGEST_FILE
 from page.words import I18N, label
 from page.workbench import PRIVATE, RENDER, TRY, Workbench
 
@@ -29,7 +30,7 @@ LAUNCH: dict[str, Any] = {
     "js": (ROOT / "app.js").read_text(encoding="utf-8"),
     "theme": gr.themes.Base(primary_hue="stone", neutral_hue="stone", radius_size="lg", font=[FONT, "sans-serif"]),
     "i18n": I18N,
-    "max_file_size": "32mb",  # 2048 x 2048 RGBA pixels of 16 bits
+    "max_file_size": f"{LARGEST_FILE}mb",
     "footer_links": ["api"],
     "state_session_capacity": 128,  # gradio keeps a third of a megabyte per caller; nothing of ours is in it
     "run_history": False,
@@ -56,6 +57,8 @@ def build_page() -> gr.Blocks:
             with gr.Tab(label("How it works"), id="about"):
                 gr.HTML(label("about"), padding=False, elem_id="about")
         gr.HTML(label("footer"), padding=False, elem_id="footer")
+        share = attempt.share
+        page.load(share.opened, None, [share.image, *share.settings], show_progress="hidden", **PRIVATE)
         if not running.ON_ZERO_GPU:  # where a GPU is lent for a visitor's own click
             page.load(attempt.first, None, attempt.outputs, show_progress_on=attempt.slider, **PRIVATE)
         add_api()

@@ -1,4 +1,7 @@
-"""What the page offers to programs: five named endpoints, their parameters typed and explained."""
+"""What the page offers to programs: five named endpoints, their parameters typed and explained.
+
+To agents they are tools, called by their functions' names and explained by their docstrings.
+"""
 
 from typing import Any
 
@@ -9,6 +12,7 @@ from enhancer.blend import Restoration
 from enhancer.degrade import DEFAULT_PRESET, PRESETS
 from enhancer.images import read_labels
 from enhancer.provenance import Record
+from enhancer.regions import REGION_NAMES
 from enhancer.report import result_row
 from page import running
 from page.inputs import WHITE, Given, hex_of, image_of, picture_input, rgb_of
@@ -18,7 +22,7 @@ from page.show import saved, steps_shown
 Strengths = dict[str, float] | None
 
 
-def restore(
+def restore_face(
     image: Given | None,
     labels: Given | None = None,
     reference: Given | None = None,
@@ -30,10 +34,12 @@ def restore(
     region_strengths: Strengths = None,
     background: str = WHITE,
 ) -> tuple[Any, ...]:
-    """Restore a picture of a face in one step.
+    """Restore a picture of a face, such as a render of Gaussian splats, in one step.
+
+    Pictures are uploaded first, or sent as data: addresses; no other address is fetched.
 
     Args:
-        image: The picture, 128 to 2048 pixels a side. Its alpha is kept.
+        image: The picture, at most 2048 pixels a side. Its alpha is kept.
         labels: Its label map, where there is one; else a face parser finds the regions.
         reference: The clean picture of the same size, to score against. Not together with degrade_first.
         degrade_first: The picture is clean: degrade it, restore that, and score it against the clean one.
@@ -69,13 +75,15 @@ def restore(
     )
 
 
-def degrade(
+def degrade_face(
     image: Given | None, labels: Given | None = None, preset: str = DEFAULT_PRESET, seed: int = 0, strengths: Strengths = None
 ) -> Any:  # fmt: skip
-    """Degrade a clean picture of a face, region by region.
+    """Damage a clean picture of a face, region by region, into what a poor render of Gaussian splats looks like.
+
+    Pictures are uploaded first, or sent as data: addresses; no other address is fetched.
 
     Args:
-        image: The clean picture, 128 to 2048 pixels a side. Its alpha is kept.
+        image: The clean picture, at most 2048 pixels a side. Its alpha is kept.
         labels: Its label map, where there is one; else a face parser finds the regions.
         preset: Preset of the degradation, "v1" or "v2".
         seed: The same seed gives the same pixels.
@@ -89,13 +97,15 @@ def degrade(
     return saved(made, "degraded", Record(preset=preset, seed=seed, strengths=strengths or {}))
 
 
-def steps(
+def degradation_steps(
     image: Given | None, labels: Given | None = None, preset: str = DEFAULT_PRESET, seed: int = 0, strengths: Strengths = None
 ) -> list[Any]:  # fmt: skip
-    """Degrade a clean picture and return it after each of the 14 steps.
+    """Damage a clean picture of a face and return it after each of the 14 steps.
+
+    Pictures are uploaded first, or sent as data: addresses; no other address is fetched.
 
     Args:
-        image: The clean picture, 128 to 2048 pixels a side. Its alpha is kept.
+        image: The clean picture, at most 2048 pixels a side. Its alpha is kept.
         labels: Its label map, where there is one; else a face parser finds the regions.
         preset: Preset of the degradation, "v1" or "v2".
         seed: The same seed gives the same pixels.
@@ -108,8 +118,10 @@ def steps(
     return steps_shown(running.degraded(pixels, _labels(labels), keep_steps=True, **chosen).steps)
 
 
-def score(image: Given | None, reference: Given | None, labels: Given | None = None) -> dict[str, Any]:
-    """Score a picture against a clean one of the same size: PSNR, SSIM and LPIPS, whole and by region.
+def score_face(image: Given | None, reference: Given | None, labels: Given | None = None) -> dict[str, Any]:
+    """Score a picture of a face against the clean one of the same size: PSNR, SSIM and LPIPS, whole and by region.
+
+    Pictures are uploaded first, or sent as data: addresses; no other address is fetched.
 
     Args:
         image: The picture to judge.
@@ -122,7 +134,7 @@ def score(image: Given | None, reference: Given | None, labels: Given | None = N
     return running.scores(image_of(image), image_of(reference), _labels(labels))
 
 
-def info() -> dict[str, Any]:
+def model_info() -> dict[str, Any]:
     """Tell what is at work: checkpoint, its sha, device, version, and the checkpoints that may be chosen.
 
     Returns:
@@ -143,6 +155,18 @@ def _labels(given: Given | None) -> Any:
     return None if given is None else given.image
 
 
+def _shares(name: str) -> gr.JSON:
+    """Return an input of a number by region, its type told: gradio's own says none, which no agent's tool may."""
+    component = gr.JSON(label=name)
+    told = {
+        "type": "object",
+        "properties": {region: {"type": "number"} for region in REGION_NAMES},
+        "description": "a number from 0 to 1 by region",
+    }
+    setattr(component, "api_info", lambda: told)  # noqa: B010  as in page.inputs
+    return component
+
+
 def add_api() -> None:
     """Offer them; every parameter takes its name from the component's label."""
     with gr.Column(visible=False):
@@ -154,9 +178,9 @@ def add_api() -> None:
         )
         preset, strengths = (
             gr.Radio(list(PRESETS), value=DEFAULT_PRESET, label="preset"),
-            gr.JSON(label="strengths"),
+            _shares("strengths"),
         )
-        strength, region_strengths = gr.Number(1, label="strength"), gr.JSON(label="region_strengths")
+        strength, region_strengths = gr.Number(1, label="strength"), _shares("region_strengths")
         background = gr.Textbox(WHITE, label="background")
         restored, given = gr.Image(format="png", label="restored"), gr.Image(format="png", label="degraded")
         report, strip = gr.JSON(label="report"), gr.Gallery(format="png", label="steps")
@@ -171,8 +195,8 @@ def add_api() -> None:
         region_strengths,
         background,
     ]
-    call(restore, everything, [restored, given, report], api_name="restore", concurrency_id="model")
-    call(degrade, [image, labels, *degradation], given, api_name="degrade")
-    call(steps, [image, labels, *degradation], strip, api_name="steps")
-    call(score, [image, reference, labels], report, api_name="score")
-    call(info, None, report, api_name="info", queue=False)
+    call(restore_face, everything, [restored, given, report], api_name="restore", concurrency_id="model")
+    call(degrade_face, [image, labels, *degradation], given, api_name="degrade")
+    call(degradation_steps, [image, labels, *degradation], strip, api_name="steps")
+    call(score_face, [image, reference, labels], report, api_name="score")
+    call(model_info, None, report, api_name="info", queue=False)

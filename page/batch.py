@@ -14,6 +14,8 @@ from enhancer.images import read_image
 from enhancer.provenance import Record, png_bytes
 from enhancer.report import Say, failed_row, result_row
 from page import running
+from page.inputs import take_uploads_only
+from page.limits import require_size
 from page.show import stored
 from page.words import label, refusal, said_to
 
@@ -35,6 +37,7 @@ class Batch:
                     label=label("Pictures of faces"), file_count="multiple", file_types=["image"], height=260,
                     elem_id="batch-files",
                 )  # fmt: skip
+                take_uploads_only(self.files)
                 self.degrade_first = gr.Checkbox(
                     False, label=label("They are clean: damage them first, then score them"),
                     info=label("Leave off for real renders."), elem_id="batch-degrade",
@@ -100,6 +103,7 @@ def _one(path: str, degrade_first: bool) -> tuple[Row, bytes]:
     """Return the row and the file of one picture."""
     settings: Row = {"preset": DEFAULT_PRESET, "seed": 0} if degrade_first else {"preset": None, "seed": None}
     drawn = settings if degrade_first else {}
+    require_size(path, "It")
     result = running.restored(read_image(path, "It"), degrade_first=degrade_first, **drawn)
     record = Record(result.checkpoint, result.sha, **settings)
     return result_row(result, **settings), png_bytes(result.restored, record)
@@ -118,7 +122,7 @@ def _table(rows: list[Row], say: Say) -> str:
     body = "".join(
         f"<tr><th scope='row'>{escape(row['name'])}</th>"
         + (
-            f"<td colspan='2' class='worse'>{escape(str(row['error']))}</td>"
+            f"<td colspan='2' class='worse'>{escape(say(str(row['error'])))}</td>"
             if row["error"]
             else f"<td>{row['seconds']:.1f} s</td><td>{_won(row)}</td>"
         )

@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 from enhancer.degrade import DEFAULT_PRESET
-from enhancer.images import read_image, read_labels
+from enhancer.images import read_image
 from enhancer.provenance import Record
 from enhancer.report import Result
 from page import running
@@ -29,7 +29,7 @@ class Look:
 @cache
 def _first_pair() -> tuple[Result, Pair]:
     image = read_image(HEADS[0])
-    labels = read_labels(HEADS[0].with_stem(f"{HEADS[0].stem}_labels"))
+    labels = running.labels_of(HEADS[0])
     result = running.service().restore(
         image, labels=labels, degrade_first=True, with_scores=False, **SETTINGS
     )

@@ -1,7 +1,10 @@
 """The page's words in German, by their English."""
 
+from enhancer.images import MIN_SIDE
 from enhancer.service import NO_FACE, TILED
+from page.limits import LARGEST_FILE, LARGEST_SIDE
 
+DROP_HERE = f"Drop a picture of a face here, or click to choose.  {MIN_SIDE} to {LARGEST_SIDE} pixels a side, at most {LARGEST_FILE} MB."
 GERMAN = {
     # modes
     "Try it": "Ausprobieren",
@@ -12,8 +15,8 @@ GERMAN = {
     "Pick a face": "Ein Gesicht wählen",
     "or drop a clean picture": "oder ein sauberes Bild ablegen",
     "Your render": "Ihr Rendering",
-    "Drop a picture of a face here, or click to choose.  128 to 2048 pixels a side, at most 32 MB.":
-        "Ein Bild eines Gesichts hier ablegen oder klicken.  128 bis 2048 Pixel je Seite, höchstens 32 MB.",
+    DROP_HERE: f"Ein Bild eines Gesichts hier ablegen oder klicken.  {MIN_SIDE} bis {LARGEST_SIDE} Pixel je Seite, "
+        f"höchstens {LARGEST_FILE} MB.",
     "The picture to restore": "Das Bild, das restauriert wird",
     "Restore": "Restaurieren",
     "Other damage": "Andere Schäden",
@@ -109,8 +112,17 @@ GERMAN = {
     "Time": "Zeit",
     "done": "fertig",
     "Stopped.": "Angehalten.",
+    "Link": "Link",
+    "Copy a link to these settings": "Einen Link auf diese Einstellungen kopieren",
+    "Opens the page with this example and these settings.": "Öffnet die Seite mit diesem Beispiel und diesen Einstellungen.",
     "of": "von",
     # messages and notes
+    "A link carries settings, not pictures. Choose an example first.":
+        "Ein Link trägt Einstellungen, keine Bilder. Wählen Sie zuerst ein Beispiel.",
+    "This link asks for something that is not here; the first example is shown instead.":
+        "Dieser Link verlangt etwas, das es hier nicht gibt; gezeigt wird stattdessen das erste Beispiel.",
+    "Pictures are not fetched from other addresses. Upload the picture, or send it as a data: address.":
+        "Bilder werden nicht von anderen Adressen geholt. Laden Sie das Bild hoch, oder senden Sie es als data:-Adresse.",
     "There is no picture yet. Drop one on the page, or choose an example.":
         "Noch ist kein Bild da. Legen Sie eines auf die Seite, oder wählen Sie ein Beispiel.",
     "There are no pictures yet. Drop some on the page.": "Noch sind keine Bilder da. Legen Sie welche auf die Seite.",
@@ -123,4 +135,37 @@ GERMAN = {
     NO_FACE: "Kein Gesicht wurde gefunden, oder es ist zu klein: Was Region für Region geschieht, fand nichts vor, "
         "und das Modell kennt nur Gesichter.",
     TILED: "Das Bild war für den Speicher dieser Maschine zu groß und wurde deshalb in überlappenden Kacheln restauriert.",
+}  # fmt: skip
+
+# Sentences with something quoted in them, {so}: by their English, which other rooms make.
+GERMAN_SENTENCES = {
+    "This file {problem}": "Diese Datei {problem}",
+    "It {problem}": "Sie {problem}",
+    "The label map cannot be read. {problem}": "Die Labelkarte kann nicht gelesen werden. {problem}",
+    "is {size} pixels; each side must be {least} to {most} pixels. {advice}":
+        "hat {size} Pixel; jede Seite muss {least} bis {most} Pixel haben. {advice}",
+    "Scale it down first.": "Verkleinern Sie sie zuerst.",
+    "Give a larger picture.": "Nehmen Sie ein größeres Bild.",
+    "is far larger than {size} pixels, the most taken here, and was not decoded. {advice}":
+        "ist viel größer als {size} Pixel, mehr wird hier nicht genommen, und wurde nicht gelesen. {advice}",
+    "has {size} MB; at most {most} MB are taken. Save it as a smaller file.":
+        "hat {size} MB; höchstens {most} MB werden genommen. Speichern Sie sie kleiner.",
+    "is not a picture that can be read here. Give a PNG, JPEG, WebP, BMP, TIFF or GIF file.":
+        "ist kein Bild, das hier gelesen werden kann. Nehmen Sie PNG, JPEG, WebP, BMP, TIFF oder GIF.",
+    "is empty (0 bytes). Give a PNG, JPEG, WebP, BMP, TIFF or GIF file.":
+        "ist leer (0 Bytes). Nehmen Sie PNG, JPEG, WebP, BMP, TIFF oder GIF.",
+    "is damaged or cut off ({reason}). Save or download it again.":
+        "ist beschädigt oder abgeschnitten ({reason}). Speichern oder laden Sie sie noch einmal.",
+    "is fully transparent: there is nothing to see. Give a picture with visible pixels.":
+        "ist ganz durchsichtig: Es gibt nichts zu sehen. Nehmen Sie ein Bild mit sichtbaren Pixeln.",
+    "The label map is {size} pixels, but its picture is {other}. Give the label map of this very picture, at the same size.":
+        "Die Labelkarte hat {size} Pixel, ihr Bild aber {other}. Nehmen Sie die Labelkarte genau dieses Bildes, in gleicher Größe.",
+    "The reference is {size} pixels, but its picture is {other}. Give the reference of this very picture, at the same size.":
+        "Das saubere Bild hat {size} Pixel, das andere aber {other}. Nehmen Sie das saubere Bild zu genau diesem, in gleicher Größe.",
+    "No {net}: {reason}. The other scores are not affected.":
+        "Kein {net}: {reason}. Die anderen Werte sind davon nicht berührt.",
+    "the {trunk} weights it needs ({size} MB) are not on this machine and cannot be downloaded now: {reason}":
+        "Die nötigen Gewichte von {trunk} ({size} MB) sind nicht auf dieser Maschine und können jetzt nicht geladen werden: {reason}",
+    "The checkpoint {name} cannot be had now, so the small embedded one is at work.":
+        "Der Modellstand {name} ist jetzt nicht zu haben; der kleine eingebaute arbeitet.",
 }  # fmt: skip

@@ -4,22 +4,29 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import gradio as gr
 import numpy as np
+from gradio.components.base import Component
 from gradio.data_classes import ImageData
+from gradio.utils import get_upload_folder
 
 from enhancer.blend import Restoration
 from enhancer.degrade import DEFAULT_PRESET, PRESETS
 from enhancer.errors import SettingsError
-from enhancer.images import read_image
+from enhancer.images import MIN_SIDE, read_image
 from enhancer.provenance import Record, is_colour, read_record
 from enhancer.regions import REGION_NAMES
+from page.limits import LARGEST_SEED, require_size
 from page.running import shown_to_visitor
 from page.words import label, refusal
 
 WHITE = "#ffffff"
-LARGEST_SEED = 2**53 - 1  # what a browser's numbers hold exactly
+OUR_FILES = "/gradio_api/file="  # in the address of a file that is here
+ELSEWHERE = (
+    "Pictures are not fetched from other addresses. Upload the picture, or send it as a data: address."
+)
 
 
 @dataclass(frozen=True)
@@ -41,11 +48,28 @@ def picture_input(read: Callable[..., np.ndarray] = read_image, **options: Any) 
             if payload is None:
                 return None
             path = Path(payload.path or "")
+            require_size(path, "This file", smallest=MIN_SIDE if read is read_image else 1)
             return Given(read(path, "This file"), read_record(path))
 
     component = gr.Image(type="filepath", image_mode=None, format="png", interactive=True, **options)
     setattr(component, "preprocess", preprocess)  # noqa: B010  a subclass would make gradio write an app.pyi
+    take_uploads_only(component)
     return component
+
+
+def take_uploads_only(component: Component) -> None:
+    """Keep a component from fetching addresses on a caller's behalf, as gradio's would; a file that is here has one too."""
+    move = component.async_move_resource_to_block_cache
+
+    async def uploaded(path: str | Path | None) -> str | None:
+        if str(path).lower().startswith(("http://", "https://")):
+            file = Path(unquote(str(path).partition(OUR_FILES)[2])).resolve()
+            if not file.is_relative_to(Path(get_upload_folder()).resolve()) or not file.is_file():
+                raise refusal(ELSEWHERE)
+            path = file
+        return await move(path)
+
+    setattr(component, "async_move_resource_to_block_cache", uploaded)  # noqa: B010  as above
 
 
 def image_of(given: Given | None) -> np.ndarray:

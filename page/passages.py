@@ -1,7 +1,9 @@
 """The page's longer passages, in HTML, by language and name. Figures are drawn with the page's own colours."""
 
 from enhancer.degrade import STEP_NAMES
+from enhancer.images import MIN_SIDE
 from page.german import GERMAN
+from page.limits import LARGEST_SIDE
 
 _STEPS = {
     "en": STEP_NAMES,
@@ -48,8 +50,11 @@ def _diagram(words: tuple[str, ...]) -> str:
 def _about(language: str, paragraphs: dict[str, str], words: tuple[str, ...]) -> str:
     parts = {name: f"<h2>{name}</h2>{text}" for name, text in paragraphs.items()}
     html = "".join(f"<section>{part}</section>" for part in parts.values())
-    return html.replace("{steps}", f'<ol class="chips">{_chips(language)}</ol>').replace(
-        "{diagram}", _diagram(words)
+    return (
+        html.replace("{steps}", f'<ol class="chips">{_chips(language)}</ol>')
+        .replace("{diagram}", _diagram(words))
+        .replace("{smallest}", str(MIN_SIDE))
+        .replace("{largest}", str(LARGEST_SIDE))
     )
 
 
@@ -70,7 +75,7 @@ _ABOUT_EN = _about(
         "<b>SSIM</b> compares local structure; 1 is identical. <b>LPIPS</b> asks a trained network how different two pictures "
         "look; lower is better. A region is scored under its own mask, so that good hair cannot hide bad eyes. Scores need the "
         "clean picture: a render by itself has none.</p>",
-        "What it cannot do": "<p>One face that fills the frame, 128 to 2048 pixels a side. It is no upscaler and swaps no faces. Single "
+        "What it cannot do": "<p>One face that fills the frame, {smallest} to {largest} pixels a side. It is no upscaler and swaps no faces. Single "
         "pictures only: nothing keeps the frames of a video from flickering. The embedded checkpoint is small and its gain is modest; "
         "where the page names another one, that one is at work.</p>",
         "Your pictures": "<p>They are worked on here and deleted within two hours. Nothing else is kept, no address is fetched for you, and "
@@ -99,7 +104,7 @@ _ABOUT_DE = _about(
         "<b>SSIM</b> vergleicht örtliche Struktur; 1 ist gleich. <b>LPIPS</b> fragt ein trainiertes Netz, wie verschieden zwei Bilder "
         "aussehen; niedriger ist besser. Jede Region wird unter ihrer eigenen Maske bewertet, damit gute Haare keine schlechten Augen "
         "verdecken. Eine Bewertung braucht das saubere Bild: Ein Rendering allein hat keine.</p>",
-        "Was es nicht kann": "<p>Ein Gesicht, das das Bild füllt, 128 bis 2048 Pixel je Seite. Es vergrößert nicht und tauscht keine "
+        "Was es nicht kann": "<p>Ein Gesicht, das das Bild füllt, {smallest} bis {largest} Pixel je Seite. Es vergrößert nicht und tauscht keine "
         "Gesichter. Nur Einzelbilder: Nichts hält die Bilder eines Films vom Flackern ab. Der eingebaute Modellstand ist klein und sein "
         "Gewinn bescheiden; wo die Seite einen anderen nennt, arbeitet jener.</p>",
         "Ihre Bilder": "<p>Sie werden hier bearbeitet und binnen zwei Stunden gelöscht. Sonst bleibt nichts, keine Adresse wird für Sie "

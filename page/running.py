@@ -145,11 +145,24 @@ def _address(image: np.ndarray) -> bytes:
 
 
 @cache
-def _example_labels() -> dict[bytes, np.ndarray]:
-    """Return the label maps of the examples, by what is in the picture: a file's name would prove nothing."""
-    return {_address(read_image(path)): read_labels(path.with_stem(f"{path.stem}_labels")) for path in HEADS}
+def _examples() -> dict[bytes, Path]:
+    return {_address(read_image(path)): path for path in HEADS}
+
+
+def example_in(image: np.ndarray) -> Path | None:
+    """Return which example a picture is, by its content: a file's name would prove nothing."""
+    return _examples().get(_address(image))
+
+
+@cache
+def labels_of(example: Path) -> np.ndarray:
+    """Return an example's label map, not to be written to."""
+    return read_labels(example.with_stem(f"{example.stem}_labels"))
 
 
 def known_labels(image: np.ndarray, given: np.ndarray | None = None) -> np.ndarray | None:
     """Return the label map that was given, else that of the example in the picture, else None."""
-    return _example_labels().get(_address(image)) if given is None else given
+    if given is not None:
+        return given
+    example = example_in(image)
+    return None if example is None else labels_of(example)

@@ -1,5 +1,7 @@
 """The page's words in English and German. English phrases are the keys, so that code reads as the page does."""
 
+import re
+from functools import cache
 from html import escape
 from typing import Any
 
@@ -7,7 +9,7 @@ import gradio as gr
 from gradio.context import LocalContext
 
 from enhancer.report import Say
-from page.german import GERMAN
+from page.german import GERMAN, GERMAN_SENTENCES
 from page.passages import PASSAGES
 
 LANGUAGES = ("en", "de")
@@ -25,9 +27,28 @@ def label(phrase: str) -> Any:  # gradio's own hints say str where it takes this
 
 
 def said_in(language: str) -> Say:
-    """Return what puts an English phrase into a language; what is not known stays English."""
-    words = I18N.translations[language]
-    return lambda phrase: words.get(phrase, phrase)
+    """Return what puts an English phrase or sentence into a language; what is not known stays English."""
+    if language == "en":
+        return lambda phrase: I18N.translations["en"].get(phrase, phrase)
+    return lambda phrase: I18N.translations["de"].get(phrase) or _in_german(phrase)
+
+
+@cache
+def _patterns() -> dict[re.Pattern[str], str]:
+    """Return what matches the English sentences, what is quoted in them by name -> their German."""
+    quoted = re.compile(r"\\\{(\w+)\\\}")
+    return {
+        re.compile(quoted.sub(r"(?P<\1>.+?)", re.escape(english)), re.DOTALL): german
+        for english, german in GERMAN_SENTENCES.items()
+    }
+
+
+def _in_german(sentence: str) -> str:
+    """Return a sentence with something quoted in it in German, what is quoted too where it is known."""
+    for pattern, german in _patterns().items():
+        if found := pattern.fullmatch(sentence):
+            return german.format_map({name: _in_german(part) for name, part in found.groupdict().items()})
+    return sentence
 
 
 def said_to(request: gr.Request | None) -> Say:

@@ -1,17 +1,25 @@
 """A tab that restores one picture: choose and set on the left, the result on the right, a closer look below."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 import gradio as gr
+import numpy as np
 
+from enhancer.blend import Restoration
+from enhancer.errors import SettingsError
+from enhancer.images import read_image
 from enhancer.provenance import Record
 from enhancer.report import patience, score_table, status_line
 from page import running
 from page.first import Look, first_look, first_pair
+from page.german import DROP_HERE
 from page.inputs import DamageControls, Given, RestorationControls, hex_of, image_of, picture_input
+from page.link import read_link
 from page.running import HEADS, shown_to_visitor
-from page.show import Details, Pair, image_update, steps_shown, stored
+from page.share import Share, file_of
+from page.show import Details, Pair, image_update, steps_shown
 from page.words import Say, label, said_to
 
 TRY, RENDER = "try", "render"
@@ -53,7 +61,7 @@ class Workbench:
             value=str(HEADS[0]) if self.degrades else None,
             label=label("or drop a clean picture" if self.degrades else "Your render"),
             sources=["upload", "clipboard"], height=250 if self.degrades else 340, buttons=[],
-            placeholder=label("Drop a picture of a face here, or click to choose.  128 to 2048 pixels a side, at most 32 MB."),
+            placeholder=label(DROP_HERE),
             elem_id=f"{self.kind}-picture", elem_classes="picture", alt_text=label("The picture to restore"),
         )  # fmt: skip
         with gr.Row(elem_classes="buttons"):
@@ -142,6 +150,8 @@ class Workbench:
                         gr.Image(label=label(name), alt_text=label(name), **picture)
                         for name in ("Clean", "Before", "Restored")
                     ]
+                if self.damage:
+                    self.share = Share(self.image, self.damage, self.restoration)
 
     def _lay_out_scores(self, picture: dict[str, Any]) -> None:
         with gr.Tab(label("What improved")), gr.Row(elem_classes="improved"):
@@ -205,37 +215,42 @@ class Workbench:
 
     def run(self, values: Mapping[Any, Any], request: gr.Request) -> Iterator[Updates]:
         """Restore what was chosen: the picture first, then what is told about it."""
-        say = said_to(request)
         image = image_of(values[self.image])
         with shown_to_visitor():
             restoration = self.restoration.read(values)
-            settings: dict[str, Any] = {"restoration": restoration}
             damage = self.damage.read(values) if self.damage else {}
-            if self.damage:
-                settings |= {"degrade_first": True, **damage}
-            elif (clean := values[self.reference]) is not None:
-                settings["reference"] = clean.image
-        if wait := running.expected_seconds(image, values[self.checkpoint]):
+        given = None if self.damage else values[self.reference]
+        about: dict[str, Any] = {"checkpoint": values[self.checkpoint], "reference": given and given.image}
+        yield from self._show(image, restoration, damage, said_to(request), **about)
+
+    def _show(
+        self, image: np.ndarray, restoration: Restoration, damage: dict[str, Any], say: Say, **settings: Any
+    ) -> Iterator[Updates]:
+        """Restore a picture and show it, then what is told about it."""
+        settings |= {"restoration": restoration, **damage, "degrade_first": self.degrades}
+        if wait := running.expected_seconds(image, settings.get("checkpoint")):
             yield {self.status: patience(wait, say)}
         result = pair = None
-        for result in running.restore(image, checkpoint=values[self.checkpoint], **settings):
+        for result in running.restore(image, **settings):
             if pair is None:
                 shown = {name: getattr(restoration, name) for name in ("strength", "regions")}
-                record = Record(
-                    result.checkpoint,
-                    result.sha,
-                    **damage,
-                    **shown,
-                    background=hex_of(restoration.background),
-                )
+                background = hex_of(restoration.background)
+                record = Record(result.checkpoint, result.sha, **damage, **shown, background=background)
                 pair = Pair.of(result, record)
                 yield {self.slider: (pair.before, pair.after), self.status: status_line(result, say)}
         if result is not None and pair is not None:
             yield self._told(Look(result, pair, Details.of(result)), say)
 
     def first(self, request: gr.Request) -> Iterator[Updates]:
-        """Show the first example, so that a visitor finds something to look at."""
+        """Show what the page's address asks for, else the first example: a visitor finds something to look at."""
         say = said_to(request)
+        with suppress(SettingsError):  # `Share.opened` says so
+            if link := read_link(request.query_params):
+                record = link.record
+                damage = {"preset": record.preset, "seed": record.seed, "strengths": record.strengths}
+                kept = Restoration(record.strength, record.regions)
+                yield from self._show(read_image(link.example), kept, damage, say)
+                return
         result, pair = first_pair()
         yield {self.slider: (pair.before, pair.after), self.status: status_line(result, say)}
         yield self._told(first_look(), say)
@@ -262,18 +277,15 @@ class Workbench:
 
     def pick(self, event: gr.SelectData) -> Any:
         """Take an example."""
-        path = HEADS[event.index]
-        return stored(path.read_bytes(), path.name)
+        return file_of(HEADS[event.index])
 
     def read_back(self, given: Given | None, request: gr.Request) -> Any:
         """Take over the settings that a picture of ours tells."""
         if given is None or given.record is None:
             return gr.skip()
-        updates = self.restoration.updates(given.record)
-        if self.damage:
-            updates |= self.damage.updates(given.record)
         gr.Info(said_to(request)("This picture tells how it was made: its settings are set now."))
-        return updates
+        updates = self.restoration.updates(given.record)
+        return updates | (self.damage.updates(given.record) if self.damage else {})
 
     def show_steps(self, values: Mapping[Any, Any], request: gr.Request) -> Updates:
         """Fill the film strip when it is looked at."""

@@ -59,8 +59,8 @@ def tabs():
         gc.collect()  # gradio leaves event loops behind: here, lest it happen in another module's test
 
 
-def asked_in(language):
-    return SimpleNamespace(headers={"accept-language": language})
+def asked_in(language, **query):
+    return SimpleNamespace(headers={"accept-language": language}, query_params=query)
 
 
 def values(tab, image, **changed):

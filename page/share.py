@@ -1,0 +1,75 @@
+"""A link to the settings that are chosen: made on a click, and followed when the page is opened by one."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from enhancer.errors import SettingsError
+from enhancer.provenance import Record
+from page import running
+from page.inputs import DamageControls, RestorationControls, image_of
+from page.link import NOT_HERE, Link, read_link
+from page.running import shown_to_visitor
+from page.show import stored
+from page.words import label, refusal, said_to
+
+PRIVATE: dict[str, Any] = {"api_visibility": "private"}
+NO_EXAMPLE = "A link carries settings, not pictures. Choose an example first."
+# Where a browser does not let the page write to the clipboard, the link can still be taken from the field.
+SHOW_LINK = """async (query) => {
+  const link = location.origin + location.pathname + query;
+  await navigator.clipboard?.writeText(link).catch(() => {});
+  return { __type__: "update", value: link, visible: true };
+}"""
+
+
+class Share:
+    """The button, the field with the link, and what they do."""
+
+    def __init__(self, image: gr.Image, damage: DamageControls, restoration: RestorationControls) -> None:
+        """Lay them out where this is called.
+
+        Args:
+            image: Where the example is.
+            damage: Settings that go into the link.
+            restoration: Likewise.
+        """
+        self.image, self.damage, self.restoration = image, damage, restoration
+        self.settings = [*restoration.all, *damage.all]
+        button = gr.Button(label("Copy a link to these settings"), size="sm", elem_id="try-share")
+        query = gr.Textbox(visible="hidden")  # in the page, unseen
+        self.address = gr.Textbox(
+            label=label("Link"), info=label("Opens the page with this example and these settings."), visible=False,
+            interactive=False, buttons=["copy"], elem_id="try-link",
+        )  # fmt: skip
+        made = button.click(self.link, {image, *self.settings}, query, **PRIVATE)
+        made.success(None, query, self.address, js=SHOW_LINK, **PRIVATE)
+
+    def link(self, values: Mapping[Any, Any]) -> str:
+        """Return the query of a link to the example and the settings that are chosen."""
+        example = running.example_in(image_of(values[self.image]))
+        if example is None:
+            raise refusal(NO_EXAMPLE)
+        with shown_to_visitor():
+            kept = self.restoration.read(values)
+            record = Record(**self.damage.read(values), strength=kept.strength, regions=kept.regions)
+        return Link(example, record).query()
+
+    def opened(self, request: gr.Request) -> Any:
+        """Set the example and the settings that the page's address asks for."""
+        try:
+            link = read_link(request.query_params)
+        except SettingsError:
+            gr.Warning(said_to(request)(NOT_HERE))
+            return gr.skip()
+        if link is None:
+            return gr.skip()
+        updates = {self.image: file_of(link.example)}
+        return updates | self.restoration.updates(link.record) | self.damage.updates(link.record)
+
+
+def file_of(example: Path) -> str:
+    """Return a copy of an example where gradio serves it from."""
+    return stored(example.read_bytes(), example.name)

@@ -1,0 +1,167 @@
+"""What the page does not take: too large, from elsewhere, too many at once. And that it says so, in German too."""
+
+import asyncio
+import gc
+import re
+import warnings
+
+import fastapi
+import gradio as gr
+import pytest
+from gradio.data_classes import ImageData
+from gradio.utils import get_upload_folder
+from PIL import Image
+from starlette.testclient import TestClient
+
+import app
+from enhancer.errors import EnhancerError, ImageError
+from enhancer.images import MIN_SIDE, read_image, read_labels
+from enhancer.metrics import Scorer
+from page import limits
+from page.batch import Batch
+from page.inputs import picture_input
+from page.limits import LARGEST_SIDE, require_size
+from page.show import stored
+from page.words import said_in
+from tests.stand_ins import encoded
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:unclosed event loop:ResourceWarning"),
+    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
+]
+
+
+@pytest.fixture(scope="module")
+def inputs():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        with gr.Blocks(analytics_enabled=False):
+            given = {"picture": picture_input(), "labels": picture_input(read_labels), "files": Batch().files}
+        yield given
+        gc.collect()  # gradio leaves event loops behind: here, lest it happen in another module's test
+
+
+def written(folder, content):
+    path = folder / "picture.png"
+    path.write_bytes(content)
+    return path
+
+
+def grey(width, height):
+    return encoded(Image.new("L", (width, height), 128))
+
+
+# --- size --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "size", [(LARGEST_SIDE + 1, 200), (200, LARGEST_SIDE + 1), (MIN_SIDE - 1, 200), (4096, 4096)]
+)
+def test_a_picture_out_of_range_is_refused_with_the_pages_limits(inputs, tmp_path, size):
+    path = written(tmp_path, grey(*size))
+    words = f"This file is {size[0]}x{size[1]} pixels; each side must be {MIN_SIDE} to {LARGEST_SIDE} pixels"
+    with pytest.raises(gr.Error, match=words):
+        inputs["picture"].preprocess(ImageData(path=str(path)))
+
+
+@pytest.mark.parametrize("size", [(LARGEST_SIDE, 200), (MIN_SIDE, MIN_SIDE)])
+def test_a_picture_at_a_limit_is_taken(inputs, tmp_path, size):
+    path = written(tmp_path, grey(*size))
+    assert inputs["picture"].preprocess(ImageData(path=str(path))).image.shape[:2] == size[::-1]
+
+
+def test_a_label_map_may_be_small_but_not_large(inputs, tmp_path):
+    assert inputs["labels"].preprocess(ImageData(path=str(written(tmp_path, grey(30, 30))))).image.shape == (
+        30,
+        30,
+    )
+    with pytest.raises(gr.Error, match=f"to {LARGEST_SIDE} pixels"):
+        inputs["labels"].preprocess(ImageData(path=str(written(tmp_path, grey(LARGEST_SIDE + 1, 30)))))
+
+
+def test_a_file_with_too_many_bytes_is_refused_unread(tmp_path, monkeypatch):
+    monkeypatch.setattr(limits, "LARGEST_FILE", 0)
+    with pytest.raises(ImageError, match="at most 0 MB are taken"):
+        require_size(written(tmp_path, grey(128, 128)), "It")
+
+
+# --- from elsewhere ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["picture", "labels", "files"])
+@pytest.mark.parametrize(
+    "address",
+    ["http://127.0.0.1:9/x.png", "HTTPS://example.org/x.png", "http://here/gradio_api/file=/etc/passwd", "http://here/gradio_api/file="],
+)  # fmt: skip
+def test_no_address_is_fetched_on_a_callers_behalf(inputs, name, address):
+    with pytest.raises(gr.Error, match="not fetched from other addresses"):
+        asyncio.run(inputs[name].async_move_resource_to_block_cache(address))
+
+
+def test_the_address_of_an_uploaded_file_is_that_file(inputs):
+    path = stored(grey(128, 128), "mine.png")
+    address = f"https://page.example/gradio_api/file={path}"
+    assert asyncio.run(inputs["picture"].async_move_resource_to_block_cache(address)) == path
+    assert path.startswith(get_upload_folder())
+
+
+# --- too many ----------------------------------------------------------------------------------------------------
+
+
+def test_who_finds_the_queue_full_is_told_at_once():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        page = app.build_page()
+        assert page._queue.max_size == app.WAITING
+        page._queue.max_size = 0
+        with TestClient(gr.mount_gradio_app(fastapi.FastAPI(), page, path="/demo")) as client:
+            answer = client.post("/demo/gradio_api/call/v2/restore", json={"image": None})
+        gc.collect()
+    assert answer.status_code == 503
+    assert answer.json()["detail"].startswith("Queue is full")
+
+
+# --- in German ---------------------------------------------------------------------------------------------------
+
+
+def unusable():
+    noise = Image.effect_noise((128, 128), 90)
+    return {
+        "not a picture": b"hello",
+        "zero bytes": b"",
+        "truncated": encoded(noise)[:9000],
+        "small": grey(1, 1),
+        "large": grey(3000, 200),
+        "transparent": encoded(Image.new("RGBA", (128, 128))),
+    }
+
+
+@pytest.mark.parametrize("content", unusable().values(), ids=unusable().keys())
+def test_what_is_wrong_with_a_picture_is_said_in_german(tmp_path, content):
+    path = written(tmp_path, content)
+
+    def read():
+        require_size(path, "This file")
+        return read_image(path, "This file")
+
+    with pytest.raises(EnhancerError) as caught:
+        read()
+    german = re.sub(r"\(.*\)", "", said_in("de")(str(caught.value)))  # in brackets: what a decoder says
+    assert german.startswith("Diese Datei ")
+    assert not {"is", "Give", "Scale", "Save"} & set(german.split())
+
+
+def test_what_is_missing_for_lpips_is_said_in_german():
+    class Absent(Scorer):
+        lpips_missing = (
+            "No LPIPS (AlexNet): the AlexNet weights it needs (233 MB) are not on this machine and cannot be "
+            "downloaded now: elsewhere.org cannot be reached (why). The other scores are not affected."
+        )
+
+    german = said_in("de")(Absent.lpips_missing)
+    assert german.startswith("Kein LPIPS (AlexNet): Die nötigen Gewichte von AlexNet (233 MB)")
+    assert german.endswith("(why). Die anderen Werte sind davon nicht berührt.")
+
+
+def test_what_a_stranger_writes_into_a_sentence_is_no_format():
+    assert said_in("de")("This file is {0.__class__} {x}") == "Diese Datei is {0.__class__} {x}"
