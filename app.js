@@ -2,6 +2,7 @@
 () => {
   const words = document.documentElement.lang.startsWith("de") ? ["Vorher", "Nachher"] : ["Before", "After"];
   const titles = words[0] === "Vorher" ? { Error: "Das ging nicht", Info: "Hinweis", Warning: "Achtung" } : {};
+  const busy = "Gerade ist hier viel los. Versuchen Sie es in einer Minute wieder.";
   const set = (element, name, value) => {
     if (element.getAttribute(name) !== value) element.setAttribute(name, value);
   };
@@ -24,6 +25,10 @@
     for (const title of document.querySelectorAll(".toast-title")) {
       const said = titles[title.textContent.trim()];
       if (said) title.textContent = said;
+    }
+    // and what it says where too many wait, which no server's word replaces
+    for (const text of document.querySelectorAll(".toast-text")) {
+      if (titles.Error && text.textContent.startsWith("This application is currently busy")) text.textContent = busy;
     }
     document.querySelectorAll(".empty[aria-label]:not([role])").forEach((place) => set(place, "role", "img"));
   };

@@ -58,7 +58,7 @@ def build_page() -> gr.Blocks:
                 gr.HTML(label("about"), padding=False, elem_id="about")
         gr.HTML(label("footer"), padding=False, elem_id="footer")
         share = attempt.share
-        page.load(share.opened, None, [share.image, *share.settings], show_progress="hidden", **PRIVATE)
+        page.load(share.opened, None, [share.example, *share.settings], show_progress="hidden", **PRIVATE)
         if not running.ON_ZERO_GPU:  # where a GPU is lent for a visitor's own click
             page.load(attempt.first, None, attempt.outputs, show_progress_on=attempt.slider, **PRIVATE)
         add_api()

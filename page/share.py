@@ -11,7 +11,7 @@ from enhancer.provenance import Record
 from page import running
 from page.inputs import DamageControls, RestorationControls, image_of
 from page.link import NOT_HERE, Link, read_link
-from page.running import shown_to_visitor
+from page.running import HEADS, shown_to_visitor
 from page.show import stored
 from page.words import label, refusal, said_to
 
@@ -44,6 +44,10 @@ class Share:
             label=label("Link"), info=label("Opens the page with this example and these settings."), visible=False,
             interactive=False, buttons=["copy"], elem_id="try-link",
         )  # fmt: skip
+        # By way of a field: an event that may leave the picture as it is would make gradio build the input anew, without
+        # our reader in it.
+        self.example = gr.Textbox(visible="hidden")
+        self.example.change(self.picture, self.example, image, show_progress="hidden", **PRIVATE)
         made = button.click(self.link, {image, *self.settings}, query, **PRIVATE)
         made.success(None, query, self.address, js=SHOW_LINK, **PRIVATE)
 
@@ -57,8 +61,12 @@ class Share:
             record = Record(**self.damage.read(values), strength=kept.strength, regions=kept.regions)
         return Link(example, record).query()
 
+    def picture(self, name: str) -> str:
+        """Return the file of an example."""
+        return file_of({path.stem: path for path in HEADS}.get(name, HEADS[0]))
+
     def opened(self, request: gr.Request) -> Any:
-        """Set the example and the settings that the page's address asks for."""
+        """Choose the example and the settings that the page's address asks for."""
         try:
             link = read_link(request.query_params)
         except SettingsError:
@@ -66,7 +74,7 @@ class Share:
             return gr.skip()
         if link is None:
             return gr.skip()
-        updates = {self.image: file_of(link.example)}
+        updates = {self.example: link.example.stem}
         return updates | self.restoration.updates(link.record) | self.damage.updates(link.record)
 
 

@@ -111,7 +111,7 @@ def test_who_comes_by_a_link_sees_its_example_and_settings(tab, head):
     updates = tab.share.opened(asked)
     assert (updates[tab.damage.preset], updates[tab.damage.seed]) == ("v1", 9)
     assert updates[tab.restoration.strength] == 0.5
-    np.testing.assert_array_equal(read_image(updates[tab.image]), head.image)
+    np.testing.assert_array_equal(read_image(tab.share.picture(updates[tab.share.example])), head.image)
 
 
 def test_a_link_to_nothing_says_so_and_shows_the_first_example(tab, monkeypatch):

@@ -56,7 +56,7 @@ def visit(address, browser, request):
         )
         page = context.new_page()
         pages.append(page)
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(90_000)  # a checks' machine is slow, and busy
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("console", lambda said: said.type == "error" and complaints.append(said.text))
         page.on("request", lambda asked: complaints.append(asked.url) if is_elsewhere(asked.url) else None)
