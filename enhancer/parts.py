@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -54,6 +55,7 @@ class Restorer:
 
     Attributes:
         run: `rgb` -> `rgb` of the same size; MemoryError where the device has too little memory for it.
+        in_tiles: The same, bit by bit; UnavailableError where there is too little even for that.
         name: What to call it.
         sha: Its commit, or a digest of its adapters.
         notice: What a visitor should know about it, as a sentence.
@@ -61,6 +63,7 @@ class Restorer:
     """
 
     run: Callable[[np.ndarray], np.ndarray]
+    in_tiles: Callable[[np.ndarray], np.ndarray]
     name: str
     sha: str | None = None
     notice: str | None = None
@@ -151,28 +154,21 @@ def load_restorer(checkpoint: str | Path, device: str) -> Restorer:
     """
     source = resolve(checkpoint)
     # Here rather than above: torch and what stands on it take seconds, and --help should not.
-    import torch
-
-    from enhancer.model import SplatEnhancer, restore
+    from enhancer.model import SplatEnhancer, restore_in_tiles, restore_whole
     from enhancer.model.config import EMBEDDED
 
     model = SplatEnhancer.from_pretrained(source.folder).for_inference(device, precision(device))
     is_slow = device == "cpu" and model.config.base != EMBEDDED
-
-    def run(rgb: np.ndarray) -> np.ndarray:
-        try:
-            return restore(model, rgb)
-        except torch.OutOfMemoryError as error:
-            torch.cuda.empty_cache()
-            raise MemoryError(str(error)) from error
-        except RuntimeError as error:  # what the CPU's and Apple's allocators raise
-            if "out of memory" in str(error) or "can't allocate memory" in str(error):
-                raise MemoryError(str(error)) from error
-            raise
-
     name = source.name if source.repo else model.config.name
     sha = source.sha or _digest(source.folder / SHA_OF)
-    return Restorer(run, name, sha, source.notice, FLOPS_PER_PIXEL / cpu_speed() if is_slow else 0.0)
+    return Restorer(
+        run=partial(restore_whole, model),
+        in_tiles=partial(restore_in_tiles, model),
+        name=name,
+        sha=sha,
+        notice=source.notice,
+        seconds_per_pixel=FLOPS_PER_PIXEL / cpu_speed() if is_slow else 0.0,
+    )
 
 
 def load_scorer(lpips_net: str, device: str) -> ScoreKeeper:

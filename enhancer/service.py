@@ -19,7 +19,6 @@ from enhancer.masks import Masks, overlay, soft_masks
 from enhancer.parts import FaceParser, LateParser, ScoreKeeper, best_device, load_restorer, load_scorer
 from enhancer.regions import region_map
 from enhancer.report import Degraded, Result, Step
-from enhancer.tiles import in_tiles
 
 Picture = np.ndarray | Image.Image  # an `image` as `enhancer.images` defines it, or an opened PIL picture
 
@@ -28,9 +27,7 @@ NO_FACE = (
     "No face was found, or it is too small: what is done region by region had nothing to work on, "
     "and the model knows only faces."
 )
-TILED = (
-    "The picture was too large for this machine's memory at once, so it was restored in overlapping tiles."
-)
+TILED = "The picture was too large for this machine's memory at once: it was restored in overlapping tiles."
 FULL = Restoration()
 
 
@@ -40,6 +37,10 @@ class Degradation(TypedDict, total=False):
     preset: str  # "v1" or "v2"
     strengths: Mapping[str, float] | None  # region -> blend strength in [0, 1], over the preset's own
     seed: int  # same seed, same pixels
+
+
+def _too_large(rgb: np.ndarray) -> np.ndarray:
+    raise MemoryError(f"{rgb.shape[1]}x{rgb.shape[0]} pixels are too many for this restorer.")
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ class Service:
     device: str = "cpu"
     notices: tuple[str, ...] = ()  # for answers to mention, such as one checkpoint standing in for another
     sha: str | None = None  # of the checkpoint
+    in_tiles: Callable[[np.ndarray], np.ndarray] = _too_large  # for what `restorer` raises MemoryError at
     seconds_per_pixel: float = 0.0  # that restoring takes, roughly; 0 where nobody needs to be warned
 
     @classmethod
@@ -89,6 +91,7 @@ class Service:
             device=device,
             notices=(loaded.notice,) if loaded and loaded.notice else (),
             sha=loaded and loaded.sha,
+            in_tiles=loaded.in_tiles if loaded else _too_large,
             seconds_per_pixel=loaded.seconds_per_pixel if loaded else 0.0,
         )
 
@@ -221,7 +224,7 @@ class Service:
         try:
             rgb = self.restorer(seen)
         except MemoryError:
-            rgb, notes = in_tiles(self.restorer, seen), (TILED,)
+            rgb, notes = self.in_tiles(seen), (TILED,)
         if alpha is not None:
             rgb = with_alpha(uncomposite(rgb, alpha, restoration.background), alpha)
         return _as_saved(blend(image, rgb, masks, restoration)), notes
@@ -267,9 +270,8 @@ def _recipe(given: Degradation) -> tuple[Recipe, int]:
     seed, strengths = given.get("seed", 0), given.get("strengths") or {}
     if isinstance(seed, bool) or not isinstance(seed, int):
         raise SettingsError(f"The seed must be a whole number, got {seed!r}.")
-    if not isinstance(strengths, Mapping) or not all(
-        isinstance(amount, int | float) for amount in strengths.values()
-    ):
+    numbers = isinstance(strengths, Mapping) and all(isinstance(s, int | float) for s in strengths.values())
+    if not numbers:
         raise SettingsError(f"Strengths are numbers by region, such as {{'eyes': 0.5}}, got {strengths!r}.")
     return face_render(given.get("preset", DEFAULT_PRESET), strengths), seed
 

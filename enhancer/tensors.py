@@ -18,5 +18,5 @@ def to_unit_range(batch: Tensor) -> Tensor:
 
 
 def to_rgb(batch: Tensor) -> np.ndarray:
-    """Turn one (1, 3, H, W) picture in [-1, 1] into (H, W, 3) float32 in [0, 1] on the CPU."""
-    return to_unit_range(batch.float())[0].permute(1, 2, 0).cpu().contiguous().numpy()
+    """Turn a (B, 3, H, W) batch in [-1, 1] into (B, H, W, 3) float32 in [0, 1] on the CPU, clamped."""
+    return to_unit_range(batch.float()).permute(0, 2, 3, 1).cpu().contiguous().numpy()

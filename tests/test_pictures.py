@@ -1,4 +1,4 @@
-"""Pictures about a restoration, blending it by region, tiles, and what a file says about how it was made."""
+"""Pictures about a restoration, blending it by region, and what a file says about how it was made."""
 
 import io
 
@@ -8,13 +8,12 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from enhancer.blend import Restoration, blend
-from enhancer.errors import SettingsError, UnavailableError
+from enhancer.errors import SettingsError
 from enhancer.images import composite, read_image
 from enhancer.masks import soft_masks
 from enhancer.pictures import close_up, difference, gains, improvement
 from enhancer.provenance import KEY, Record, png_bytes, read_record
 from enhancer.regions import region_map
-from enhancer.tiles import in_tiles
 
 
 @pytest.fixture(scope="module")
@@ -91,25 +90,6 @@ def test_a_close_up_of_a_region_at_the_edge_stays_inside(rgb):
     mask = np.zeros(rgb.shape[:2], np.float32)
     mask[:20, :100] = 1
     assert close_up(rgb, mask, 50).shape[1] == 50
-
-
-def test_tiles_of_a_pixelwise_restorer_leave_no_seam():
-    rgb = np.random.default_rng(0).random((150, 210, 3), np.float32) * 0.7
-    np.testing.assert_allclose(in_tiles(brighter, rgb, side=64, overlap=16), brighter(rgb), atol=1e-6)
-
-
-def test_no_tile_is_larger_than_asked_for():
-    sizes = []
-    in_tiles(lambda tile: sizes.append(tile.shape) or tile, np.zeros((150, 50, 3), np.float32), 64, 16)
-    assert set(sizes) == {(64, 50, 3)}
-
-
-def test_out_of_memory_even_in_tiles_is_one_sentence():
-    def never(tile):
-        raise MemoryError
-
-    with pytest.raises(UnavailableError, match="smaller picture"):
-        in_tiles(never, np.zeros((150, 50, 3), np.float32))
 
 
 RECORD = Record(

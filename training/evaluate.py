@@ -30,6 +30,7 @@ from enhancer.degrade import PRESETS
 from enhancer.errors import EnhancerError, ImageError, SettingsError
 from enhancer.hub import resolve
 from enhancer.model import SplatEnhancer
+from enhancer.processes import Processes
 from training.compare import compare, write_comparison
 from training.compare import table as comparison_table
 from training.compare_report import write_comparison_report
@@ -39,7 +40,6 @@ from training.gates import Gate, failures
 from training.judge import Judge, Pictures, Row
 from training.judging import Work
 from training.machine import device_of, machine, program
-from training.processes import Processes
 from training.records import Records, fingerprint_of_files, fingerprint_of_names
 from training.report import write_report
 from training.sheets import write_sheets

@@ -55,7 +55,7 @@ def vae_round_trip(vae: Any, rgb: np.ndarray) -> np.ndarray:
     multiple = 2 ** (len(vae.config.block_out_channels) - 1)
     batch = pad(to_model_range(rgb), (0, -width % multiple, 0, -height % multiple), mode="reflect")
     latents = vae.encode(batch.to(vae.device)).latent_dist.mode()
-    return to_rgb(vae.decode(latents).sample)[:height, :width]
+    return to_rgb(vae.decode(latents).sample)[0, :height, :width]
 
 
 class Judge:

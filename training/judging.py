@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from tqdm import tqdm
 
 from enhancer.errors import EnhancerError, ImageError, LabelError
+from enhancer.processes import Processes
 from training.judge import Judge, Row
-from training.processes import Processes
 from training.records import SHOWN, Records, fingerprint_of_files
 from training.sheets import chosen
 from training.subjects import Sample, read_subject

@@ -12,7 +12,7 @@ from enhancer.model.config import EnhancerConfig
 from enhancer.model.enhancer import SplatEnhancer
 from enhancer.model.one_step import predict_clean
 from enhancer.model.pocket import new_pocket
-from enhancer.model.restore import restore
+from enhancer.model.restoring import restore, restore_in_tiles, restore_whole
 
 __all__ = [
     "POCKET",
@@ -23,4 +23,6 @@ __all__ = [
     "new_pocket",
     "predict_clean",
     "restore",
+    "restore_in_tiles",
+    "restore_whole",
 ]

@@ -18,6 +18,8 @@ from enhancer.model.folding import fold_prompt, fold_skip_scale, fold_time
 from enhancer.model.one_step import predict_clean
 from enhancer.model.skips import decode, encode, skip_convolutions
 
+LIVE = 9  # tensors like the decoder's widest at full size that a pass holds at its peak: measured, rounded up
+
 
 def alpha_bar_at(timestep: int, scheduler_config: Mapping[str, Any]) -> float:
     """Return the cumulative product of alphas at `timestep`, from a base's scheduler config.
@@ -239,6 +241,12 @@ class SplatEnhancer(nn.Module):
     def device(self) -> torch.device:
         """Where the weights are."""
         return self.prompt_embedding.device
+
+    @property
+    def bytes_per_pixel(self) -> int:
+        """Memory that a pass takes for each pixel of the picture, roughly, beside the weights."""
+        widest = self.vae.config["block_out_channels"][1]  # enters the decoder's last block, at full size
+        return LIVE * widest * self.dtype.itemsize
 
     @property
     def dtype(self) -> torch.dtype:
