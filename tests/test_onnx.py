@@ -4,6 +4,7 @@ import json
 import shutil
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import enhancer.torchvision_stub  # noqa: F401
 
@@ -16,7 +17,7 @@ from enhancer.__main__ import main
 from enhancer.errors import CheckpointError, ImageError, SettingsError, UnavailableError
 from enhancer.metrics.fidelity import psnr
 from enhancer.model import SplatEnhancer, restore
-from enhancer.onnx import OnnxConfig, OnnxEnhancer, export, exporting, folder, graphs
+from enhancer.onnx import OnnxConfig, OnnxEnhancer, export, exporting, folder, graphs, memory
 from tests.tiny import tiny_model
 
 onnx = pytest.importorskip("onnx")
@@ -90,6 +91,16 @@ def test_a_picture_of_any_size_goes_through_both_by_the_same_call(model, runner,
     assert psnr(float(np.mean((ours - theirs) ** 2))) > 60
 
 
+def test_a_picture_too_large_for_the_free_memory_is_refused_before_it_is_run(runner, monkeypatch):
+    pixels = 64 * 64
+    tokens = 8 * 8  # of the latents, for the one head in the middle of the autoencoder
+    assert runner.config.attention_bytes == 2 * tokens**2 * 4 / pixels**2
+    needed = pixels * runner.bytes_per_pixel + runner.config.attention_bytes * pixels**2
+    monkeypatch.setattr(memory.psutil, "virtual_memory", lambda: SimpleNamespace(available=2 * needed - 2))
+    with pytest.raises(MemoryError):
+        runner(noise(1, 3, 64, 64))
+
+
 def test_a_batch_comes_back_as_it_was_given(runner):
     assert runner(noise(1, 3, 64, 64).double()).dtype == torch.float64
 
@@ -123,6 +134,20 @@ def test_graphs_that_restore_otherwise_are_not_kept(exported, tmp_path, monkeypa
     assert "nothing was written" in capsys.readouterr().err
 
 
+def test_half_precision_is_another_type_of_the_same_graphs(tiny_checkpoint, model, tmp_path):
+    config = export(tiny_checkpoint, tmp_path / "half", dtype="float16")
+    assert config.dtype == "float16"
+    assert 45 <= config.parity < 100
+    inputs = onnx.load(tmp_path / "half/decoder.onnx").graph.input
+    kinds = [onnx.TensorProto.DataType.Name(value.type.tensor_type.elem_type) for value in inputs]
+    assert kinds == ["FLOAT", *["FLOAT16"] * 4]  # the clean latents are not rounded
+    batch = noise(1, 3, 64, 64)
+    restored = OnnxEnhancer.from_pretrained(tmp_path / "half")(batch)
+    assert restored.dtype == torch.float32
+    with torch.inference_mode():
+        assert psnr(float(((restored - model(batch)) / 2).square().mean())) > 45
+
+
 def test_what_is_no_export_is_not_replaced(tiny_checkpoint, tmp_path):
     (tmp_path / "holiday.jpg").write_bytes(b"")
     with pytest.raises(SettingsError, match="not replaced"):
@@ -133,8 +158,10 @@ def test_what_is_no_export_is_not_replaced(tiny_checkpoint, tmp_path):
         export(tiny_checkpoint, tiny_checkpoint)
 
 
-def test_an_export_is_replaced(exported):
-    folder.check_replaceable(exported)
+def test_an_export_is_replaced_also_one_of_an_earlier_version(tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps({"format": folder.FORMAT, "name": "old"}))
+    folder.check_replaceable(tmp_path)
+    folder.check_replaceable(tmp_path / "not there")
 
 
 @pytest.mark.parametrize("missing", ["onnx", "onnxruntime"])

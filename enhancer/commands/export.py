@@ -18,13 +18,19 @@ def declare(commands: Any) -> None:
     add("checkpoint", metavar="CHECKPOINT", help="user/repo, user/repo@tag-or-commit, a folder, or pocket")
     add("output", metavar="OUT", type=Path, help="folder to write; an export that is there is replaced")
     add("--format", choices=("onnx",), default="onnx", help="of the graphs (onnx)")
+    add(
+        "--dtype",
+        choices=("float32", "float16"),
+        default="float32",
+        help="of the weights (float32); float16 is for GPUs",
+    )
 
 
 def export(args: argparse.Namespace, load: Load | None) -> int:  # noqa: ARG001  it needs no service
     """Write encoder, UNet and decoder as ONNX graphs, and check that onnxruntime restores with them as the model does."""
     from enhancer.onnx import export as export_onnx
 
-    config = export_onnx(args.checkpoint, args.output)
+    config = export_onnx(args.checkpoint, args.output, dtype=args.dtype)
     size = sum(file.stat().st_size for file in args.output.iterdir()) / 1e6
     sys.stdout.write(
         f"{config.name} -> {args.output}  {size:.1f} MB  onnxruntime against torch: {config.parity:.1f} dB\n"

@@ -24,12 +24,12 @@ class OnnxConfig:
     licence: str  # the checkpoint's: the graphs hold its weights
     alpha_bar: float  # see `enhancer.model.one_step.predict_clean`
     size_multiple: int  # pixels; height and width are divisible by it
-    dtype: str  # of weights, inputs and outputs: float32
+    dtype: str  # of weights, inputs and outputs, except the clean latents, which are float32
+    bytes_per_pixel: int  # that a pass takes beside the weights, roughly
+    attention_bytes: float  # likewise, per square of a picture's pixels: see `enhancer.onnx.memory`
     opset: int
     version: str  # of Splat Enhancer
-    parity: (
-        float  # dB between onnxruntime's pictures and torch's, the worst that was measured after the export
-    )
+    parity: float  # dB between onnxruntime's pictures and torch's: the worst batch after the export
 
     def write(self, folder: Path) -> None:
         """Write `config.json`."""
@@ -42,18 +42,7 @@ class OnnxConfig:
         Raises:
             CheckpointError: The folder is no export, or one of another version.
         """
-        try:
-            content = json.loads((folder / CONFIG).read_text())
-        except (OSError, ValueError) as error:
-            raise CheckpointError(
-                f"{folder} is not an ONNX export: {CONFIG} cannot be read ({error})."
-            ) from error
-        if not isinstance(content, Mapping) or content.get("format") != FORMAT:
-            found = content.get("format") if isinstance(content, Mapping) else None
-            raise CheckpointError(
-                f"{folder} is not an ONNX export: the format in its {CONFIG} is {found!r}, expected {FORMAT!r}. "
-                "Write one with `python -m enhancer export CHECKPOINT OUT`."
-            )
+        content = _content(folder)
         known, given = {field.name for field in fields(cls)}, set(content) - {"format"}
         if known != given:
             raise CheckpointError(
@@ -61,6 +50,23 @@ class OnnxConfig:
                 f"missing keys [{', '.join(sorted(known - given))}]. Export again."
             )
         return cls(**{key: value for key, value in content.items() if key != "format"})
+
+
+def _content(folder: Path) -> Mapping[str, Any]:
+    """Return the content of the `config.json` of an export, of whatever version."""
+    try:
+        content = json.loads((folder / CONFIG).read_text())
+    except (OSError, ValueError) as error:
+        raise CheckpointError(
+            f"{folder} is not an ONNX export: {CONFIG} cannot be read ({error})."
+        ) from error
+    if not isinstance(content, Mapping) or content.get("format") != FORMAT:
+        found = content.get("format") if isinstance(content, Mapping) else None
+        raise CheckpointError(
+            f"{folder} is not an ONNX export: the format in its {CONFIG} is {found!r}, expected {FORMAT!r}. "
+            "Write one with `python -m enhancer export CHECKPOINT OUT`."
+        )
+    return content
 
 
 def check_replaceable(folder: Path) -> None:
@@ -72,7 +78,7 @@ def check_replaceable(folder: Path) -> None:
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
     try:
-        OnnxConfig.read(folder)
+        _content(folder)
     except CheckpointError:
         raise SettingsError(
             f"{folder} exists and is not an ONNX export, so it is not replaced. Name another folder."

@@ -62,7 +62,8 @@ def write_graphs(model: SplatEnhancer, folder: Path) -> None:
     """Write `encoder.onnx`, `unet.onnx` and `decoder.onnx`; weights over 1.5 GB go to `.onnx.data` beside them.
 
     The encoder takes `degraded` (B, 3, H, W) and gives `latents` and `skip_1` (full size) to `skip_4`; the UNet takes
-    `latents` and gives `noise`; the decoder takes `clean` and the skips and gives `restored`, not clamped.
+    `latents` and gives `noise`; the decoder takes `clean` and the skips and gives `restored`, not clamped. All are of the
+    model's type except `clean`, which is float32: what the one step amplifies is not rounded before it must be.
 
     Args:
         model: After `for_inference()`, on the CPU.
@@ -79,7 +80,13 @@ def write_graphs(model: SplatEnhancer, folder: Path) -> None:
     with _any_size(model.unet), _silence():
         _write(_Encoder(model), (degraded,), folder / "encoder.onnx", ["degraded"], ["latents", *names])
         _write(_Unet(model), (latents,), folder / "unet.onnx", ["latents"], ["noise"])
-        _write(_Decoder(model), (latents, *skips), folder / "decoder.onnx", ["clean", *names], ["restored"])
+        _write(
+            _Decoder(model),
+            (latents.float(), *skips),
+            folder / "decoder.onnx",
+            ["clean", *names],
+            ["restored"],
+        )
 
 
 def _write(

@@ -12,6 +12,7 @@ from enhancer.errors import CheckpointError, ImageError, UnavailableError
 from enhancer.hub import resolve
 from enhancer.model.one_step import predict_clean
 from enhancer.onnx.folder import GRAPHS, OnnxConfig, package
+from enhancer.onnx.memory import check_free, running_out_of_memory
 
 CPU = "CPUExecutionProvider"
 ON_CUDA = ("CUDAExecutionProvider", "TensorrtExecutionProvider")
@@ -28,6 +29,7 @@ class OnnxEnhancer:
         size_multiple: Height and width must be divisible by it, pixels.
         device: Where batches come from and go to: the CPU, whichever provider computes.
         dtype: Of batches.
+        bytes_per_pixel: Memory that a pass takes for each pixel of the picture, roughly, beside the weights and attention.
     """
 
     device = torch.device("cpu")
@@ -37,7 +39,7 @@ class OnnxEnhancer:
     ) -> None:
         """Open the graphs of an exported folder; see `from_pretrained`."""
         self.config = OnnxConfig.read(folder)
-        self.size_multiple = self.config.size_multiple
+        self.size_multiple, self.bytes_per_pixel = self.config.size_multiple, self.config.bytes_per_pixel
         self.dtype: torch.dtype = getattr(torch, self.config.dtype)
         chosen = _available(providers or [CPU])
         # what goes from graph to graph stays where the provider computes
@@ -80,6 +82,10 @@ class OnnxEnhancer:
 
         Returns:
             Restored RGB in [-1, 1], same shape, type and device.
+
+        Raises:
+            ImageError: Height or width do not divide.
+            MemoryError: The batch would not fit, or did not; `enhancer.restore` takes tiles then.
         """
         height, width = degraded.shape[-2:]
         if height % self.size_multiple or width % self.size_multiple:
@@ -87,16 +93,15 @@ class OnnxEnhancer:
                 f"OnnxEnhancer needs height and width divisible by {self.size_multiple}, got {height}x{width}. "
                 "Call enhancer.restore(model, rgb), which pads and crops for you."
             )
-        latents, *skips = self._run(self._encoder, {"degraded": self._array(degraded)})
+        if self._memory == "cpu":
+            check_free(degraded, self.bytes_per_pixel, self.config.attention_bytes)
+        latents, *skips = self._run(self._encoder, {"degraded": _array(degraded, self.dtype)})
         (noise,) = self._run(self._unet, {"latents": latents})
         z, epsilon = (torch.from_numpy(value.numpy()) for value in (latents, noise))
         clean = predict_clean(z, epsilon, self.config.alpha_bar)
-        given = {"clean": self._array(clean), **dict(zip(self._skips, skips, strict=True))}
+        given = {"clean": _array(clean, torch.float32), **dict(zip(self._skips, skips, strict=True))}
         (restored,) = self._run(self._decoder, given)
         return torch.from_numpy(restored.numpy()).to(degraded).clamp(-1, 1)
-
-    def _array(self, tensor: Tensor) -> np.ndarray:
-        return tensor.detach().to("cpu", self.dtype).contiguous().numpy()
 
     def _run(self, session: Any, given: Mapping[str, Any]) -> list[Any]:
         """Run a graph on arrays and values of onnxruntime; return values that lie where it computes."""
@@ -108,8 +113,13 @@ class OnnxEnhancer:
                 binding.bind_ortvalue_input(name, value)
         for output in session.get_outputs():
             binding.bind_output(output.name, self._memory)
-        session.run_with_iobinding(binding)
+        with running_out_of_memory():
+            session.run_with_iobinding(binding)
         return list(binding.get_outputs())
+
+
+def _array(tensor: Tensor, dtype: torch.dtype) -> np.ndarray:
+    return tensor.detach().to("cpu", dtype).contiguous().numpy()
 
 
 def _name(provider: Provider) -> str:
