@@ -17,8 +17,8 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from enhancer.errors import ImageError, LabelError
 
-MIN_SIDE = 128  # pixels
-MAX_SIDE = 2048  # pixels
+MIN_SIDE = 64  # pixels
+MAX_SIDE = 4096  # pixels
 WHITE = (1.0, 1.0, 1.0)
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 

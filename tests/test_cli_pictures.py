@@ -33,7 +33,7 @@ def bad_inputs(image):
         "zero bytes.png": (b"", "0 bytes"),
         "truncated.png": (png[: len(png) // 2], "damaged or cut off"),
         "1x1.png": (encoded(rgb.resize((1, 1)), format="PNG"), "1x1"),
-        "huge.png": (huge, "far larger than 2048x2048"),
+        "huge.png": (huge, "far larger than 4096x4096"),
         "transparent.png": (encoded(Image.new("RGBA", (128, 128)), format="PNG"), "fully transparent"),
         "cmyk.jpg": (encoded(rgb.convert("CMYK"), format="JPEG"), None),
         "16 bit.png": (

@@ -206,20 +206,20 @@ def test_a_damaged_profile_is_ignored(profile):
 
 
 def test_a_long_narrow_picture_is_fine_when_both_sides_are_in_range():
-    assert images.read_image(encoded(Image.new("RGB", (2048, 128), "red"))).shape == (128, 2048, 3)
+    assert images.read_image(encoded(Image.new("RGB", (4096, 64), "red"))).shape == (64, 4096, 3)
 
 
 BAD = {
     "text": (b"this is not a picture", r"x\.png is not a picture .*PNG, JPEG"),
     "empty": (b"", r"x\.png is empty \(0 bytes\)"),
-    "one pixel": (encoded(Image.new("RGB", (1, 1))), r"x\.png is 1x1 pixels; each side must be 128 to 2048"),
-    "too small": (encoded(Image.new("RGB", (400, 127))), r"x\.png is 400x127 pixels"),
+    "one pixel": (encoded(Image.new("RGB", (1, 1))), r"x\.png is 1x1 pixels; each side must be 64 to 4096"),
+    "too small": (encoded(Image.new("RGB", (400, 63))), r"x\.png is 400x63 pixels"),
     "too large": (
-        encoded(Image.new("L", (2049, 128))),
-        r"x\.png is 2049x128 pixels; .* 2048 .*Scale it down",
+        encoded(Image.new("L", (4097, 128))),
+        r"x\.png is 4097x128 pixels; .* 4096 .*Scale it down",
     ),
-    "bomb": (png_header(20_000, 20_000), r"x\.png is far larger than 2048x2048 pixels.*not decoded"),
-    "smaller bomb": (png_header(10_000, 9_000), r"x\.png .*2048"),
+    "bomb": (png_header(20_000, 20_000), r"x\.png is far larger than 4096x4096 pixels.*not decoded"),
+    "smaller bomb": (png_header(10_000, 9_000), r"x\.png .*4096"),
     "transparent": (encoded(Image.new("RGBA", SIZE, (255, 0, 0, 0))), r"x\.png is fully transparent"),
     "eps": (
         b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 200 200\n%%EndComments\n",
@@ -258,8 +258,8 @@ def test_a_size_out_of_range_is_refused_before_decoding(monkeypatch):
         raise AssertionError("the pixels were decoded")
 
     monkeypatch.setattr(ImageFile.ImageFile, "load", never)
-    with pytest.raises(ImageError, match="3000x2500"):
-        images.read_image(png_header(3000, 2500))
+    with pytest.raises(ImageError, match="5000x4500"):
+        images.read_image(png_header(5000, 4500))
 
 
 def test_labels_are_palette_indices_not_colours():

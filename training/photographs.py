@@ -9,12 +9,13 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from enhancer.errors import SettingsError
-from enhancer.images import IMAGE_SUFFIXES, MAX_SIDE, from_pil, read_image
+from enhancer.images import IMAGE_SUFFIXES, from_pil, read_image
 
 Source = Path | Callable[[], bytes]  # a file, or what returns its bytes
 Window = tuple[float, float, float, float]  # left, top, right, bottom; shares of the upright picture's sides
 
 LABELS_SUFFIX = "_labels"  # of a label map that lies beside its picture, as in examples/heads
+LOOKED_AT = 2048  # pixels a side; larger photographs are scaled down to find the face in them
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def find_pairs(clean: Path, degraded: Path, masks: Path | None = None) -> tuple[
 
 
 def read_photograph(source: Source, name: str) -> np.ndarray:
-    """Read a picture as `enhancer.images.read_image` does, scaled down first if it is larger than that takes."""
+    """Read a picture as `enhancer.images.read_image` does, scaled down first where a side is longer than `LOOKED_AT`."""
     encoded = source() if callable(source) else source
     smaller = _scaled_down(encoded, (0, 0, 1, 1))
     return read_image(encoded, name) if smaller is None else from_pil(smaller, name)
@@ -107,7 +108,7 @@ def _scaled_down(encoded: Path | bytes, window: Window) -> Image.Image | None:
     """Return a window of a picture that is too large; None if it is not, or cannot be read: `read_image` says why."""
     try:
         with Image.open(io.BytesIO(encoded) if isinstance(encoded, bytes) else encoded) as picture:
-            if max(picture.size) <= MAX_SIDE:
+            if max(picture.size) <= LOOKED_AT:
                 return None
             if picture.mode in ("1", "P", "PA"):  # these modes scale by picking pixels
                 picture = picture.convert("RGBA")
@@ -117,7 +118,7 @@ def _scaled_down(encoded: Path | bytes, window: Window) -> Image.Image | None:
                 width, height = picture.size
                 box = (left * width, top * height, right * width, bottom * height)
                 picture = picture.crop((round(box[0]), round(box[1]), round(box[2]), round(box[3])))
-            picture.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
+            picture.thumbnail((LOOKED_AT, LOOKED_AT), Image.Resampling.LANCZOS)
             return picture
     except Exception:  # decoders raise whatever they stumble over
         return None
