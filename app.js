@@ -27,8 +27,8 @@
       if (said) title.textContent = said;
     }
     // and what it says where too many wait, which no server's word replaces
-    for (const text of document.querySelectorAll(".toast-text")) {
-      if (titles.Error && text.textContent.startsWith("This application is currently busy")) text.textContent = busy;
+    for (const text of document.querySelectorAll(".toast-message-text")) {
+      if (titles.Error && text.textContent.trim().startsWith("This application is currently busy")) text.textContent = busy;
     }
     document.querySelectorAll(".empty[aria-label]:not([role])").forEach((place) => set(place, "role", "img"));
   };

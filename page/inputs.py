@@ -14,12 +14,12 @@ from gradio.utils import get_upload_folder
 
 from enhancer.blend import Restoration
 from enhancer.degrade import DEFAULT_PRESET, PRESETS
-from enhancer.errors import SettingsError
+from enhancer.errors import EnhancerError, SettingsError
 from enhancer.images import MIN_SIDE, read_image
 from enhancer.provenance import Record, is_colour, read_record
 from enhancer.regions import REGION_NAMES
 from page.limits import LARGEST_SEED, require_size
-from page.running import shown_to_visitor
+from page.running import NO_MEMORY
 from page.words import label, refusal
 
 WHITE = "#ffffff"
@@ -31,10 +31,24 @@ ELSEWHERE = (
 
 @dataclass(frozen=True)
 class Given:
-    """A picture that came in."""
+    """A picture that came in, or what is wrong with it: that is said when it is used, in the visitor's language.
 
-    image: np.ndarray
-    record: Record | None = None  # how it was made, if its file says so
+    Attributes:
+        pixels: None where something is wrong.
+        record: How it was made, if its file says so.
+        problem: A sentence.
+    """
+
+    pixels: np.ndarray | None
+    record: Record | None = None
+    problem: str = NO_MEMORY
+
+    @property
+    def image(self) -> np.ndarray:
+        """Return the pixels, or raise what is wrong with them."""
+        if self.pixels is None:
+            raise refusal(self.problem)
+        return self.pixels
 
 
 def picture_input(read: Callable[..., np.ndarray] = read_image, **options: Any) -> gr.Image:
@@ -44,12 +58,16 @@ def picture_input(read: Callable[..., np.ndarray] = read_image, **options: Any) 
     """
 
     def preprocess(payload: ImageData | None) -> Given | None:
-        with shown_to_visitor():
-            if payload is None:
-                return None
-            path = Path(payload.path or "")
+        if payload is None:
+            return None
+        path = Path(payload.path or "")
+        try:
             require_size(path, "This file", smallest=MIN_SIDE if read is read_image else 1)
             return Given(read(path, "This file"), read_record(path))
+        except EnhancerError as error:
+            return Given(None, problem=str(error))
+        except MemoryError:
+            return Given(None)
 
     component = gr.Image(type="filepath", image_mode=None, format="png", interactive=True, **options)
     setattr(component, "preprocess", preprocess)  # noqa: B010  a subclass would make gradio write an app.pyi

@@ -281,7 +281,7 @@ class Workbench:
 
     def read_back(self, given: Given | None, request: gr.Request) -> Any:
         """Take over the settings that a picture of ours tells."""
-        if given is None or given.record is None:
+        if given is None or given.image is None or given.record is None:  # a bad one raises here
             return gr.skip()
         gr.Info(said_to(request)("This picture tells how it was made: its settings are set now."))
         updates = self.restoration.updates(given.record)

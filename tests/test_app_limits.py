@@ -61,7 +61,7 @@ def test_a_picture_out_of_range_is_refused_with_the_pages_limits(inputs, tmp_pat
     path = written(tmp_path, grey(*size))
     words = f"This file is {size[0]}x{size[1]} pixels; each side must be {MIN_SIDE} to {LARGEST_SIDE} pixels"
     with pytest.raises(gr.Error, match=words):
-        inputs["picture"].preprocess(ImageData(path=str(path)))
+        _ = inputs["picture"].preprocess(ImageData(path=str(path))).image
 
 
 @pytest.mark.parametrize("size", [(LARGEST_SIDE, 200), (MIN_SIDE, MIN_SIDE)])
@@ -76,7 +76,11 @@ def test_a_label_map_may_be_small_but_not_large(inputs, tmp_path):
         30,
     )
     with pytest.raises(gr.Error, match=f"to {LARGEST_SIDE} pixels"):
-        inputs["labels"].preprocess(ImageData(path=str(written(tmp_path, grey(LARGEST_SIDE + 1, 30)))))
+        _ = (
+            inputs["labels"]
+            .preprocess(ImageData(path=str(written(tmp_path, grey(LARGEST_SIDE + 1, 30)))))
+            .image
+        )
 
 
 def test_a_file_with_too_many_bytes_is_refused_unread(tmp_path, monkeypatch):

@@ -12,8 +12,10 @@ QUIET = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-# chromium says this about a picture's clipboard button; nothing of the page's is missing
-HARMLESS = ("Method not implemented",)
+HARMLESS = (
+    "Method not implemented",  # chromium says this about a picture's clipboard button; nothing of the page's is missing
+    "Failed to load resource: the server responded with a status of 503",  # the answer to whom the queue has no place for
+)
 
 
 @pytest.fixture(scope="session")

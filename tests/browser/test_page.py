@@ -117,7 +117,7 @@ def test_a_bad_picture_is_named_in_one_sentence_as_it_is_dropped(visit):
     for content, words in bad_pictures():
         drop(page, "try", "bad.png", content)
         toast(page, words)
-        page.locator("#try-picture input[type=file]").wait_for(state="attached")  # empty again
+        page.locator("#try-picture img").wait_for(state="detached")
     assert page.locator("#try-slider img").first.is_visible()  # what was there may still be looked at
 
 
