@@ -60,7 +60,7 @@ class Batch:
         outputs: list[Any] = [self.status, self.gallery, self.table, self.download]
         started = self.button.click(
             self.run, [self.files, self.degrade_first], outputs, concurrency_id="batch", trigger_mode="once",
-            show_progress_on=self.status, **PRIVATE,
+            show_progress="hidden", **PRIVATE,  # the status draws its own
         )  # fmt: skip
         self.stop.click(self.stopped, None, self.status, queue=False, cancels=[started], **PRIVATE)
 
