@@ -116,8 +116,9 @@ def test_who_finds_the_queue_full_is_told_at_once():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         page = app.build_page()
-        assert page._queue.max_size == app.WAITING
-        page._queue.max_size = 0
+        queue = page._queue  # pyright: ignore[reportPrivateUsage]
+        assert queue.max_size == app.WAITING
+        queue.max_size = 0
         with TestClient(gr.mount_gradio_app(fastapi.FastAPI(), page, path="/demo")) as client:
             answer = client.post("/demo/gradio_api/call/v2/restore", json={"image": None})
         gc.collect()
