@@ -11,36 +11,22 @@ import enhancer.torchvision_stub  # noqa: F401
 
 # isort: split
 import argparse
-import json
 import resource
 import time
 from itertools import repeat
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from diffusers import AutoencoderKL, UNet2DConditionModel
 
 from benchmarks.degrade import drawn_face
 from enhancer.degrade import degrade, face_render
-from enhancer.model import EnhancerConfig, SplatEnhancer
+from enhancer.model.reference import random_model
 from enhancer.tensors import to_model_range
 from training.config import TrainConfig
 from training.learner import Learner
 from training.objective import build_objective
 from training.train import build_accelerator
-
-
-def random_model(folder: Path) -> SplatEnhancer:
-    """Lay out SD-Turbo's architecture with random weights and preset v2's adapters."""
-    unet_config, vae_config, scheduler = (
-        json.loads((folder / f"{name}_config.json").read_text()) for name in ("unet", "vae", "scheduler")
-    )
-    unet: Any = UNet2DConditionModel.from_config(unet_config)
-    vae: Any = AutoencoderKL.from_config(vae_config)
-    tokens = torch.randn(1, 77, unet_config["cross_attention_dim"])
-    return SplatEnhancer(EnhancerConfig(), unet, vae, scheduler, tokens)
 
 
 def peak_memory(device: torch.device) -> float:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 import enhancer
-from enhancer.commands import convert, degrade, export, restore
+from enhancer.commands import bench, convert, degrade, export, restore
 from enhancer.commands.pictures import BAD_INPUT, INTERRUPTED, Load
 from enhancer.errors import EnhancerError
 
@@ -31,7 +31,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m enhancer", description=about)
     parser.add_argument("--version", action="version", version=enhancer.__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (restore, degrade, convert, export):
+    for command in (restore, degrade, convert, export, bench):
         command.declare(commands)
     return parser
 

@@ -39,7 +39,7 @@ from training.flags import flag, from_flags
 from training.gates import Gate, failures
 from training.judge import Judge, Pictures, Row
 from training.judging import Work
-from training.machine import device_of, machine, program
+from enhancer.machine import device_of, machine, program
 from training.records import Records, fingerprint_of_files, fingerprint_of_names
 from training.report import write_report
 from training.sheets import write_sheets

@@ -29,7 +29,7 @@ from training.features import SqueezeFeatures
 from training.identity import Identity, landmarks
 from training.inception import Inception
 from training.losses import feature_distance
-from training.machine import peak_memory
+from enhancer.machine import peak_memory
 from training.scores import COLOURS, COLUMNS, KINDS, SCORES, WHOLE, column
 from training.subjects import Subject
 

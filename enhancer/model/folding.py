@@ -34,12 +34,14 @@ class _KnownPrompt(nn.Module):
             heads = layer(prompt).unflatten(-1, (attention.heads, -1)).transpose(1, 2)
             self.register_buffer(name, heads.contiguous(), persistent=False)
 
-    def forward(self, attention: Any, hidden_states: Tensor, **_: Any) -> Tensor:
+    def forward(self, attention: Any, hidden_states: Tensor, **unused: Any) -> Tensor:  # noqa: ARG002
         """Return what (B, pixels, C) attends to, projected, same shape."""
-        query = attention.to_q(hidden_states).unflatten(-1, (attention.heads, -1)).transpose(1, 2)
-        key, value = (known.expand(len(query), -1, -1, -1) for known in (self.key, self.value))
+        batch, pixels, _ = hidden_states.shape
+        query = attention.to_q(hidden_states).reshape(batch, pixels, attention.heads, -1).transpose(1, 2)
+        key, value = (known.expand(batch, -1, -1, -1) for known in (self.key, self.value))
         attended = scaled_dot_product_attention(query, key, value)
-        return attention.to_out[0](attended.transpose(1, 2).flatten(-2))
+        # reshape and not flatten: exported, the latter leaves tensors whose rank TensorRT does not find out
+        return attention.to_out[0](attended.transpose(1, 2).reshape(batch, pixels, -1))
 
 
 @torch.no_grad()

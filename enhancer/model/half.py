@@ -1,24 +1,23 @@
 """Half precision that stays finite: a block whose activations pass float16's 65504 works in float32 from then on."""
 
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-if TYPE_CHECKING:
-    from enhancer.model.enhancer import SplatEnhancer
-
 _widening = threading.Lock()
 
 
-def run_finite(model: "SplatEnhancer", batch: Tensor) -> Tensor:
-    """Return what the model makes of a batch, moving blocks to float32 until it is finite.
+def run_finite(model: Any, batch: Tensor) -> Tensor:
+    """Return what a model makes of a batch, moving blocks in float16 to float32 until it is finite.
 
     No block of SD-Turbo's architecture has been seen to need it; a checkpoint trained elsewhere may. Who overflowed
     once stays wide, so later pictures pay no second try.
     """
     restored = model(batch)
+    if model.dtype != torch.float16 or not isinstance(model, nn.Module):
+        return restored
     while not torch.isfinite(restored).all():
         with _widening:
             name = first_overflow(model, batch)

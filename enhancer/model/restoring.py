@@ -117,7 +117,7 @@ def one_pass(model: Any, rgb: np.ndarray) -> np.ndarray:
         batch = batch.pin_memory()  # so that the copy need not wait for what the GPU is doing
     with torch.inference_mode(), _running_out_of_memory():
         batch = batch.to(model.device, model.dtype, non_blocking=True)
-        restored = run_finite(model, batch) if model.dtype == torch.float16 else model(batch)
+        restored = run_finite(model, batch)
         return to_rgb(restored).reshape(rgb.shape)
 
 
