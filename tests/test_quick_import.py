@@ -9,7 +9,7 @@ import numpy as np
 from enhancer.model import SplatEnhancer, restore
 
 restore(SplatEnhancer.from_pretrained().for_inference(), np.zeros((128, 128, 3), np.float32))
-print(*({"peft", "scipy.stats", "transformers.modeling_utils"} & sys.modules.keys()))
+print(*({"peft", "scipy.stats", "transformers"} & sys.modules.keys()))
 
 from diffusers import DPMSolverMultistepScheduler
 DPMSolverMultistepScheduler(use_beta_sigmas=True).set_timesteps(4)

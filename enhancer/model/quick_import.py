@@ -1,4 +1,4 @@
-"""Imports diffusers' models without peft, scipy.stats and most of transformers, which one step never uses.
+"""Imports diffusers' models without peft, scipy.stats and transformers, which one step never uses.
 
 They would come along, and take more than half of the seconds. Where diffusers was imported before, nothing is gained
 or lost. What diffusers does without from then on: its own `from_single_file`, and casting layer by layer beside LoRA.
@@ -18,11 +18,15 @@ _UNUSED = ("_peft_available", "_scipy_available", "_transformers_available")
 def _hidden(found: Any) -> Iterator[None]:
     """Let diffusers, which imports what it finds, find some packages missing for a while."""
     before = {name: vars(found)[name] for name in _UNUSED if name in vars(found)}
+    barred = [name for name in ("transformers",) if name not in sys.modules]  # tried without a look at the flag
     try:
         vars(found).update(dict.fromkeys(before, False))
+        sys.modules.update(dict.fromkeys(barred))  # type: ignore[arg-type]  None is how Python bars an import
         yield
     finally:
         vars(found).update(before)
+        for name in barred:
+            del sys.modules[name]
 
 
 # Their lists of contents are made by what is found, and are to be whole.
