@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 
 import enhancer
+from enhancer.allocator import keep_freed_memory
 from enhancer.commands import bench, convert, degrade, export, restore
 from enhancer.commands.pictures import BAD_INPUT, INTERRUPTED, Load
 from enhancer.errors import EnhancerError
@@ -13,6 +14,7 @@ from enhancer.errors import EnhancerError
 
 def main(argv: Sequence[str] | None = None, *, load: Load | None = None) -> int:
     """Run one command and return the exit code: 0 all fine, 2 bad input (the rest is still done), 130 interrupted."""
+    keep_freed_memory()
     args = _arguments().parse_args(_joined(sys.argv[1:] if argv is None else argv))
     logging.getLogger("enhancer").addHandler(logging.NullHandler())  # what it logs is said in the notes here
     try:

@@ -218,7 +218,8 @@ class SplatEnhancer(nn.Module):
         """Turn the model into one that only restores, as fast as it can. Cannot be undone.
 
         The LoRA is merged, the timestep and the prompt are folded into weights and buffers (in float32, before the
-        weights take their final type), and on a GPU activations lie channels last.
+        weights take their final type), and activations lie channels last. On a CPU that takes two thirds of the
+        time; torch's group norm in this layout adds up less exactly there: 94 dB to the plain model at 512 px, 66 at 2048.
 
         Args:
             device: Where to; None stays where it is.
@@ -232,9 +233,7 @@ class SplatEnhancer(nn.Module):
         fold_skip_scale(self.skips, self.skip_scale)
         self.skip_scale = 1.0
         self.requires_grad_(False).eval().to(device=device, dtype=dtype)
-        if self.device.type == "cuda":
-            # not on a CPU: no faster there, and torch's group norm in this layout is wrong by up to 8e-4
-            self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         if compile:
             self.compile(mode="reduce-overhead" if self.device.type == "cuda" else "default")
         return self

@@ -20,6 +20,7 @@ from enhancer.tiles import in_tiles
 MARGIN = 8  # pixels
 GRID = 64  # pixels: one step of SD-Turbo's smallest feature map, so that tiles and picture are cut alike in all of them
 SMALLEST_TILE, LARGEST_TILE = 256, 1024  # pixels a side; larger ones are slower and no better
+LARGEST_WHOLE = 2048  # likewise, where the memory would allow more
 SHARE = 0.5  # of the free memory that one pass may take: others are at work too
 
 
@@ -95,13 +96,13 @@ def restore_in_tiles(model: Any, rgb: np.ndarray, side: int | None = None) -> np
 
 
 def most_pixels(model: Any) -> int:
-    """Return how many pixels at once fit into the free memory, by estimate, the weights being there already."""
+    """Return how many pixels to restore at once: what fits into the free memory, by estimate, beside the weights."""
     if model.device.type == "cuda":
         free = torch.cuda.mem_get_info(model.device)[0]
         free += torch.cuda.memory_reserved(model.device) - torch.cuda.memory_allocated(model.device)
     else:
         free = psutil.virtual_memory().available
-    return int(SHARE * free / model.bytes_per_pixel)
+    return min(int(SHARE * free / model.bytes_per_pixel), LARGEST_WHOLE**2)
 
 
 def tile_side(model: Any) -> int:
