@@ -14,6 +14,7 @@ from unittest.mock import patch
 import cv2
 import numpy as np
 
+from enhancer.allocator import keep_freed_memory
 from enhancer.degrade import degrade, face_render
 from enhancer.degrade.blobs import EPSILON, FINAL_BLUR, LEVELS, LIGHT_BLUR, Blobs, Field
 from enhancer.masks import length_scale, odd
@@ -90,6 +91,7 @@ def main() -> None:
         "--repeats", type=int, default=15, help="the fastest of this many runs counts (reference: of 2)"
     )
     options = parser.parse_args()
+    keep_freed_memory()
     rgb, masks = drawn_face(options.size)
     recipe = face_render()
     fast = fastest(lambda: degrade(rgb, masks, recipe, seed=0), options.repeats)

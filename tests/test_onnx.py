@@ -200,5 +200,9 @@ def test_a_damaged_export_is_refused(exported, tmp_path):
 def test_every_tensor_has_a_known_number_of_axes_as_tensorrt_asks(exported):
     for name in folder.GRAPHS:
         graph = onnx.shape_inference.infer_shapes(onnx.load(exported / f"{name}.onnx"), data_prop=True).graph
-        known = {value.name for value in (*graph.value_info, *graph.output) if value.type.tensor_type.HasField("shape")}
+        known = {
+            value.name
+            for value in (*graph.value_info, *graph.output)
+            if value.type.tensor_type.HasField("shape")
+        }
         assert {made for node in graph.node for made in node.output} <= known

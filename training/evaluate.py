@@ -29,6 +29,7 @@ import torch
 from enhancer.degrade import PRESETS
 from enhancer.errors import EnhancerError, ImageError, SettingsError
 from enhancer.hub import resolve
+from enhancer.machine import device_of, machine, program
 from enhancer.model import SplatEnhancer
 from enhancer.processes import Processes
 from training.compare import compare, write_comparison
@@ -39,7 +40,6 @@ from training.flags import flag, from_flags
 from training.gates import Gate, failures
 from training.judge import Judge, Pictures, Row
 from training.judging import Work
-from enhancer.machine import device_of, machine, program
 from training.records import Records, fingerprint_of_files, fingerprint_of_names
 from training.report import write_report
 from training.sheets import write_sheets

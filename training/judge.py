@@ -19,6 +19,7 @@ from torch.nn.functional import adaptive_avg_pool2d, pad
 from enhancer.degrade import degrade, face_render
 from enhancer.errors import EnhancerError, UnavailableError
 from enhancer.images import WHITE
+from enhancer.machine import peak_memory
 from enhancer.metrics.fidelity import psnr, similarity, squared_error, weighted_mean, without_border
 from enhancer.metrics.perceptual import Perceptual
 from enhancer.metrics.scores import MIN_REGION
@@ -29,7 +30,6 @@ from training.features import SqueezeFeatures
 from training.identity import Identity, landmarks
 from training.inception import Inception
 from training.losses import feature_distance
-from enhancer.machine import peak_memory
 from training.scores import COLOURS, COLUMNS, KINDS, SCORES, WHOLE, column
 from training.subjects import Subject
 
