@@ -19,6 +19,7 @@ def test_the_model_is_exported_whole_and_answers_the_same():
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's compiler uses what torch deprecates
 def test_the_compiled_model_answers_the_same():
     plain, compiled = tiny_model().for_inference(), tiny_model().for_inference(compile=True)
     with torch.inference_mode():
