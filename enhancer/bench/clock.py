@@ -59,9 +59,8 @@ def peak_of(device: torch.device) -> Iterator[list[float]]:
         told.append((torch.cuda.max_memory_allocated(device) - before) / 2**20)
         return
     try:
-        ctypes.CDLL(None).malloc_trim(
-            0
-        )  # else memory that was freed, but not given back, is taken again unseen
+        # else memory that was freed, but not given back, is taken again unseen
+        ctypes.CDLL(None).malloc_trim(0)
         Path("/proc/self/clear_refs").write_text("5")  # forgets the peak, see proc(5)
         before = _resident("VmRSS")
     except (OSError, AttributeError):  # not Linux, or not glibc

@@ -9,8 +9,11 @@ from enhancer.model import SplatEnhancer, predict_clean
 
 
 def ledger(model: SplatEnhancer, side: int) -> dict[str, float]:
-    """Return the operations of one (side, side) picture: "encode", "unet", "decode"; a product and a sum are two."""
-    bare = copy.deepcopy(model).to("meta")
+    """Return the operations of one (side, side) picture: "encode", "unet", "decode"; a product and a sum are two.
+
+    A model that has storage is copied first: give one on the meta device where many sizes are counted.
+    """
+    bare = model if model.device.type == "meta" else copy.deepcopy(model).to("meta")
     counted: dict[str, float] = {}
     with torch.no_grad():
         with FlopCounterMode(display=False) as counter:

@@ -80,6 +80,7 @@ class Bench:
         self.source = model.source
         self.reference = Reference(copy.deepcopy(model)).to(self.device, self.dtype)
         self.model = model.for_inference(self.device, self.dtype, compile=settings.compile)
+        self._bare = copy.deepcopy(self.model).to("meta")  # for counting
         self.side = settings.sizes[min(1, len(settings.sizes) - 1)]
 
     @torch.inference_mode()
@@ -109,7 +110,7 @@ class Bench:
     def size(self, side: int, ceilings: dict[str, float]) -> dict[str, Any]:
         """Measure one picture of a size, and the same of the reference."""
         batch = self._batch(1, side)
-        flops = ledger(self.model, side)
+        flops = ledger(self._bare, side)
         row: dict[str, Any] = {"side": side, "flops": flops}
         for name, model in (("ours", self.model), ("reference", self.reference)):
             with peak_of(self.device) as held:
@@ -127,7 +128,7 @@ class Bench:
     @torch.inference_mode()
     def batches(self, ceilings: dict[str, float]) -> list[dict[str, float]]:
         """Measure several pictures at once."""
-        flops = sum(ledger(self.model, self.side).values())
+        flops = sum(ledger(self._bare, self.side).values())
         works = {
             str(count): partial(self.model, self._batch(count, self.side)) for count in self.settings.batches
         }

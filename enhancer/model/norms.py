@@ -19,50 +19,51 @@ from torch.overrides import TorchFunctionMode
 Statistics = list[tuple[Tensor, Tensor]]  # mean and variance (B, groups), in the order the norms are met
 
 
-class RecordNorms(TorchFunctionMode):
+class _Norms(TorchFunctionMode):
+    """While active in a thread, takes every group norm there; other calls pass."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Iterable[type],
+        args: Any = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        options = kwargs or {}
+        return self.norm(*args, **options) if func is group_norm else func(*args, **options)
+
+    def norm(self, x: Tensor, groups: int, *, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
+        """Answer for `torch.nn.functional.group_norm`."""
+        raise NotImplementedError
+
+
+class RecordNorms(_Norms):
     """While active in a thread, what every group norm there sees is written to `statistics`."""
 
     def __init__(self) -> None:
         super().__init__()
         self.statistics: Statistics = []
 
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Iterable[type],
-        args: Any = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        """Record what a group norm sees; other calls pass."""
-        if func is group_norm:
-            x, groups = args
-            variance, mean = torch.var_mean(x.float().reshape(len(x), groups, -1), dim=-1, correction=0)
-            self.statistics.append((mean, variance))
-        return func(*args, **(kwargs or {}))
+    def norm(self, x: Tensor, groups: int, *, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
+        """Record what a group norm sees, and let it be."""
+        variance, mean = torch.var_mean(x.float().reshape(len(x), groups, -1), dim=-1, correction=0)
+        self.statistics.append((mean, variance))
+        return group_norm(x, groups, weight, bias, eps)
 
 
-class GivenNorms(TorchFunctionMode):
+class GivenNorms(_Norms):
     """While active in a thread, every group norm there normalises by statistics that were recorded before."""
 
     def __init__(self, statistics: Statistics) -> None:
         super().__init__()
         self._left = iter(statistics)
 
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Iterable[type],
-        args: Any = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        """Normalise by the statistics whose turn it is; other calls pass."""
-        if func is not group_norm:
-            return func(*args, **(kwargs or {}))
-        (x, groups), options = args, kwargs or {}
+    def norm(self, x: Tensor, groups: int, *, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
+        """Normalise by the statistics whose turn it is."""
         mean, variance = next(self._left)
         each = x.shape[1] // groups  # channels
-        spread = (variance + options["eps"]).rsqrt().repeat_interleave(each, dim=1)
-        scale = options["weight"].float() * spread
-        shift = options["bias"].float() - mean.repeat_interleave(each, dim=1) * scale
+        spread = (variance + eps).rsqrt().repeat_interleave(each, dim=1)
+        scale = weight.float() * spread
+        shift = bias.float() - mean.repeat_interleave(each, dim=1) * scale
         shape = (*scale.shape, *[1] * (x.ndim - 2))
         return torch.addcmul(shift.view(shape).to(x.dtype), x, scale.view(shape).to(x.dtype))
