@@ -11,7 +11,6 @@ import enhancer.torchvision_stub  # noqa: F401
 
 # isort: split
 import argparse
-import resource
 import time
 from itertools import repeat
 from pathlib import Path
@@ -21,19 +20,13 @@ import torch
 
 from benchmarks.degrade import drawn_face
 from enhancer.degrade import degrade, face_render
+from enhancer.machine import peak_memory
 from enhancer.model.reference import random_model
 from enhancer.tensors import to_model_range
 from training.config import TrainConfig
 from training.learner import Learner
 from training.objective import build_objective
 from training.train import build_accelerator
-
-
-def peak_memory(device: torch.device) -> float:
-    """Return the most memory taken so far, GiB: of the GPU, or of this process."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) / 2**30
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
 def main() -> None:
@@ -76,7 +69,7 @@ def main() -> None:
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
     print(
         f"{name}, {accelerator.mixed_precision}, batch {options.batch} at {options.size}x{options.size}, checkpointing "
-        f"{options.gradient_checkpointing}: {1 / np.median(times):.3g} steps/s, peak {peak_memory(device):.1f} GiB, "
+        f"{options.gradient_checkpointing}: {1 / np.median(times):.3g} steps/s, peak {(peak_memory(device) or 0) / 2**10:.1f} GiB, "
         f"loss {losses[0]:.4f} -> {losses[-1]:.4f} in {options.steps} steps, all finite: {np.isfinite(losses).all()}"
     )
 
