@@ -20,6 +20,7 @@ from enhancer.errors import ImageError, LabelError
 MIN_SIDE = 64  # pixels
 MAX_SIDE = 4096  # pixels
 WHITE = (1.0, 1.0, 1.0)
+PNG_LEVEL = 3  # of compression: under half the time of Pillow's 6 for 3 to 8 % more bytes
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 
 Source = str | Path | bytes | BinaryIO
@@ -87,7 +88,7 @@ def write_png(image: np.ndarray, path: str | Path) -> None:
         f".{secrets.token_hex(8)}.unfinished"
     )  # beside it, so that the rename is atomic
     try:
-        to_pil(image).save(unfinished, format="PNG")
+        to_pil(image).save(unfinished, format="PNG", compress_level=PNG_LEVEL)
         unfinished.replace(path)
     except OSError as error:
         raise ImageError(f"{path} cannot be written: {error.strerror or error}.") from error

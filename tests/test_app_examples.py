@@ -1,4 +1,4 @@
-"""The examples of docs/api.md, run as they stand against a page with a stand-in model."""
+"""The examples of README.md for programs, run as they stand against a page with a stand-in model."""
 
 import os
 import re
@@ -31,9 +31,9 @@ def example(root, address):
     """Return the example in a language, its address replaced by the page's."""
 
     def example(language):
-        text = (root / "docs/api.md").read_text(encoding="utf-8")
-        (code,) = re.findall(rf"^```{language}\n(.*?)^```$", text, re.M | re.S)
-        assert "http://127.0.0.1:7860" in code
+        text = (root / "README.md").read_text(encoding="utf-8")
+        every = re.findall(rf"^```{language}\n(.*?)^```$", text, re.M | re.S)
+        (code,) = (code for code in every if "http://127.0.0.1:7860" in code)
         return code.replace("http://127.0.0.1:7860", address)
 
     return example

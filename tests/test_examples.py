@@ -1,4 +1,5 @@
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -43,6 +44,21 @@ def test_restoring_an_image_prints_scores_that_improve(tmp_path):
         "degraded.png",
         "restored.png",
     }
+
+
+def test_the_readme_restores_in_a_few_lines(root, monkeypatch):
+    import enhancer.torchvision_stub  # noqa: F401
+
+    text = (root / "README.md").read_text(encoding="utf-8")
+    _, after = text.split("\n## In Python\n")
+    code = re.search(r"^```python\n(.*?)^```$", after, re.M | re.S)
+    assert code is not None
+    monkeypatch.chdir(root)
+    made: dict = {}
+    exec(code[1], made)
+    error = {name: float(((made[name] - made["clean"]) ** 2).mean()) for name in ("degraded", "restored")}
+    assert error["restored"] < error["degraded"]
+    assert made["restored"].shape == (*made["image"].shape[:2], 3)
 
 
 @pytest.mark.parametrize("example", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
