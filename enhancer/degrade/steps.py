@@ -5,6 +5,8 @@ float32 in [0, 1]. A step never writes to its input, and all its chance comes fr
 and scale with the short side; levels are 8-bit levels.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from statistics import NormalDist
@@ -159,6 +161,17 @@ class RegionBlur:
         return out
 
 
+@contextmanager
+def _without_ipp() -> Iterator[None]:
+    """Let OpenCV use its own code in this thread: of the bilateral filter it is twice as fast as Intel's IPP, and equal."""
+    before = cv2.ipp.useIPP()
+    cv2.ipp.setUseIPP(False)
+    try:
+        yield
+    finally:
+        cv2.ipp.setUseIPP(before)
+
+
 @dataclass(frozen=True)
 class SurfaceBlur:
     """Bilateral filter: waxy surfaces with edges kept."""
@@ -177,9 +190,10 @@ class SurfaceBlur:
         small = rgb if shrink == 1 else cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
         scale = min(size) / REFERENCE_SIDE
         levels = cv2.convertScaleAbs(small, alpha=255)
-        smooth = cv2.bilateralFilter(
-            levels, max(1, round(self.diameter * scale)), self.sigma_colour, self.sigma_space * scale
-        )
+        with _without_ipp():
+            smooth = cv2.bilateralFilter(
+                levels, max(1, round(self.diameter * scale)), self.sigma_colour, self.sigma_space * scale
+            )
         if shrink > 1:
             smooth = cv2.resize(smooth, (width, height), interpolation=cv2.INTER_LINEAR)
         return cv2.addWeighted(rgb, 1 - self.strength, smooth, self.strength / 255, 0, dtype=cv2.CV_32F)
