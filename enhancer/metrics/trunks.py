@@ -135,7 +135,8 @@ def _chunks(url: str, patience: float) -> Generator[bytes]:
                 raise queue.Empty
             if isinstance(chunk, Exception):
                 reason = getattr(chunk, "reason", None) or chunk
-                raise UnavailableError(f"{host} cannot be reached ({reason}).") from chunk
+                words = getattr(reason, "strerror", None) or reason  # without "[Errno -2]"
+                raise UnavailableError(f"{host} cannot be reached ({words}).") from chunk
             yield chunk
     except queue.Empty:
         raise UnavailableError(f"{host} is silent (waited {patience:g} s).") from None
