@@ -47,7 +47,7 @@ def build_page() -> gr.Blocks:
     """Lay the page out and wire it."""
     with gr.Blocks(title="Splat Enhancer", analytics_enabled=False, delete_cache=(HOUR, HOUR)) as page:
         gr.HTML(label("header"), padding=False, elem_id="header")
-        with gr.Tabs(elem_id="modes"):
+        with gr.Tabs(elem_id="modes", overflow_behavior="wrap"):
             with gr.Tab(label("Try it"), id=TRY):
                 attempt = Workbench(TRY)
             with gr.Tab(label("My render"), id=RENDER):

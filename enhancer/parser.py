@@ -1,6 +1,7 @@
 """The face parser: a Segformer that says which region of the face each pixel belongs to."""
 
 import json
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,6 +31,8 @@ DEFAULT = "jonathandinu/face-parsing"
 # The commit of 18 Feb 2026. It could not be looked up on the Hub itself when this was written; several public projects
 # name it, with a model.safetensors of 338,580,732 bytes.
 DEFAULT_REVISION = "758b82e15a0178c9db39c1ff666a8b56e3a550c8"
+
+_log = logging.getLogger(__name__)
 
 STRIDE = 32  # px: Segformer's last stage sees one cell per 32 x 32 px
 LARGEST = 2.25  # network input, as a multiple of its trained area, for pictures far from square
@@ -103,7 +106,7 @@ class Parser:
 
         Args:
             ref: A folder, a Hub id, or ``"pocket"`` for the embedded parser. None: `DEFAULT` (339 MB) if it is in the
-                local cache or the Hub answers within seconds, else the embedded one, with a `notice`.
+                local cache or the Hub answers within seconds, else the embedded one, with a `notice`; the log says why.
             revision: Branch, tag or commit of a Hub id; a commit in the cache asks the Hub nothing.
             device: Where it runs.
 
@@ -116,9 +119,9 @@ class Parser:
             try:
                 return cls.from_pretrained(DEFAULT, DEFAULT_REVISION, device)
             except (HubError, CheckpointError, LabelError) as reason:
-                return cls._loaded(
-                    POCKET, device, POCKET_NAME, f"{reason} The {POCKET_NAME} finds the regions instead."
-                )
+                _log.warning("%s", reason)
+                notice = f"The face parser {DEFAULT} cannot be had now, so the small embedded one finds the regions."
+                return cls._loaded(POCKET, device, POCKET_NAME, notice)
         pinned = revision is not None and "@" not in str(ref) and not Path(ref).is_dir()
         found = resolve(f"{ref}@{revision}" if pinned else ref, kind="parser")
         return cls._loaded(found.folder, device, POCKET_NAME if ref == "pocket" else found.name, found.notice)

@@ -101,6 +101,13 @@ GERMAN = {
     "nose blur": "Nase unscharf",
     "mouth blur": "Mund unscharf",
     "hair blur": "Haare unscharf",
+    "geometric warp": "Verzerrung",
+    "surface blur": "Flächen unscharf",
+    "brightness and clamps": "Helligkeit und Grenzen",
+    "overall blur": "alles unscharf",
+    "desaturation": "blassere Farben",
+    "downscale": "halbe Auflösung",
+    "noise": "Rauschen",
     # batch
     "Pictures of faces": "Bilder von Gesichtern",
     "They are clean: damage them first, then score them": "Sie sind sauber: erst beschädigen, dann bewerten",
@@ -166,6 +173,8 @@ GERMAN_SENTENCES = {
         "Kein {net}: {reason}. Die anderen Werte sind davon nicht berührt.",
     "the {trunk} weights it needs ({size} MB) are not on this machine and cannot be downloaded now: {reason}":
         "Die nötigen Gewichte von {trunk} ({size} MB) sind nicht auf dieser Maschine und können jetzt nicht geladen werden: {reason}",
+    "The face parser {name} cannot be had now, so the small embedded one finds the regions.":
+        "Der Gesichtsparser {name} ist jetzt nicht zu haben; der kleine eingebaute findet die Regionen.",
     "The checkpoint {name} cannot be had now, so the small embedded one is at work.":
         "Der Modellstand {name} ist jetzt nicht zu haben; der kleine eingebaute arbeitet.",
 }  # fmt: skip

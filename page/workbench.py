@@ -113,7 +113,7 @@ class Workbench:
             "interactive": False,
             "buttons": ["download", "fullscreen"],
         }
-        with gr.Tabs():
+        with gr.Tabs(overflow_behavior="wrap"):
             if self.degrades:
                 self._lay_out_scores(picture)
             with gr.Tab(label("Close-ups")):

@@ -14,6 +14,7 @@ import pytest
 from gradio.context import LocalContext
 
 from enhancer.batch import safe_names, scores_csv
+from enhancer.degrade import STEP_NAMES
 from enhancer.errors import CheckpointError, SettingsError
 from enhancer.images import composite, to_pil, write_png
 from enhancer.provenance import Record, read_record
@@ -132,6 +133,16 @@ def test_the_pages_own_messages_are_german_for_a_german(tabs):
 @pytest.mark.parametrize("phrase", [TILED, NO_FACE, NO_MEMORY, TOO_MANY])
 def test_what_often_goes_wrong_is_said_in_german_too(phrase):
     assert said_in("de")(phrase) != phrase
+
+
+@pytest.mark.parametrize("step", STEP_NAMES)
+def test_every_step_has_a_name_in_german(step):
+    assert said_in("de")(step) != step
+
+
+def test_a_parser_that_stands_in_is_said_in_german():
+    notice = "The face parser someone/faces cannot be had now, so the small embedded one finds the regions."
+    assert said_in("de")(notice).startswith("Der Gesichtsparser someone/faces ist jetzt nicht zu haben;")
 
 
 def test_a_slow_restoration_is_announced_before_it_begins(tabs, service, small_head, monkeypatch):

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -18,13 +19,32 @@ HARMLESS = (
 )
 
 
+class Pace:
+    """How long the stand-in takes for a picture."""
+
+    seconds = 0.0
+
+
 @pytest.fixture(scope="session")
-def address(head):
+def _pace():
+    return Pace()
+
+
+@pytest.fixture
+def pace(_pace):
+    """Set `seconds` for a slow model; afterwards it is as fast as before."""
+    yield _pace
+    _pace.seconds = 0.0
+
+
+@pytest.fixture(scope="session")
+def address(head, _pace):
     """Serve the page."""
     from enhancer.service import Service
     from tests.stand_ins import KnownParser, PlainScorer, served
 
     def brighten(rgb):
+        time.sleep(_pace.seconds)
         return (rgb * 0.9 + 0.1).astype("float32")
 
     service = Service(

@@ -10,6 +10,7 @@ from PIL import Image
 
 from enhancer.images import MIN_SIDE, read_image
 from enhancer.provenance import Record, png_bytes, read_record
+from tests.browser.visitor import drop, source_of_result, toast, wait_for_new
 from tests.stand_ins import encoded
 
 pytestmark = [
@@ -19,33 +20,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:'future.no_silent_downcasting' is deprecated"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of the server's own packages, in its thread
 ]
-
-
-def source_of_result(page, kind="try"):
-    return page.locator(f"#{kind}-slider img").last.get_attribute("src")
-
-
-def wait_for_new(page, old, kind="try"):
-    page.wait_for_function(
-        f"old => {{ const all = document.querySelectorAll('#{kind}-slider img');"
-        " return all.length == 2 && all[1].src != old }",
-        arg=old,
-    )
-
-
-def drop(page, kind, name, content):
-    """Put a file into a picture input, as dropping it does."""
-    clear = page.locator(
-        f"#{kind}-picture button[aria-label='Clear'], #{kind}-picture button[aria-label='Remove Image']"
-    )
-    if clear.count():
-        clear.first.click()
-    files = [{"name": name, "mimeType": "image/png", "buffer": content}]
-    page.locator(f"#{kind}-picture input[type=file]").set_input_files(files)
-
-
-def toast(page, words):
-    page.locator(".toast-body", has_text=words).first.wait_for()
 
 
 def test_a_visitor_finds_a_result_without_scrolling(visit):
@@ -138,46 +112,6 @@ def test_nothing_and_a_reference_of_another_size_are_named(visit, head):
     toast(page, "reference is 200x200 pixels")
 
 
-def test_several_pictures_become_a_zip_and_bad_ones_are_named(visit, head):
-    page = visit()
-    page.get_by_role("tab", name="Batch").click()
-    page.locator("#batch-restore").click()
-    toast(page, "no pictures yet")
-    files = [("good.png", head.image_path.read_bytes()), ("bad.png", b"hello")]
-    page.locator("#batch-files input[type=file]").set_input_files(
-        [{"name": name, "mimeType": "image/png", "buffer": content} for name, content in files]
-    )
-    page.locator("#batch-files", has_text="5.0 B").wait_for()
-    page.locator("#batch-restore").click()
-    page.locator("#batch-table", has_text="not a picture").wait_for()
-    page.locator("#batch-gallery img").first.wait_for()
-    with page.expect_download() as waiting:
-        page.locator("#batch-zip").click()
-    assert waiting.value.suggested_filename == "splat-enhancer.zip"
-
-
-def give_batch(page, files):
-    page.get_by_role("tab", name="Batch").click()
-    page.locator("#batch-files input[type=file]").set_input_files(
-        [{"name": name, "mimeType": "image/png", "buffer": content} for name, content in files]
-    )
-
-
-def test_a_stopped_batch_says_so_and_keeps_what_is_done(visit, head):
-    page = visit()
-    give_batch(page, [(f"{n}.png", head.image_path.read_bytes()) for n in range(20)])
-    page.get_by_label("19.png").wait_for(state="attached")
-    page.locator("#batch-restore").click()
-    page.locator("#batch-table tbody tr").first.wait_for()
-    page.locator("#batch-stop").click()
-    page.locator("#batch-status", has_text="Stopped.").wait_for()
-    done = page.locator("#batch-table tbody tr").count()
-    assert 1 <= done < 20
-    page.wait_for_timeout(1500)  # time for several more, if it did not stop
-    assert page.locator("#batch-table tbody tr").count() <= done + 1
-    assert page.locator("#batch-gallery img").first.is_visible()
-
-
 def test_a_german_reads_german(visit):
     page = visit(locale="de-DE")
     page.get_by_role("button", name="Restaurieren").first.wait_for()
@@ -267,6 +201,8 @@ def test_a_phone_shows_everything_without_sideways_scrolling(visit):
     page = visit(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     page.locator("#try-scores table").wait_for()
     assert page.evaluate("document.documentElement.scrollWidth") == 390
+    for name in ("Batch", "How it works", "The 14 steps", "Pictures"):  # none behind three dots
+        assert page.get_by_role("tab", name=name, exact=True).first.is_visible()
     box = page.locator("#try-slider").bounding_box()
     assert box["y"] + box["height"] <= 844
 

@@ -1,0 +1,71 @@
+"""What takes its time on the page: several pictures at once, and stopping."""
+
+import pytest
+
+from tests.browser.visitor import source_of_result, toast, wait_for_new
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # gradio's and playwright's event loops
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("ignore:'future.no_silent_downcasting' is deprecated"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of the server's own packages, in its thread
+]
+
+
+def test_several_pictures_become_a_zip_and_bad_ones_are_named(visit, head):
+    page = visit()
+    page.get_by_role("tab", name="Batch").click()
+    page.locator("#batch-restore").click()
+    toast(page, "no pictures yet")
+    files = [("good.png", head.image_path.read_bytes()), ("bad.png", b"hello")]
+    page.locator("#batch-files input[type=file]").set_input_files(
+        [{"name": name, "mimeType": "image/png", "buffer": content} for name, content in files]
+    )
+    page.locator("#batch-files", has_text="5.0 B").wait_for()
+    page.locator("#batch-restore").click()
+    page.locator("#batch-table", has_text="not a picture").wait_for()
+    page.locator("#batch-gallery img").first.wait_for()
+    with page.expect_download() as waiting:
+        page.locator("#batch-zip").click()
+    assert waiting.value.suggested_filename == "splat-enhancer.zip"
+
+
+def give_batch(page, files):
+    page.get_by_role("tab", name="Batch").click()
+    page.locator("#batch-files input[type=file]").set_input_files(
+        [{"name": name, "mimeType": "image/png", "buffer": content} for name, content in files]
+    )
+
+
+def test_a_stopped_batch_says_so_and_keeps_what_is_done(visit, head):
+    page = visit()
+    give_batch(page, [(f"{n}.png", head.image_path.read_bytes()) for n in range(20)])
+    page.get_by_label("19.png").wait_for(state="attached")
+    page.locator("#batch-restore").click()
+    page.locator("#batch-table tbody tr").first.wait_for()
+    page.locator("#batch-stop").click()
+    page.locator("#batch-status", has_text="Stopped.").wait_for()
+    done = page.locator("#batch-table tbody tr").count()
+    assert 1 <= done < 20
+    page.wait_for_timeout(1500)  # time for several more, if it did not stop
+    assert page.locator("#batch-table tbody tr").count() <= done + 1
+    assert page.locator("#batch-gallery img").first.is_visible()
+
+
+def test_a_restoration_that_takes_its_time_can_be_stopped(visit, pace):
+    page = visit()
+    page.locator("#try-scores table").wait_for()
+    old, below = source_of_result(page), page.locator("#try-status").bounding_box()["y"]
+    stop = page.locator("#try-stop")
+    assert stop.is_hidden()
+    pace.seconds = 8
+    page.locator("#try-reroll").click()
+    page.wait_for_function("() => getComputedStyle(document.querySelector('#try-stop')).opacity == '1'")
+    assert page.locator("#try-status").bounding_box()["y"] == below  # nothing moved for the button
+    stop.click()
+    stop.wait_for(state="hidden")
+    assert source_of_result(page) == old
+    pace.seconds = 0
+    page.locator("#try-restore").click()
+    wait_for_new(page, old)

@@ -1,0 +1,28 @@
+"""What a visitor's hands and eyes do on the page."""
+
+
+def source_of_result(page, kind="try"):
+    return page.locator(f"#{kind}-slider img").last.get_attribute("src")
+
+
+def wait_for_new(page, old, kind="try"):
+    page.wait_for_function(
+        f"old => {{ const all = document.querySelectorAll('#{kind}-slider img');"
+        " return all.length == 2 && all[1].src != old }",
+        arg=old,
+    )
+
+
+def drop(page, kind, name, content):
+    """Put a file into a picture input, as dropping it does."""
+    clear = page.locator(
+        f"#{kind}-picture button[aria-label='Clear'], #{kind}-picture button[aria-label='Remove Image']"
+    )
+    if clear.count():
+        clear.first.click()
+    files = [{"name": name, "mimeType": "image/png", "buffer": content}]
+    page.locator(f"#{kind}-picture input[type=file]").set_input_files(files)
+
+
+def toast(page, words):
+    page.locator(".toast-body", has_text=words).first.wait_for()
