@@ -29,6 +29,10 @@ def test_several_pictures_become_a_zip_and_bad_ones_are_named(visit, head):
     with page.expect_download() as waiting:
         page.locator("#batch-zip").click()
     assert waiting.value.suggested_filename == "splat-enhancer.zip"
+    page.locator("#batch-gallery img").first.click()  # looked at closely
+    page.wait_for_function(
+        "() => document.querySelector('#batch-gallery .media-button img')?.getBoundingClientRect().height > 300"
+    )
 
 
 def give_batch(page, files):
