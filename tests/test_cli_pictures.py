@@ -1,6 +1,5 @@
 """Every odd picture there is, in one folder: each gets its picture or its sentence."""
 
-import io
 import json
 import struct
 import zlib
@@ -10,14 +9,8 @@ from PIL import Image
 
 from enhancer.__main__ import main
 from enhancer.images import composite, read_image
-from enhancer.regions import region_map
 from enhancer.service import Service
-
-
-def encoded(picture, **options):
-    file = io.BytesIO()
-    picture.save(file, **options)
-    return file.getvalue()
+from tests.stand_ins import KnownParser, encoded
 
 
 def bad_inputs(image):
@@ -45,16 +38,6 @@ def bad_inputs(image):
         "animated.gif": (encoded(rgb, format="GIF", save_all=True, append_images=[rgb.rotate(9)]), None),
         "turned.jpg": (encoded(rgb, format="JPEG", exif=exif), None),
     }
-
-
-class KnownParser:
-    name = "known"
-
-    def __init__(self, labels):
-        self.labels = labels
-
-    def regions(self, rgb):
-        return region_map(self.labels)
 
 
 def test_each_gets_its_picture_or_its_sentence(small_head, tmp_path, monkeypatch, capsys):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from enhancer.metrics.fidelity import psnr, squared_error
 from enhancer.model import SplatEnhancer, restore
 from enhancer.model.half import blocks, first_overflow
 from tests.test_model import batch, picture
@@ -27,16 +28,12 @@ def widened(model) -> set[str]:
     return {name for name, block in blocks(model).items() if next(block.parameters()).dtype == torch.float32}
 
 
-def psnr(first, second):
-    return 10 * np.log10(1 / np.square(first - second).mean(dtype=np.float64))
-
-
 def test_half_precision_of_the_embedded_checkpoint_restores_the_same_picture(small_head):
     rgb = small_head.image[..., :3]
     half, full = (
         SplatEnhancer.from_pretrained().for_inference(dtype=dtype) for dtype in (torch.float16, None)
     )
-    assert psnr(restore(half, rgb), restore(full, rgb)) > 45
+    assert psnr(squared_error(restore(half, rgb), restore(full, rgb)).mean()) > 45
     assert not widened(half)
 
 
@@ -48,7 +45,7 @@ def test_a_block_that_overflows_works_in_float32_from_then_on(name):
     made = restore(half, rgb)
     assert name in widened(half)
     assert len(widened(half)) < len(blocks(half)) / 2
-    assert psnr(made, restore(full, rgb)) > 45
+    assert psnr(squared_error(made, restore(full, rgb)).mean()) > 45
     assert first_overflow(half, batch().half()) is None
 
 
