@@ -163,6 +163,20 @@ def test_a_file_over_the_limit_is_refused_with_the_limit(visit, tmp_path):
     toast(page, "maximum allowed size of 32")
 
 
+COUNT_RULES = """css => {
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(css);
+    const count = rules => [...rules].reduce((n, rule) => n + 1 + (rule.cssRules ? count(rule.cssRules) : 0), 0);
+    return count(sheet.cssRules);
+}"""
+
+
+def test_no_rule_of_the_style_sheet_is_dropped_for_its_selector(visit, root):
+    css = re.sub(r"/\*.*?\*/", "", (root / "app.css").read_text(encoding="utf-8"), flags=re.DOTALL)
+    for_others = len(re.findall(r"::-moz-", css))  # Firefox's own
+    assert visit().evaluate(COUNT_RULES, css) == css.count("{") - for_others
+
+
 def test_the_page_may_be_framed_by_the_hub_alone(visit, address):
     headers = visit().request.get(address).headers
     assert headers["x-content-type-options"] == "nosniff"
