@@ -29,7 +29,7 @@ class Degraded:
     image: np.ndarray  # rounded to 8 bits, as saved
     steps: tuple[Step, ...]  # empty unless asked for
     timings: Mapping[str, float]  # seconds, by what was done
-    parser: str  # what told the regions apart
+    parser: str | None  # what told the regions apart
     notes: tuple[str, ...]  # whole sentences
 
 
@@ -44,9 +44,9 @@ class Result:
     checkpoint: str
     sha: str | None  # of the checkpoint: its commit, or a digest of its adapters
     device: str
-    parser: str
+    parser: str | None  # None if nothing needed the regions
     notes: tuple[str, ...]  # whole sentences
-    regions: np.ndarray  # (H, W) region map, 0 for outside
+    regions: np.ndarray | None  # (H, W) region map, 0 for outside; likewise
     background: tuple[float, float, float]  # the colour the model saw behind a transparent picture
     scores_degraded: Scores | None = None
     scores_restored: Scores | None = None
@@ -181,8 +181,9 @@ def status_line(result: Result, say: Say = str) -> str:
     facts = [
         f"{escape(say('Restored in'))} {_duration(result.seconds)}",
         f"<strong>{escape(result.checkpoint)}{escape(sha)}</strong> {escape(say('on'))} {escape(result.device.upper())}",
-        f"{escape(say('regions from'))} {escape(say(result.parser))}",
     ]
+    if result.parser is not None:
+        facts.append(f"{escape(say('regions from'))} {escape(say(result.parser))}")
     won = ""
     if result.scores_degraded and result.scores_restored:
         gain = result.scores_restored["psnr"] - result.scores_degraded["psnr"]

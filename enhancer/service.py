@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypedDict, Unpack
 
@@ -124,7 +124,7 @@ class Service:
             for number, name, last in trace(image, seen.masks, recipe, seed=seed):
                 if keep_steps:
                     steps.append((name, _as_saved(_tinted(last, seen.masks) if number == PARSING else last)))
-        return Degraded(_as_saved(last), tuple(steps), clock.timings, seen.by, seen.notes)
+        return Degraded(_as_saved(last), tuple(steps), dict(clock), seen.by, seen.notes)
 
     def steps(
         self, image: Picture, labels: np.ndarray | None = None, **degradation: Unpack[Degradation]
@@ -141,6 +141,7 @@ class Service:
         labels: np.ndarray | None = None,
         restoration: Restoration = FULL,
         with_scores: bool = True,
+        with_regions: bool = True,
         **degradation: Unpack[Degradation],
     ) -> Result:
         """Restore a picture and, where there is a clean one to compare with, score it before and after.
@@ -152,6 +153,7 @@ class Service:
             labels: (H, W) label ids of the same size, where they are known.
             restoration: How much of the model's answer is used, and where.
             with_scores: False leaves scoring to `scored`, so that the picture can be shown first.
+            with_regions: False looks for no face where neither degrading, scores nor strengths need its regions.
             degradation: See `Degradation`.
 
         Raises:
@@ -161,8 +163,7 @@ class Service:
             raise CheckpointError("No checkpoint was loaded, so nothing can be restored. Load one.")
         if degrade_first and reference is not None:
             raise SettingsError(
-                "A reference goes with a picture that is degraded already, and this one was to be degraded first. "
-                "Leave out one of the two."
+                "A reference is for a picture that is degraded already; this one was to be degraded first. Leave out one."
             )
         clock = _Clock()
         recipe, seed = _recipe(degradation)
@@ -170,7 +171,8 @@ class Service:
         clean = image if degrade_first else None if reference is None else _as_image(reference)
         if clean is not None:
             _require_same_size("reference", clean, image, ImageError)
-        seen = self._look(image if clean is None else clean, labels, clock)
+        needed = with_regions or clean is not None or not restoration.is_full
+        seen = self._look(image if clean is None else clean, labels, clock) if needed else _Seen()
         degraded = image
         if degrade_first:
             with clock("degrade"):
@@ -181,7 +183,7 @@ class Service:
             clean=clean,
             degraded=degraded,
             restored=restored,
-            timings=clock.timings,
+            timings=dict(clock),
             checkpoint=self.checkpoint,
             sha=self.sha,
             device=self.device,
@@ -194,7 +196,7 @@ class Service:
 
     def scored(self, result: Result) -> Result:
         """Return a result with its scores, where there is a clean picture to compare with."""
-        if result.clean is None or self.scorer is None:
+        if result.clean is None or result.regions is None or self.scorer is None:
             return result
         clock = _Clock()
         with clock("score"):
@@ -211,7 +213,7 @@ class Service:
             scores_degraded=before,
             scores_restored=after,
             lpips_name=self.scorer.lpips_name,
-            timings={**result.timings, **clock.timings},
+            timings={**result.timings, **clock},
             notes=(*result.notes, missing) if missing else result.notes,
         )
 
@@ -246,23 +248,20 @@ class Service:
 class _Seen:
     """What was recognised in a picture."""
 
-    regions: np.ndarray
-    masks: dict[str, np.ndarray]
-    by: str
-    notes: tuple[str, ...]
+    regions: np.ndarray | None = None
+    masks: Masks = field(default_factory=dict)
+    by: str | None = None
+    notes: tuple[str, ...] = ()
 
 
-class _Clock:
+class _Clock(dict[str, float]):
     """Seconds by name, as in ``with clock("restore"): ...``."""
-
-    def __init__(self) -> None:
-        self.timings: dict[str, float] = {}
 
     @contextmanager
     def __call__(self, name: str) -> Iterator[None]:
         start = time.perf_counter()
         yield
-        self.timings[name] = time.perf_counter() - start
+        self[name] = time.perf_counter() - start
 
 
 def _recipe(given: Degradation) -> tuple[Recipe, int]:

@@ -30,7 +30,8 @@ class Restore:
         error = ""
         try:
             if not Path(row["output"]).exists():  # else a worker finished it and died before it could say so
-                write_png(self.service.restore(read_image(row["file"])).restored, row["output"])
+                result = self.service.restore(read_image(row["file"]), with_regions=False)
+                write_png(result.restored, row["output"])
         except EnhancerError as reason:  # a picture that cannot be read stops no other
             error = str(reason)
         return {**row, "error": error}

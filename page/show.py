@@ -68,6 +68,7 @@ class Details:
     @classmethod
     def of(cls, result: Result, folder: str | None = None) -> "Details":
         """Draw and write them."""
+        assert result.regions is not None  # the page always asks for them
         masks = soft_masks(result.regions)
         pictures = {"before": result.degraded, "after": result.restored}
         if result.clean is not None:

@@ -120,6 +120,16 @@ def test_scores_can_wait_until_the_picture_is_shown(service, opaque):
     np.testing.assert_array_equal(later.restored, at_once.restored)
 
 
+def test_no_face_is_looked_for_where_nothing_needs_it(service, opaque):
+    nobody = replace(service, parser=None)  # fails when it is asked
+    alone = nobody.restore(opaque, with_regions=False)
+    np.testing.assert_array_equal(alone.restored, service.restore(opaque).restored)
+    assert (alone.regions, alone.parser, alone.notes) == (None, None, ())
+    half_the_skin = Restoration(regions={"skin": 0.5})
+    for asked in ({"degrade_first": True}, {"reference": opaque}, {"restoration": half_the_skin}):
+        assert service.restore(opaque, with_regions=False, **asked).parser == "known"
+
+
 def test_half_the_strength_lies_half_way(service, opaque):
     half = service.restore(opaque, restoration=Restoration(strength=0.5)).restored
     np.testing.assert_allclose(half, (opaque + brighten(opaque)) / 2, atol=1 / 255)

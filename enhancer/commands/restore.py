@@ -189,7 +189,8 @@ class _Restoring:
         service = self._service()
         (source, name), args = picture, self._args
         result = service.restore(
-            given.image, degrade_first=args.degrade, reference=given.reference, labels=given.labels, **self._degradation
+            given.image, degrade_first=args.degrade, reference=given.reference, labels=given.labels,
+            with_regions=False, **self._degradation,
         )  # fmt: skip
         self._clock.tick(sum(seconds for what, seconds in result.timings.items() if what != "degrade"))
         drawn = {"seed": args.seed, "preset": args.preset} if args.degrade else {"seed": None, "preset": None}
