@@ -42,8 +42,9 @@ def give_batch(page, files):
     )
 
 
-def test_a_stopped_batch_says_so_and_keeps_what_is_done(visit, head):
+def test_a_stopped_batch_says_so_and_keeps_what_is_done(visit, head, pace):
     page = visit()
+    pace.seconds = 0.2
     give_batch(page, [(f"{n}.png", head.image_path.read_bytes()) for n in range(20)])
     page.get_by_label("19.png").wait_for(state="attached")
     page.locator("#batch-restore").click()
@@ -63,7 +64,7 @@ def test_a_restoration_that_takes_its_time_can_be_stopped(visit, pace):
     old, below = source_of_result(page), page.locator("#try-status").bounding_box()["y"]
     stop = page.locator("#try-stop")
     assert stop.is_hidden()
-    pace.seconds = 8
+    pace.seconds = 20
     page.locator("#try-reroll").click()
     page.wait_for_function("() => getComputedStyle(document.querySelector('#try-stop')).opacity == '1'")
     assert page.locator("#try-status").bounding_box()["y"] == below  # nothing moved for the button
