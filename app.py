@@ -15,7 +15,7 @@ from starlette.middleware import Middleware
 from page import running
 from page.api import add_api
 from page.batch import Batch
-from page.first import first_look
+from page.first import first_look, time_again
 from page.headers import SafeHeaders
 from page.limits import LARGEST_FILE
 from page.words import I18N, label
@@ -66,9 +66,10 @@ def build_page() -> gr.Blocks:
 
 
 def warm_up() -> None:
-    """Restore the first example, then load what it did not need: the parser, and other checkpoints."""
+    """Restore the first example, load what it did not need, the parser and other checkpoints, then see how long it takes."""
     first_look()
     running.load_everything()
+    time_again()
 
 
 def main() -> None:

@@ -1,11 +1,15 @@
 """How the page's functions are run: errors as messages, GPU time as much as is needed."""
 
+import time
+
 import gradio as gr
 import numpy as np
 import pytest
 
 from enhancer.errors import ImageError
-from page import running
+from enhancer.service import Service
+from page import first, running
+from tests.stand_ins import KnownParser, PlainScorer
 
 # gradio leaves the event loops, with which it fills its components, to the garbage collector.
 pytestmark = [
@@ -28,3 +32,24 @@ def test_a_message_that_quotes_a_stranger_is_no_html():
 def test_gpu_time_asked_for_grows_with_the_picture():
     assert running.gpu_seconds(np.empty((512, 512, 3))) == 8
     assert running.gpu_seconds(np.empty((2048, 2048, 4), np.uint8)) == 24
+
+
+def test_the_first_result_tells_how_long_it_takes_not_how_long_loading_took(head, monkeypatch):
+    pauses = [0.0, 0.5]
+
+    def slow_at_first(rgb):
+        time.sleep(pauses.pop())
+        return rgb
+
+    service = Service(KnownParser(head.labels), slow_at_first, PlainScorer())
+    monkeypatch.setattr(running, "service", lambda checkpoint=None: service)
+    monkeypatch.setattr(first, "_warm", {})
+    made_once = (first._first_pair, first._first_look)  # pyright: ignore[reportPrivateUsage]
+    for made in made_once:
+        made.cache_clear()
+    assert first.first_look().result.seconds > 0.5
+    first.time_again()
+    assert first.first_pair()[0].seconds < 0.5
+    assert first.first_look().result.seconds < 0.5
+    for made in made_once:
+        made.cache_clear()
