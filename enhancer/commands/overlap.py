@@ -62,7 +62,7 @@ def overlapped(
                 while writing and (writing[0].future.done() or not reading):
                     item, future, _ = writing.popleft()
                     yield item, _outcome(future)
-                if reading:  # several of one size could be taken from the front here and worked on as a batch
+                if reading:  # one at a time: in a batch a picture's last bits depend on its neighbours
                     item, future, _ = reading.popleft()
                     try:
                         weight = stages.weigh(future.result())
