@@ -171,7 +171,7 @@ class Service:
         clean = image if degrade_first else None if reference is None else _as_image(reference)
         if clean is not None:
             _require_same_size("reference", clean, image, ImageError)
-        needed = with_regions or clean is not None or not restoration.is_full
+        needed = with_regions or labels is not None or clean is not None or not restoration.is_full
         seen = self._look(image if clean is None else clean, labels, clock) if needed else _Seen()
         degraded = image
         if degrade_first:

@@ -128,6 +128,8 @@ def test_no_face_is_looked_for_where_nothing_needs_it(service, opaque):
     half_the_skin = Restoration(regions={"skin": 0.5})
     for asked in ({"degrade_first": True}, {"reference": opaque}, {"restoration": half_the_skin}):
         assert service.restore(opaque, with_regions=False, **asked).parser == "known"
+    with pytest.raises(LabelError, match="label map is 4x4"):  # what is given is checked all the same
+        nobody.restore(opaque, with_regions=False, labels=np.zeros((4, 4), np.uint8))
 
 
 def test_half_the_strength_lies_half_way(service, opaque):
