@@ -15,8 +15,9 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from enhancer.commands.pictures import pictures_of
 from enhancer.degrade import degrade, face_render
-from enhancer.images import IMAGE_SUFFIXES, composite, read_image
+from enhancer.images import composite, read_image
 from enhancer.masks import soft_masks
 from enhancer.model import SplatEnhancer, restore_whole
 from enhancer.model.half import blocks
@@ -63,8 +64,7 @@ def main() -> None:
     ).for_inference()
     largest = watch(model)
     segformer = Parser.from_pretrained("pocket")
-    files = sorted(file for file in options.pictures.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES)
-    files = [file for file in files if not file.stem.endswith("_labels")][: options.limit]
+    files = pictures_of(options.pictures)[: options.limit]
     for number, file in enumerate(tqdm(files, unit="picture")):
         rgb = cv2.resize(
             composite(read_image(file)), (options.side, options.side), interpolation=cv2.INTER_AREA

@@ -16,7 +16,8 @@ def main(argv: Sequence[str] | None = None, *, load: Load | None = None) -> int:
     """Run one command and return the exit code: 0 all fine, 2 bad input (the rest is still done), 130 interrupted."""
     keep_freed_memory()
     args = _arguments().parse_args(_joined(sys.argv[1:] if argv is None else argv))
-    logging.getLogger("enhancer").addHandler(logging.NullHandler())  # what it logs is said in the notes here
+    # what a user should know is in the notes
+    logging.getLogger("enhancer").addHandler(logging.NullHandler())
     try:
         return args.command(args, load)
     except EnhancerError as error:

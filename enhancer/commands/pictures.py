@@ -99,7 +99,7 @@ def for_each(
 
 def outputs_of(args: argparse.Namespace, endings: Sequence[str]) -> Outputs:
     """Find the pictures, and settle what may be written, before anything is loaded."""
-    sources = _pictures(args.input)
+    sources = pictures_of(args.input)
     given = list(sources)
     for option in ("labels", "reference"):
         partner = getattr(args, option, None)
@@ -114,8 +114,12 @@ def outputs_of(args: argparse.Namespace, endings: Sequence[str]) -> Outputs:
     return Outputs(args.output, _names(sources, endings), given)
 
 
-def _pictures(given: Path) -> list[Path]:
-    """Return the picture itself, or the pictures in a folder (not in its subfolders), label maps left out."""
+def pictures_of(given: Path) -> list[Path]:
+    """Return the picture itself, or the pictures in a folder (not in its subfolders), label maps left out.
+
+    Raises:
+        ImageError: There is no such file or folder, or no picture in it.
+    """
     from enhancer.images import IMAGE_SUFFIXES
 
     if not given.is_dir():

@@ -18,9 +18,8 @@ from enhancer.model.folding import fold_prompt, fold_skip_scale, fold_time
 from enhancer.model.one_step import predict_clean
 from enhancer.model.skips import decode, encode, skip_convolutions
 
-LIVE = (
-    11  # tensors like the decoder's widest at full size that a pass holds at its peak: measured, rounded up
-)
+# Tensors like the decoder's widest at full size that a pass holds at its peak: measured, rounded up.
+LIVE = 11
 
 
 def alpha_bar_at(timestep: int, scheduler_config: Mapping[str, Any]) -> float:

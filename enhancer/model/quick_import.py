@@ -18,9 +18,7 @@ _UNUSED = ("_peft_available", "_scipy_available", "_transformers_available")
 def _hidden(found: Any) -> Iterator[None]:
     """Let diffusers, which imports what it finds, find some packages missing for a while."""
     before = {name: vars(found)[name] for name in _UNUSED if name in vars(found)}
-    barred = [
-        name for name in ("transformers",) if name not in sys.modules
-    ]  # tried without a look at the flag
+    barred = {"transformers"} - sys.modules.keys()  # tried without a look at the flag
     try:
         vars(found).update(dict.fromkeys(before, False))
         sys.modules.update(dict.fromkeys(barred))  # type: ignore[arg-type]  None is how Python bars an import

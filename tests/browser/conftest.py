@@ -5,6 +5,7 @@ import os
 import shutil
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -19,32 +20,24 @@ HARMLESS = (
 )
 
 
-class Pace:
-    """How long the stand-in takes for a picture."""
-
-    seconds = 0.0
-
-
-@pytest.fixture(scope="session")
-def _pace():
-    return Pace()
+PACE = SimpleNamespace(seconds=0.0)  # that the stand-in takes for a picture
 
 
 @pytest.fixture
-def pace(_pace):
+def pace():
     """Set `seconds` for a slow model; afterwards it is as fast as before."""
-    yield _pace
-    _pace.seconds = 0.0
+    yield PACE
+    PACE.seconds = 0.0
 
 
 @pytest.fixture(scope="session")
-def address(head, _pace):
+def address(head):
     """Serve the page."""
     from enhancer.service import Service
     from tests.stand_ins import KnownParser, PlainScorer, served
 
     def brighten(rgb):
-        time.sleep(_pace.seconds)
+        time.sleep(PACE.seconds)
         return (rgb * 0.9 + 0.1).astype("float32")
 
     service = Service(

@@ -1,16 +1,15 @@
 """What takes its time on the page: several pictures at once, and stopping."""
 
-import pytest
+from tests.browser.visitor import IN_A_BROWSER, source_of_result, toast, wait_for_new
 
-from tests.browser.visitor import source_of_result, toast, wait_for_new
+pytestmark = IN_A_BROWSER
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # gradio's and playwright's event loops
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-    pytest.mark.filterwarnings("ignore:'future.no_silent_downcasting' is deprecated"),
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of the server's own packages, in its thread
-]
+
+def give_batch(page, files):
+    page.get_by_role("tab", name="Batch").click()
+    page.locator("#batch-files input[type=file]").set_input_files(
+        [{"name": name, "mimeType": "image/png", "buffer": content} for name, content in files]
+    )
 
 
 def test_several_pictures_become_a_zip_and_bad_ones_are_named(visit, head):
@@ -18,10 +17,7 @@ def test_several_pictures_become_a_zip_and_bad_ones_are_named(visit, head):
     page.get_by_role("tab", name="Batch").click()
     page.locator("#batch-restore").click()
     toast(page, "no pictures yet")
-    files = [("good.png", head.image_path.read_bytes()), ("bad.png", b"hello")]
-    page.locator("#batch-files input[type=file]").set_input_files(
-        [{"name": name, "mimeType": "image/png", "buffer": content} for name, content in files]
-    )
+    give_batch(page, [("good.png", head.image_path.read_bytes()), ("bad.png", b"hello")])
     page.locator("#batch-files", has_text="5.0 B").wait_for()
     page.locator("#batch-restore").click()
     page.locator("#batch-table", has_text="not a picture").wait_for()
@@ -32,13 +28,6 @@ def test_several_pictures_become_a_zip_and_bad_ones_are_named(visit, head):
     page.locator("#batch-gallery img").first.click()  # looked at closely
     page.wait_for_function(
         "() => document.querySelector('#batch-gallery .media-button img')?.getBoundingClientRect().height > 300"
-    )
-
-
-def give_batch(page, files):
-    page.get_by_role("tab", name="Batch").click()
-    page.locator("#batch-files input[type=file]").set_input_files(
-        [{"name": name, "mimeType": "image/png", "buffer": content} for name, content in files]
     )
 
 

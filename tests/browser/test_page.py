@@ -10,16 +10,10 @@ from PIL import Image
 
 from enhancer.images import MIN_SIDE, read_image
 from enhancer.provenance import Record, png_bytes, read_record
-from tests.browser.visitor import drop, source_of_result, toast, wait_for_new
+from tests.browser.visitor import IN_A_BROWSER, drop, source_of_result, toast, wait_for_new
 from tests.stand_ins import encoded
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # gradio's and playwright's event loops
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-    pytest.mark.filterwarnings("ignore:'future.no_silent_downcasting' is deprecated"),
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of the server's own packages, in its thread
-]
+pytestmark = IN_A_BROWSER
 
 
 def test_a_visitor_finds_a_result_without_scrolling(visit):

@@ -1,4 +1,14 @@
-"""What a visitor's hands and eyes do on the page."""
+"""What a visitor's hands and eyes do on the page, and the marks of all tests that do it."""
+
+import pytest
+
+IN_A_BROWSER = [
+    pytest.mark.browser,
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # gradio's and playwright's event loops
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("ignore:'future.no_silent_downcasting' is deprecated"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of the server's own packages, in its thread
+]
 
 
 def source_of_result(page, kind="try"):
