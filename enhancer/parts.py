@@ -171,11 +171,11 @@ def load_restorer(checkpoint: str | Path, device: str) -> Restorer:
     )
 
 
-def load_scorer(lpips_net: str, device: str) -> ScoreKeeper:
+def load_scorer(lpips_net: str, device: str, lpips_trunk: str | Path | None = None) -> ScoreKeeper:
     """Return a scorer; its LPIPS network is loaded by the first score, or by `Scorer.prepare`."""
     from enhancer.metrics import Scorer  # here rather than above: it brings torch
 
-    return Scorer(lpips_net, device)
+    return Scorer(lpips_net, device, lpips_trunk=lpips_trunk)
 
 
 def _digest(path: Path) -> str | None:

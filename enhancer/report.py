@@ -188,11 +188,24 @@ def status_line(result: Result, say: Say = str) -> str:
     if result.scores_degraded and result.scores_restored:
         gain = result.scores_restored["psnr"] - result.scores_degraded["psnr"]
         way = say("closer to the clean picture") if gain >= 0 else say("further from the clean picture")
-        won = f'<strong class="won">{abs(gain):.1f} dB {escape(way)}</strong>'
+        won = f'<strong class="won">{abs(gain):.1f} dB {escape(way)}</strong>{_lpips(result, say)}'
     notes = "".join(f"<li>{escape(say(note))}</li>" for note in result.notes)
     return f'<p role="status">{won}<span>{" · ".join(facts)}</span></p>' + (
         f'<ul class="quiet">{notes}</ul>' if notes else ""
     )
+
+
+def _lpips(result: Result, say: Say) -> str:
+    """Return LPIPS before and after as HTML, such as "LPIPS 0.317 → 0.215 (lower is better)"; nothing without it."""
+    before, after = (
+        None if scores is None else scores.get("lpips")
+        for scores in (result.scores_degraded, result.scores_restored)
+    )
+    if before is None or after is None:
+        return ""
+    name = escape(result.lpips_name or "LPIPS")
+    way = escape(say("lower is better"))
+    return f' <strong class="won"><abbr title="{name}">LPIPS</abbr> {before:.3f} → {after:.3f}</strong> <span>({way})</span>'
 
 
 def patience(seconds: float, say: Say = str) -> str:

@@ -63,7 +63,8 @@ class Service:
         checkpoint: str | Path | None = "pocket",
         *,
         parser: str | Path | None = None,
-        lpips_net: str | None = "auto",
+        lpips_net: str | None = "alex",
+        lpips_trunk: str | Path | None = None,
         device: str | None = None,
     ) -> "Service":
         """Load what is asked for onto a GPU if there is one.
@@ -71,7 +72,8 @@ class Service:
         Args:
             checkpoint: ``"pocket"``, the embedded one, a folder, or a name on the Hub. None: this service only degrades.
             parser: See `Parser.from_pretrained`. None is the default parser.
-            lpips_net: ``"alex"``, ``"vgg"`` or ``"auto"``, see `Scorer`. None: this service does not score.
+            lpips_net: ``"alex"`` or ``"vgg"``, see `Scorer`. None: this service does not score.
+            lpips_trunk: File with the weights below LPIPS with VGG16.
             device: Such as ``"cpu"`` or ``"cuda"``.
 
         Raises:
@@ -86,7 +88,7 @@ class Service:
         return cls(
             parser=face_parser,
             restorer=loaded and loaded.run,
-            scorer=None if lpips_net is None else load_scorer(lpips_net, device),
+            scorer=None if lpips_net is None else load_scorer(lpips_net, device, lpips_trunk),
             checkpoint=loaded.name if loaded else "none",
             device=device,
             notices=(loaded.notice,) if loaded and loaded.notice else (),

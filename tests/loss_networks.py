@@ -13,6 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from enhancer.metrics.network import LpipsNetwork, published_heads, trunk_keys
+from enhancer.metrics.trunks import read_trunk
+
 SIDE = 48  # px
 
 
@@ -35,15 +38,32 @@ def vgg_state() -> dict[str, Tensor]:
     return state
 
 
-@cache
-def lpips_network() -> Any:
-    """The package's network over AlexNet: VGG16's random weights take seconds."""
+def lpips_network() -> LpipsNetwork:
+    """The embedded AlexNet with the package's heads."""
+    return LpipsNetwork("alex", read_trunk("alex"), published_heads("alex"))
+
+
+def package_lpips(net: str, trunk: dict[str, Tensor], *, spatial: bool = False) -> Any:
+    """The lpips package's own network with these convolutions, to compare ours with."""
     import lpips
 
     with warnings.catch_warnings(), torch.random.fork_rng():
         warnings.simplefilter("ignore")
-        torch.default_generator.manual_seed(0)
-        return lpips.LPIPS(net="alex", pnet_rand=True, verbose=False)
+        network = lpips.LPIPS(net=net, spatial=spatial, pnet_rand=True, verbose=False)
+    own: Any = network.net
+    state = {key: trunk["features." + key.partition(".")[2]].float() for key in own.state_dict()}
+    own.load_state_dict(state, strict=True)
+    return network
+
+
+@cache
+def vgg16_trunk() -> dict[str, Tensor]:
+    """Random convolutions of VGG16 that keep activations near 1."""
+    draw, state = torch.Generator().manual_seed(0), {}
+    for key, shape in trunk_keys("vgg").items():
+        spread = (2 / (9 * shape[1])) ** 0.5 if len(shape) == 4 else 0.0
+        state[key] = torch.randn(shape, generator=draw) * spread
+    return state
 
 
 TOKENS = ("<|startoftext|>", "<|endoftext|>", "a</w>", "e</w>", "fa", "fac", "face</w>", *"abcdef")

@@ -118,7 +118,7 @@ def test_a_reference_is_scored_against(run, face, tmp_path, calls):
     run("degrade", face, "-o", "damaged")
     assert run("restore", "damaged/face.png", "--reference", face, "--json", tmp_path / "r.json") == 0
     assert json.loads((tmp_path / "r.json").read_text())["images"][0]["scores"]
-    assert calls[-1] == ("pocket", {"lpips_net": "auto"})
+    assert calls[-1] == ("pocket", {"lpips_net": "alex"})
 
 
 def test_folders_of_references_and_labels_are_matched_by_stem(run, small_head, tmp_path):

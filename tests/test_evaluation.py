@@ -5,7 +5,6 @@ import enhancer.torchvision_stub  # noqa: F401
 
 # isort: split
 import math
-import warnings
 
 import numpy as np
 import pytest
@@ -13,9 +12,11 @@ import torch
 
 from enhancer.errors import UnavailableError
 from enhancer.images import composite
+from enhancer.metrics.network import LpipsNetwork, published_heads
 from enhancer.metrics.perceptual import Perceptual
 from enhancer.model.enhancer import SplatEnhancer
 from enhancer.seeding import rng_for
+from tests.loss_networks import lpips_network, vgg16_trunk
 from tests.tiny import tiny_model
 from training import compare
 from training.charts import Series, dumbbells, histogram, nice_step, tick
@@ -192,13 +193,9 @@ def test_ms_ssim_where_torchmetrics_is_installed(head):
 
 
 def test_lpips_of_both_networks_whole_and_by_region(small_head):
-    import lpips
-
     judge = Judge(tiny_model(), "v2", 0, no_harm=False, dtype=torch.float32)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", category=UserWarning, module="torchvision")
-        random = lpips.LPIPS(net="alex", spatial=True, pnet_rand=True, verbose=False)
-    judge.perceptuals = {key: Perceptual(random) for key in ("lpips_alex", "lpips_vgg")}
+    vgg = LpipsNetwork("vgg", vgg16_trunk(), published_heads("vgg"))
+    judge.perceptuals = {"lpips_alex": Perceptual(lpips_network()), "lpips_vgg": Perceptual(vgg)}
     rgb = composite(small_head.image)
     eyes = (small_head.labels == 2).astype(np.float32)
     scorer = PictureScorer(judge, Subject(rgb, rgb, small_head.labels, {"eyes": eyes}))

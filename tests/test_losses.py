@@ -9,8 +9,8 @@ import torch
 
 from enhancer.errors import UnavailableError
 from enhancer.hub import publish
-from enhancer.metrics.perceptual import Perceptual
-from tests.loss_networks import SIDE, clip_model, lpips_network, pictures, save_clip, vgg_state
+from enhancer.metrics.trunks import read_trunk
+from tests.loss_networks import SIDE, clip_model, lpips_network, package_lpips, pictures, save_clip, vgg_state
 from training import features
 from training.features import TAPS, VGG19_TAPS, ClipSimilarity, Lpips, SqueezeFeatures, VggFeatures
 from training.losses import clip_distance, feature_distance, gradient_variance, gram_distance, l1, unit
@@ -94,8 +94,9 @@ def test_clip_sees_what_transformers_preprocessing_shows_it():
 def test_lpips_is_the_packages_number():
     restored, clean = pictures(2, 1), pictures(2)
     with torch.no_grad():
-        expected = lpips_network()(restored, clean).flatten()
-    torch.testing.assert_close(Lpips(lpips_network())(restored, clean), expected, rtol=1e-5, atol=0)
+        expected = package_lpips("alex", read_trunk("alex"))(restored, clean).flatten()
+    lpips = Lpips(lpips_network())
+    torch.testing.assert_close(lpips.distance(lpips(restored), lpips(clean)), expected, rtol=1e-5, atol=0)
 
 
 def test_vgg_taps_are_the_first_relus_of_four_blocks():
@@ -180,12 +181,7 @@ def test_a_file_that_is_no_squeezenet_is_named(tmp_path):
             SqueezeFeatures(path)
 
 
-def test_loading_lpips_leaves_the_global_generator_alone(monkeypatch):
-    def loaded(net: str) -> Perceptual:
-        torch.rand(3)  # as torchvision does
-        return Perceptual(lpips_network())
-
-    monkeypatch.setattr(Perceptual, "from_pretrained", loaded)
+def test_loading_lpips_leaves_the_global_generator_alone():
     before = torch.get_rng_state()
-    Lpips.from_pretrained()
+    Lpips.from_pretrained("alex")
     assert torch.equal(torch.get_rng_state(), before)  # a new model's weights must not depend on its losses

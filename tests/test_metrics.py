@@ -1,18 +1,23 @@
 """Scores have their known values, stay inside their region, and a missing LPIPS is said, quickly, not made up."""
 
 import json
+import os
 import socket
 import time
-import warnings
+from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
+import skimage.data
 import torch
 
 from enhancer.errors import ImageError, SettingsError
 from enhancer.metrics import Scorer, fidelity, trunks
+from enhancer.metrics.network import LpipsNetwork, published_heads
 from enhancer.metrics.perceptual import Perceptual
+from tests.loss_networks import package_lpips, vgg16_trunk
 
 SIDE = 128
 
@@ -31,26 +36,23 @@ def halves() -> dict[str, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def perceptual() -> Perceptual:
-    """LPIPS on a random trunk: its numbers mean nothing, but its arithmetic is LPIPS'."""
-    import lpips
-
-    with warnings.catch_warnings(), torch.random.fork_rng():
-        warnings.simplefilter("ignore")
-        torch.default_generator.manual_seed(0)
-        return Perceptual(lpips.LPIPS(net="alex", spatial=True, pnet_rand=True, verbose=False))
+    """LPIPS with the embedded AlexNet."""
+    return Perceptual.from_pretrained("alex")
 
 
 @pytest.fixture
 def without_lpips(monkeypatch, tmp_path) -> Scorer:
-    trunk = trunks.Trunk("AlexNet", f"http://127.0.0.1:{closed_port()}/alexnet-00000000.pth", 233)
-    return scorer_that_finds(trunk, monkeypatch, tmp_path)
+    """A scorer whose VGG16 would have to be downloaded from where nobody listens."""
+    return scorer_that_finds(closed_port(), monkeypatch, tmp_path)
 
 
-def scorer_that_finds(trunk: trunks.Trunk, monkeypatch, tmp_path) -> Scorer:
-    monkeypatch.setitem(trunks.TRUNKS, "alex", trunk)
+def scorer_that_finds(port: int, monkeypatch, tmp_path) -> Scorer:
+    trunk = trunks.Trunk("VGG16", f"http://127.0.0.1:{port}/vgg16-00000000.pth", 528)
+    monkeypatch.setattr(trunks, "VGG16", trunk)
+    monkeypatch.delenv(trunks.VARIABLE, raising=False)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    return Scorer()
+    return Scorer("vgg")
 
 
 def closed_port() -> int:
@@ -146,16 +148,63 @@ def test_pictures_of_different_size_are_refused(without_lpips):
 # LPIPS
 
 
-def test_lpips_is_the_packages_number_and_its_map_the_packages_map(perceptual):
+def blurred(picture: np.ndarray, sigma: float) -> np.ndarray:
+    return np.round(cv2.GaussianBlur(np.float32(picture), (0, 0), sigma))
+
+
+ASTRONAUT, CAT = skimage.data.astronaut(), skimage.data.chelsea()[:300, :448]
+GREY = np.float32(ASTRONAUT.mean(2, keepdims=True))
+# Of the lpips package 0.1.4 with torchvision's full networks; AlexNet, VGG16.
+PUBLISHED = {
+    "blurred by 2 px": (blurred(ASTRONAUT, 2), ASTRONAUT, 0.32106, 0.28779),
+    "blurred by 4 px": (blurred(ASTRONAUT, 4), ASTRONAUT, 0.50163, 0.43805),
+    "half way to grey": (np.round((ASTRONAUT + GREY) / 2), ASTRONAUT, 0.04033, 0.04082),
+    "one pixel to the right": (np.roll(ASTRONAUT, 1, 1), ASTRONAUT, 0.02343, 0.04063),
+    "a cat, blurred": (blurred(CAT, 2), CAT, 0.38144, 0.31108),
+}
+PUBLISHED["one pixel to the right"][0][:, 0] = ASTRONAUT[:, 0]
+
+
+@pytest.mark.parametrize("change", PUBLISHED)
+def test_the_embedded_alexnet_gives_the_packages_values(perceptual, change):
+    changed, reference, expected, _ = PUBLISHED[change]
+    pair = [np.float32(image) / 255 for image in (changed, reference)]
+    number, field = perceptual.distance(*pair)
+    assert number == pytest.approx(expected, abs=5e-4)
+    again, same = perceptual.distance(*pair)
+    assert (again, same.tobytes()) == (number, field.tobytes())
+
+
+@pytest.fixture(scope="module")
+def vgg(root) -> Perceptual:
+    """LPIPS with VGG16, where its convolutions are at hand."""
+    beside = root.parent / "shared/data/weights/lpips/vgg_features_fp16.safetensors"
+    trunk = Path(os.environ.get(trunks.VARIABLE) or beside)
+    if not trunk.is_file():
+        pytest.skip(f"needs VGG16's convolutions: {trunks.VARIABLE}=FILE")
+    return Perceptual.from_pretrained("vgg", trunk=trunk)
+
+
+@pytest.mark.parametrize("change", PUBLISHED)
+def test_a_small_vgg16_gives_the_packages_values(vgg, change):
+    changed, reference, _, expected = PUBLISHED[change]
+    number, _ = vgg.distance(*(np.float32(image) / 255 for image in (changed, reference)))
+    assert number == pytest.approx(expected, abs=5e-4)
+
+
+@pytest.mark.parametrize("net", ["alex", "vgg"])
+def test_lpips_is_the_packages_number_and_its_map_the_packages_map(net):
+    trunk = trunks.read_trunk("alex") if net == "alex" else vgg16_trunk()
+    ours = Perceptual(LpipsNetwork(net, trunk, published_heads(net)))
+    package = package_lpips(net, trunk, spatial=True)
     rgb, reference = picture(1), picture()
-    number, field = perceptual.distance(rgb, reference)
+    number, field = ours.distance(rgb, reference)
     x, y = (torch.from_numpy(image.transpose(2, 0, 1)[None] * 2 - 1) for image in (rgb, reference))
     with torch.inference_mode():
-        expected_map = perceptual.network(x, y)[0, 0].numpy()
-        perceptual.network.spatial = False
-        expected = perceptual.network(x, y).item()
-        perceptual.network.spatial = True
-    np.testing.assert_allclose(field, expected_map, atol=1e-6)
+        expected_map = package(x, y)[0, 0].numpy()
+        package.spatial = False
+        expected = package(x, y).item()
+    np.testing.assert_allclose(field, expected_map, atol=1e-5)
     assert field.shape == (SIDE, SIDE)
     assert number == pytest.approx(expected, rel=1e-5)
     assert number > 0
@@ -173,11 +222,20 @@ def test_a_regions_lpips_is_the_map_averaged_under_its_mask(perceptual):
 
 def test_the_name_says_which_network():
     assert Scorer("alex").lpips_name == "LPIPS (AlexNet)"
-    assert Scorer("vgg").lpips_name == "LPIPS (VGG)"
-    assert Scorer(device="cpu").lpips_name == "LPIPS (AlexNet)"  # the fast one where time matters
-    assert Scorer(device="cuda").lpips_name == "LPIPS (VGG)"
+    assert Scorer("vgg").lpips_name == "LPIPS (VGG16)"
+    assert Scorer(device="cuda").lpips_name == Scorer().lpips_name == "LPIPS (AlexNet)"  # on every device
     with pytest.raises(SettingsError, match="alex, vgg"):
         Scorer("squeeze")
+    with pytest.raises(SettingsError, match="--lpips vgg"):
+        Scorer("alex", lpips_trunk="vgg.pth")
+
+
+def test_the_embedded_lpips_asks_nobody(monkeypatch, tmp_path):
+    monkeypatch.setattr(trunks, "download", None)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    scorer = Scorer()
+    assert (scorer.score(picture(1), picture())["lpips"] or 0) > 0.1
+    assert scorer.lpips_missing is None
 
 
 def test_a_refused_download_leaves_lpips_out_and_says_why(without_lpips):
@@ -186,7 +244,7 @@ def test_a_refused_download_leaves_lpips_out_and_says_why(without_lpips):
     assert scores["lpips"] is None
     assert [region["lpips"] for region in scores["regions"].values()] == [None, None]
     assert scores["psnr"] > 0
-    assert "LPIPS (AlexNet)" in str(without_lpips.lpips_missing)
+    assert "LPIPS (VGG16)" in str(without_lpips.lpips_missing)
     assert "refused" in str(without_lpips.lpips_missing)
 
 
@@ -195,15 +253,14 @@ def test_a_silent_server_is_given_up_within_five_seconds_and_asked_once(monkeypa
         ("127.0.0.1", 0)
     ) as server:  # the system takes the connection, nobody answers it
         port = server.getsockname()[1]
-        trunk = trunks.Trunk("AlexNet", f"http://127.0.0.1:{port}/alexnet-00000000.pth", 233)
-        scorer = scorer_that_finds(trunk, monkeypatch, tmp_path)
+        scorer = scorer_that_finds(port, monkeypatch, tmp_path)
         started = time.monotonic()
         assert scorer.score(picture(1), picture())["lpips"] is None
         assert time.monotonic() - started < 5
         assert "silent" in str(scorer.lpips_missing)
 
         started = time.monotonic()
-        again = Scorer()
+        again = Scorer("vgg")
         assert again.score(picture(1), picture())["lpips"] is None
         assert time.monotonic() - started < 1
         assert again.lpips_missing == scorer.lpips_missing
@@ -212,11 +269,12 @@ def test_a_silent_server_is_given_up_within_five_seconds_and_asked_once(monkeypa
 def test_a_trunk_that_is_there_is_not_downloaded_and_a_damaged_one_is_said(monkeypatch, tmp_path):
     asked: list[object] = []
     monkeypatch.setattr(trunks, "download", lambda *args: asked.append(args))
+    monkeypatch.delenv(trunks.VARIABLE, raising=False)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     folder = tmp_path / "hub" / "checkpoints"
     folder.mkdir(parents=True)
-    (folder / "alexnet-owt-7be5be79.pth").write_bytes(b"nonsense")
-    scorer = Scorer()
+    (folder / "vgg16-397923af.pth").write_bytes(b"nonsense")
+    scorer = Scorer("vgg")
     assert scorer.score(picture(1), picture())["lpips"] is None
     assert "do not load" in str(scorer.lpips_missing)
     assert not asked

@@ -15,7 +15,16 @@ from torch import Tensor
 
 from enhancer.errors import SettingsError, UnavailableError
 from enhancer.metrics import trunks
-from tests.loss_networks import SIDE, clip_model, former_objective, lpips_network, pictures, vgg_state
+from enhancer.metrics.network import LpipsNetwork, published_heads
+from tests.loss_networks import (
+    SIDE,
+    clip_model,
+    former_objective,
+    lpips_network,
+    pictures,
+    vgg16_trunk,
+    vgg_state,
+)
 from training import features, objective
 from training.config import TrainConfig
 from training.features import ClipSimilarity, Lpips, SqueezeFeatures, VggFeatures
@@ -27,13 +36,14 @@ from training.objective import GRAM_UNIT, Objective, Term, build_objective, earl
 def terms(squeeze) -> dict[str, Term]:
     """The catalogue: every term the objective knows, on small or random networks."""
     seen = SqueezeFeatures(squeeze)
+    lpips = Lpips(lpips_network())
     prompt = torch.randn(1, 8, generator=torch.Generator().manual_seed(1))
     return {
         "l1": Term("l1", 1.0, l1),
         "perceptual": Term("perceptual", 1.0, feature_distance, seen),
         "gram": Term("gram", 1.0, gram_distance, VggFeatures(vgg_state())),
         "squeeze gram": Term("gram", 1.0, early_gram_distance, seen, unit=GRAM_UNIT),
-        "lpips": Term("lpips", 1.0, Lpips(lpips_network())),
+        "lpips": Term("lpips", 1.0, lpips.distance, lpips),
         "clip": Term("clip", 1.0, ClipSimilarity(clip_model(), prompt)),
         "gradient_variance": Term("gradient_variance", 1.0, gradient_variance),
     }
@@ -200,7 +210,7 @@ def test_a_term_of_weight_0_loads_nothing_and_is_not_reported(config, monkeypatc
 
 
 def test_every_weight_brings_its_term(config, monkeypatch):
-    monkeypatch.setattr(Lpips, "from_pretrained", lambda: Lpips(lpips_network()))
+    monkeypatch.setattr(Lpips, "from_pretrained", lambda *_: Lpips(lpips_network()))
     monkeypatch.setattr(VggFeatures, "from_pretrained", lambda: VggFeatures(vgg_state()))
     monkeypatch.setattr(
         ClipSimilarity, "from_pretrained", lambda _: ClipSimilarity(clip_model(), torch.ones(1, 8))
@@ -248,10 +258,10 @@ def no_network(monkeypatch, tmp_path) -> Path:
         port = server.getsockname()[1]
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    for key, trunk in trunks.TRUNKS.items():
-        monkeypatch.setitem(
-            trunks.TRUNKS, key, replace(trunk, url=f"http://127.0.0.1:{port}/{key}-00000000.pth")
-        )
+    monkeypatch.delenv(trunks.VARIABLE, raising=False)
+    monkeypatch.setattr(
+        trunks, "VGG16", replace(trunks.VGG16, url=f"http://127.0.0.1:{port}/vgg16-00000000.pth")
+    )
     url = f"http://127.0.0.1:{port}/vgg19-dcbb9e9d.pth"
     monkeypatch.setattr(features, "VGG19", replace(features.VGG19, url=url))
     return tmp_path
@@ -260,7 +270,14 @@ def no_network(monkeypatch, tmp_path) -> Path:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"lpips_weight": 1.0}, r"No lpips loss: the VGG weights .* \(528 MB\).*--lpips_weight 0"),
+        (
+            {"lpips_weight": 1.0},
+            r"No lpips loss: the VGG16 weights .* \(528 MB\).*--lpips_weight 0 .*--lpips_net alex",
+        ),
+        (
+            {"gram_weight": 1.0, "gram_features": "vgg16"},
+            r"No gram loss: the VGG16 weights .* \(528 MB\).*--gram_weight 0 .*squeezenet",
+        ),
         (
             {"gram_weight": 1.0},
             r"No gram loss: the VGG19 .* \(548 MB\).*--gram_weight 0 .*--gram_features squeezenet",
@@ -278,3 +295,34 @@ def test_a_network_that_cannot_be_had_is_named_with_the_flag_that_does_without(
     with pytest.raises(UnavailableError, match=message):
         build_objective(replace(config, **changes))
     assert time.monotonic() - started < 10
+
+
+def test_gram_over_vgg16_looks_through_lpips_own_network_once(config, monkeypatch):
+    vgg = LpipsNetwork("vgg", vgg16_trunk(), published_heads("vgg"))
+    asked = []
+    monkeypatch.setattr(Lpips, "from_pretrained", lambda *given: asked.append(given) or Lpips(vgg))
+    both = replace(
+        config, lpips_weight=1.0, gram_weight=0.07, gram_features="vgg16", lpips_trunk="small.safetensors"
+    )
+    goal = build_objective(both)
+    assert asked == [("vgg", "small.safetensors")]
+    calls = []
+    hook = vgg.register_forward_hook(lambda *_: calls.append(1))
+    loss, parts = goal(pictures(1, 1), pictures(1), 0)
+    hook.remove()
+    assert len(calls) == 2  # the clean picture and the restored one
+    assert all(float(part) > 0 for part in parts.values())
+    assert loss.isfinite()
+    assert build_objective(replace(both, lpips_net="alex"))
+    assert asked[1:] == [("alex", "small.safetensors"), ("vgg", "small.safetensors")]
+
+
+def test_the_headline_objective_trains_from_embedded_and_small_files(config):
+    goal = build_objective(replace(config, l1_weight=0.5, lpips_weight=1.0, lpips_net="alex"))
+    restored = pictures(1, 1).requires_grad_()
+    loss, parts = goal(restored, pictures(1), 0)
+    loss.backward()
+    assert list(parts) == ["l1", "lpips"]
+    assert restored.grad is not None
+    assert restored.grad.isfinite().all()
+    assert restored.grad.abs().sum() > 0

@@ -15,10 +15,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 import enhancer.torchvision_stub  # before torchvision
 from enhancer.errors import UnavailableError
 from enhancer.metrics import trunks
+from enhancer.metrics.network import trunk_keys
+from tests.loss_networks import vgg16_trunk
 
 
 def closed_port() -> int:
@@ -72,11 +75,47 @@ def server_of(content: bytes, seen: list[str]) -> Iterator[int]:
 
 
 def test_the_trunks_are_torchvisions():
-    from torchvision.models import AlexNet_Weights, VGG16_Weights
+    from torchvision.models import VGG16_Weights, alexnet, vgg16
 
-    for key, weights in (("alex", AlexNet_Weights.IMAGENET1K_V1), ("vgg", VGG16_Weights.IMAGENET1K_V1)):
-        assert trunks.TRUNKS[key].url == weights.url
-        assert trunks.TRUNKS[key].megabytes == round(weights.meta["_file_size"])
+    weights = VGG16_Weights.IMAGENET1K_V1
+    assert (trunks.VGG16.url, trunks.VGG16.megabytes) == (weights.url, round(weights.meta["_file_size"]))
+    with torch.device("meta"):
+        theirs = {"alex": alexnet(weights=None), "vgg": vgg16(weights=None)}
+    for net, model in theirs.items():
+        shapes = {key: tuple(value.shape) for key, value in model.state_dict().items() if "features" in key}
+        assert trunk_keys(net) == shapes
+
+
+# Files
+
+
+def test_small_files_and_torchvisions_whole_ones_both_load(monkeypatch, tmp_path):
+    trunk = {key: value.half() for key, value in vgg16_trunk().items()}
+    whole = trunk | {"classifier.0.bias": torch.zeros(4)}
+    save_file(trunk, tmp_path / "small.safetensors")
+    torch.save(whole, tmp_path / "whole.pth")
+    monkeypatch.setenv(trunks.VARIABLE, str(tmp_path / "whole.pth"))
+    for found in (trunks.read_trunk("vgg", tmp_path / "small.safetensors"), trunks.read_trunk("vgg")):
+        assert found.keys() == trunk.keys()
+        assert all(torch.equal(found[key], trunk[key]) for key in trunk)
+
+
+def test_a_file_of_something_else_is_refused_by_name(tmp_path):
+    with pytest.raises(UnavailableError, match=r"nowhere\.pth with the VGG16 weights does not exist"):
+        trunks.read_trunk("vgg", tmp_path / "nowhere.pth")
+    (tmp_path / "text.safetensors").write_text("not one")
+    (tmp_path / "text.pth").write_text("not one")
+    for name in ("text.safetensors", "text.pth"):
+        with pytest.raises(UnavailableError, match=f"VGG16 weights in .*{name} do not load"):
+            trunks.read_trunk("vgg", tmp_path / name)
+    with pytest.raises(
+        UnavailableError,
+        match=r"holds no VGG16 .* lacks features\.0\.weight \(64, 3, 3, 3\).*more; it holds features.0.bias \(64,\)",
+    ):
+        trunks.read_trunk("vgg", trunks.EMBEDDED)
+    torch.save([1, 2], tmp_path / "list.pth")
+    with pytest.raises(UnavailableError, match="it holds nothing by name"):
+        trunks.read_trunk("vgg", tmp_path / "list.pth")
 
 
 def test_a_server_that_falls_silent_halfway_leaves_nothing_behind(monkeypatch, tmp_path):

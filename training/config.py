@@ -84,11 +84,18 @@ class TrainConfig:
     ema_decay: float = flag(0.999, "decay of the averaged weights that are saved; 0 saves the last ones")
 
     l1_weight: float = flag(0.5, "weight of the L1 loss")
-    lpips_weight: float = flag(1.0, "weight of LPIPS with VGG16 (downloaded once, 528 MB)")
+    lpips_weight: float = flag(1.0, "weight of LPIPS")
+    lpips_net: Literal["vgg", "alex"] = flag("vgg", "network of the LPIPS loss; AlexNet's is embedded")
+    lpips_trunk: str = flag(
+        "",
+        "VGG16's weights, the convolutions or all of it; empty: LPIPS_TRUNK, torch's cache, else a download (528 MB)",
+        free=True,
+    )
     lpips_ramp_steps: int = flag(0, "let the LPIPS weight grow linearly from 0 over this many steps")
     gram_weight: float = flag(0.07, "weight of the Gram loss, always in float32")
-    gram_features: Literal["vgg19", "squeezenet"] = flag(
-        "vgg19", "features of the Gram loss: VGG19 (downloaded once, 548 MB), or --perceptual_weights"
+    gram_features: Literal["vgg19", "vgg16", "squeezenet"] = flag(
+        "vgg19",
+        "features of the Gram loss: VGG19 (downloaded once, 548 MB), LPIPS' own VGG16, or --perceptual_weights",
     )
     clip_weight: float = flag(0.0, "weight of 1 - CLIP similarity to the prompt (ViT-B/32)")
     perceptual_weight: float = flag(0.0, "weight of the SqueezeNet feature distance")

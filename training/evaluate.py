@@ -62,6 +62,10 @@ class EvalConfig:
     preset: str = flag("v2", "degradation preset: v1 or v2; ready pairs are taken as they are")
     seed: int = flag(0, "address of the degradation's random streams")
     lpips_nets: str = flag("alex,vgg", "LPIPS networks, comma-separated, where they can be had; empty: none")
+    lpips_trunk: str = flag(
+        "",
+        "VGG16's weights, the convolutions or all of it; empty: LPIPS_TRUNK, torch's cache, else a download",
+    )
     perceptual_weights: str = flag("", "SqueezeNet 1.1 features (.pth), for its distance; empty: without")
     identity_weights: str = flag("", "face embedding network (TorchScript), for identity; empty: without")
     inception_weights: str = flag("", "Inception network (TorchScript), for FID and KID; empty: without")
@@ -132,7 +136,7 @@ def prepare(config: EvalConfig, processes: Processes) -> tuple[Judge, dict[str, 
         model, config.preset, config.seed, no_harm=config.no_harm, dtype=getattr(torch, config.dtype)
     )
     networks = (config.perceptual_weights, config.identity_weights, config.inception_weights)
-    return judge.bring_scores(config.nets, *networks), about
+    return judge.bring_scores(config.nets, *networks, lpips_trunk=config.lpips_trunk), about
 
 
 def main(config: EvalConfig) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The frozen networks that losses look through. Each takes (B, 3, H, W) pictures in [-1, 1] and lets gradients pass."""
 
-# Must precede torchvision, lpips and transformers.
+# Must precede torchvision and transformers.
 import enhancer.torchvision_stub  # noqa: F401
 
 # isort: split
@@ -17,9 +17,9 @@ from torchvision.models import squeezenet1_1, vgg19
 
 from enhancer.errors import UnavailableError
 from enhancer.hub import resolve
-from enhancer.metrics.perceptual import Perceptual
-from enhancer.metrics.trunks import Trunk, ensure_trunk
-from training.losses import clip_distance, full_precision, unit
+from enhancer.metrics.network import LpipsNetwork, published_heads
+from enhancer.metrics.trunks import Trunk, ensure_trunk, read_trunk
+from training.losses import clip_distance, full_precision
 
 # ReLU outputs of SqueezeNet 1.1's `features`: before each pooling and after every later fire module, as in LPIPS.
 TAPS = (1, 4, 7, 9, 10, 11, 12)
@@ -134,43 +134,39 @@ def activations(layers: nn.Module, x: Tensor, taps: tuple[int, ...]) -> list[Ten
 
 
 class Lpips(Frozen):
-    """LPIPS (Zhang et al. 2018) with gradients: the parts of ``lpips.LPIPS``, and the same number but for rounding.
+    """LPIPS (Zhang et al. 2018): features of a picture, and the distance of two pictures' features.
 
-    The package's own forward pass is not used: its gradient is NaN where the features of a pixel are all 0, and under
-    autocast it compares features in half precision.
+    Other terms may look through the same features, which are then computed once.
     """
 
-    def __init__(self, network: Any) -> None:
-        """Take a loaded ``lpips.LPIPS``."""
+    def __init__(self, network: LpipsNetwork) -> None:
+        """Take a loaded network."""
         super().__init__()
-        self.network: Any = network
+        self.network = network
         self.freeze()
 
     @classmethod
-    def from_pretrained(cls, net: str = "vgg") -> "Lpips":
-        """Load the published weights; the trunk comes from torch's own cache, else it is downloaded (VGG16, 528 MB).
+    def from_pretrained(cls, net: str = "vgg", trunk: str | None = None) -> "Lpips":
+        """Load the published weights.
+
+        Args:
+            net: ``"alex"``, which is embedded, or ``"vgg"``.
+            trunk: File with VGG16's weights; see `enhancer.metrics.trunks.read_trunk`.
 
         Raises:
             UnavailableError: It cannot be had; within seconds.
         """
-        # torchvision draws initial weights before it loads: what a new model starts from must not depend on its losses.
-        with torch.random.fork_rng(devices=[]):
-            return cls(Perceptual.from_pretrained(net).network)
+        return cls(LpipsNetwork(net, read_trunk(net, trunk), published_heads(net)))
 
-    def forward(self, restored: Tensor, clean: Tensor) -> Tensor:
-        """Return the distances: (B,)."""
-        with torch.no_grad():
-            theirs = self._seen(clean)
-        ours = self._seen(restored)
-        with full_precision(restored):
-            layers = [
-                head((unit(a.float()) - unit(b.float())).square()).mean((1, 2, 3))
-                for head, a, b in zip(self.network.lins, ours, theirs, strict=True)
-            ]
-            return torch.stack(layers).sum(0)
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """Return the features of (B, 3, H, W) pictures in [-1, 1]."""
+        return self.network(image)
 
-    def _seen(self, image: Tensor) -> list[Tensor]:
-        return list(self.network.net(self.network.scaling_layer(image)))
+    def distance(self, ours: list[Tensor], theirs: list[Tensor]) -> Tensor:
+        """Return the distances: (B,). In float32: squares of half-precision features overflow."""
+        with full_precision(ours[0]):
+            layers = self.network.layer_distances([a.float() for a in ours], [b.float() for b in theirs])
+            return torch.stack([layer.mean((1, 2, 3)) for layer in layers]).sum(0)
 
 
 class ClipSimilarity(Frozen):

@@ -91,8 +91,9 @@ class Judge:
         self.inception: Inception | None = None
 
     def bring_scores(
-        self, lpips_nets: tuple[str, ...], squeeze: str = "", identity: str = "", inception: str = ""
-    ) -> "Judge":
+        self, lpips_nets: tuple[str, ...], squeeze: str = "", identity: str = "", inception: str = "", *,
+        lpips_trunk: str = "",
+    ) -> "Judge":  # fmt: skip
         """Load the networks of the scores; what cannot be had is noted in `missing`.
 
         Raises:
@@ -104,8 +105,10 @@ class Judge:
                 self.missing[key] = f"Not asked for (--lpips_nets {','.join(lpips_nets) or repr('')})."
                 continue
             try:
-                self.perceptuals[key] = Perceptual.from_pretrained(net, self.model.device)
+                self.perceptuals[key] = Perceptual.from_pretrained(net, self.model.device, lpips_trunk)
             except UnavailableError as error:
+                if net == "vgg" and lpips_trunk:
+                    raise  # a file that was named
                 self.missing[key] = str(error)[:1].upper() + str(error)[1:]
         if squeeze:
             self.features = SqueezeFeatures(Path(squeeze)).to(self.model.device)
@@ -186,6 +189,7 @@ class PictureScorer:
         self.judge, self.subject = judge, subject
         clean = subject.clean
         self.features = _activations(judge.features, clean) if judge.features else []
+        self.perceptual_features = {key: net.features(clean) for key, net in judge.perceptuals.items()}
         self.points = landmarks(subject.labels) if judge.identity and subject.labels is not None else None
         self.embedding = (
             judge.identity.embedding(clean, self.points)
@@ -208,7 +212,7 @@ class PictureScorer:
             out[column(part, "psnr")] = psnr(weighted_mean(error, mask))
             out[column(part, "ssim")] = weighted_mean(likeness, inner)
         for key, network in judge.perceptuals.items():
-            out[key], field = network.distance(rgb, clean)
+            out[key], field = network.compare(network.features(rgb), self.perceptual_features[key])
             out |= {column(part, key): weighted_mean(field, mask) for part, mask in parts.items()}
         if judge.features is not None:
             ours = _activations(judge.features, rgb)

@@ -4,6 +4,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d, cosine_similarity
 
+from enhancer.metrics.network import unit
+
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 # Sobel across and down, as in the paper of `gradient_variance`: not divided by 8.
 SOBEL = ((-1.0, 0.0, 1.0), (-2.0, 0.0, 2.0), (-1.0, 0.0, 1.0))
@@ -13,13 +15,6 @@ PATCH = 8  # px, side of a patch of `gradient_variance`
 def full_precision(tensor: Tensor) -> torch.autocast:
     """Return a context in which autocast leaves float32 alone on the device of `tensor`."""
     return torch.autocast(tensor.device.type, enabled=False)
-
-
-def unit(features: Tensor) -> Tensor:
-    """Scale (B, C, H, W) features to length 1 along the channels; where all are 0 they stay 0, and so does the gradient."""
-    # Without the clamp the gradient of the root at 0 is infinite, and the product with 0 no number. 1e-36 is far below
-    # what 1e-8 lets through: the values are the same.
-    return features / (features.square().sum(1, keepdim=True).clamp_min(1e-36).sqrt() + 1e-8)
 
 
 def l1(restored: Tensor, clean: Tensor) -> Tensor:

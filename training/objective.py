@@ -16,7 +16,8 @@ from training.losses import feature_distance, gradient_variance, gram_distance, 
 
 # Gram over SqueezeNet: Caffe-scaled activations give raw differences of 1 to 3; this brings them near L1's.
 GRAM_UNIT = 1e-2
-GRAM_TAPS = 4  # of SqueezeNet: the early layers, as the VGG form has them
+# Of SqueezeNet and VGG16: the early layers. VGG16's are relu1_2, 2_2, 3_3 and 4_3, as in Johnson et al. 2016.
+GRAM_TAPS = 4
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Objective(nn.Module):
             raise SettingsError(
                 "Every loss has weight 0, so there is nothing to learn: give one a weight, such as --l1_weight 0.5."
             )
-        # Registered for `.to`: the functions of LPIPS and CLIP are networks themselves.
+        # Registered for `.to`: CLIP's function is a network itself.
         parts = [part for term in self.terms for part in (term.network, term.function)]
         self.networks = nn.ModuleList(
             {id(part): part for part in parts if isinstance(part, nn.Module)}.values()
@@ -121,12 +122,18 @@ def _squeeze_terms(config: TrainConfig) -> Iterator[Term]:
 
 def _network_terms(config: TrainConfig) -> Iterator[Term]:
     """Yield the terms that have a network of their own."""
+    lpips = None
     if config.lpips_weight:
-        with _needed_by("lpips"):
-            lpips = Lpips.from_pretrained()
+        with _needed_by("lpips", " or take AlexNet, which is embedded: --lpips_net alex"):
+            lpips = Lpips.from_pretrained(config.lpips_net, config.lpips_trunk)
         # A perceptual term that comes in slowly is common practice rather than one paper's finding; Difix likewise
         # starts its Gram term only after 2000 steps.
-        yield Term("lpips", config.lpips_weight, lpips, ramp_steps=config.lpips_ramp_steps)
+        yield Term("lpips", config.lpips_weight, lpips.distance, lpips, ramp_steps=config.lpips_ramp_steps)
+    if config.gram_weight and config.gram_features == "vgg16":
+        if lpips is None or config.lpips_net != "vgg":  # else the two look through one network, once
+            with _needed_by("gram", " or take another network: --gram_features squeezenet"):
+                lpips = Lpips.from_pretrained("vgg", config.lpips_trunk)
+        yield Term("gram", config.gram_weight, early_gram_distance, lpips)
     if config.gram_weight and config.gram_features == "vgg19":
         with _needed_by("gram", " or take another network: --gram_features squeezenet"):
             vgg = VggFeatures.from_pretrained()
@@ -149,5 +156,5 @@ def _needed_by(name: str, way_out: str = "") -> Iterator[None]:
 
 
 def early_gram_distance(ours: list[Tensor], theirs: list[Tensor]) -> Tensor:
-    """Return `gram_distance` over the first `GRAM_TAPS` of SqueezeNet's activations: (B,)."""
+    """Return `gram_distance` over the first `GRAM_TAPS` of a network's activations: (B,)."""
     return gram_distance(ours[:GRAM_TAPS], theirs[:GRAM_TAPS])

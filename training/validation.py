@@ -11,7 +11,7 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object
 
-from enhancer.errors import EnhancerError, UnavailableError
+from enhancer.errors import EnhancerError
 from enhancer.images import write_png
 from enhancer.metrics.fidelity import psnr, squared_error
 from enhancer.metrics.perceptual import Perceptual
@@ -33,7 +33,7 @@ class Validation:
 
     Attributes:
         pairs: The pictures.
-        lpips: LPIPS with AlexNet, where it can be had and the loss does not report LPIPS already.
+        lpips: LPIPS with AlexNet, whatever the loss is.
     """
 
     def __init__(self, config: TrainConfig, accelerator: Accelerator) -> None:
@@ -51,13 +51,7 @@ class Validation:
             config.num_validation_images,
         )
         self.folder, self.accelerator = Path(config.output_dir) / "validation", accelerator
-        self.lpips: Perceptual | None = None
-        if not config.lpips_weight:
-            try:
-                self.lpips = Perceptual.from_pretrained("alex", accelerator.device)
-            except UnavailableError as error:
-                if accelerator.is_main_process:
-                    _log.warning("Validation goes without LPIPS: %s", error)
+        self.lpips = Perceptual.from_pretrained("alex", accelerator.device)
 
     def __call__(self, step: int, learner: Learner) -> tuple[Row, np.ndarray | None]:
         """Restore every picture with the averaged weights.
@@ -105,8 +99,7 @@ class Validation:
         row: dict[str, Any] = {"loss": loss, **parts}
         after, before = (psnr(float(squared_error(each, clean).mean())) for each in (restored, degraded))
         row |= {"psnr": after, "psnr_gain": after - before}
-        if self.lpips:
-            row["lpips_alex"] = self.lpips.distance(restored, clean)[0]
+        row["lpips_alex"] = self.lpips.distance(restored, clean)[0]
         return {name: float(value) for name, value in row.items()}
 
     def _sheet(self, step: int, rows: Sequence[Row], tiles: Sequence[Sequence[np.ndarray]]) -> np.ndarray:

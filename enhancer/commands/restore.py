@@ -35,8 +35,14 @@ def declare(commands: Any) -> None:
     checkpoint_help = "user/repo, user/repo@tag-or-commit, a folder, or pocket (pocket, the embedded one)"
     add("--checkpoint", metavar="REF", default="pocket", help=checkpoint_help)
     add("--json", metavar="FILE", type=Path, help="write a report with every score")
-    lpips_help = "network behind LPIPS (auto: alex on a CPU, vgg on a GPU)"
-    add("--lpips", choices=("auto", "alex", "vgg"), default="auto", help=lpips_help)
+    add(
+        "--lpips",
+        choices=("alex", "vgg"),
+        default="alex",
+        help="network behind LPIPS: alex is embedded (alex)",
+    )
+    trunk_help = "VGG16's weights for --lpips vgg, the convolutions or all of it (else LPIPS_TRUNK, torch's cache, a download)"
+    add("--lpips_trunk", metavar="FILE", type=Path, help=trunk_help)
     overwrite_help = "of a folder, also restore what an earlier run with the same settings has finished"
     add("--overwrite", action="store_true", help=overwrite_help)
     add = command.add_mutually_exclusive_group().add_argument
@@ -94,6 +100,8 @@ class _Restoring:
         self._degradation = degrade_settings(args)
         scores = args.degrade or args.reference is not None
         options: dict[str, Any] = {"lpips_net": args.lpips if scores else None}
+        if args.lpips_trunk is not None:
+            options["lpips_trunk"] = args.lpips_trunk
         if processes.count > 1:
             options["device"] = _own_device(processes)
         self._service = cache(partial(load or Service.load, args.checkpoint, **options))
@@ -200,7 +208,10 @@ class _Restoring:
         pictures[Path(files["output"])] = result.restored
         line = f"{source} -> {files['output']}  {result.checkpoint}  {result.seconds:.2f} s"
         if scores := row["scores"]:
-            line += f"  PSNR {scores['degraded']['psnr']:.2f} -> {scores['restored']['psnr']:.2f} dB"
+            before, after = scores["degraded"], scores["restored"]
+            line += f"  PSNR {before['psnr']:.2f} -> {after['psnr']:.2f} dB"
+            if after["lpips"] is not None:
+                line += f"  {result.lpips_name} {before['lpips']:.3f} -> {after['lpips']:.3f}"
         return _Made(pictures, row, (line, result.notes), self._made_from(name, given.stamps))
 
     def _write(self, picture: Picture, made: _Made) -> Told:

@@ -1,77 +1,75 @@
-"""LPIPS (Zhang et al. 2018) by the ``lpips`` package, as one number and as a map. Tensors stay in this file."""
+"""LPIPS (Zhang et al. 2018) of two pictures, as one number and as a map. Tensors stay in this file."""
 
-import pickle
 import threading
-import warnings
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
 
-import enhancer.torchvision_stub  # noqa: F401  for lpips, which is imported when it is wanted
-from enhancer.errors import UnavailableError
-from enhancer.metrics.trunks import TRUNKS, ensure_trunk
+from enhancer.metrics.network import LpipsNetwork, published_heads
+from enhancer.metrics.trunks import read_trunk
 from enhancer.tensors import to_model_range
+
+
+@dataclass(frozen=True)
+class Features:
+    """What the network sees in one picture: worth keeping where several are compared with the same one."""
+
+    layers: Sequence[Tensor]  # (1, C, h, w) each
+    size: tuple[int, int]  # of the picture, height and width in px
 
 
 class Perceptual:
     """A loaded LPIPS network. Threads may share it."""
 
-    def __init__(self, network: torch.nn.Module, device: str | torch.device = "cpu") -> None:
-        """Wrap an ``lpips.LPIPS(spatial=True)``."""
-        self.network = network.eval().to(device)
+    def __init__(self, network: LpipsNetwork, device: str | torch.device = "cpu") -> None:
+        """Place a network."""
+        self.network = network.to(device)
         self.device = device
-        self._one_at_a_time = threading.Lock()
+        self._one_at_a_time = (
+            threading.Lock()
+        )  # so that two requests never hold two pictures' features at once
 
     @classmethod
-    def from_pretrained(cls, net: str, device: str | torch.device = "cpu") -> "Perceptual":
+    def from_pretrained(
+        cls, net: str, device: str | torch.device = "cpu", trunk: str | Path | None = None
+    ) -> "Perceptual":
         """Load the network with the published weights.
 
         Args:
-            net: A key of `TRUNKS`.
+            net: ``"alex"``, which is embedded, or ``"vgg"``.
             device: Where it runs.
+            trunk: File with VGG16's weights; see `enhancer.metrics.trunks.read_trunk`.
 
         Raises:
-            UnavailableError: Its ImageNet trunk, or torchvision, cannot be had.
+            UnavailableError: Its ImageNet trunk, or the lpips package, cannot be had.
         """
-        ensure_trunk(TRUNKS[net])
-        try:
-            import lpips
-        except ImportError as error:
-            raise UnavailableError(f"the package {error.name} is not installed.") from error
-        try:
-            with warnings.catch_warnings():
-                warnings.filterwarnings(
-                    "ignore", category=UserWarning, module="torchvision"
-                )  # lpips' old spelling
-                network = lpips.LPIPS(net=net, spatial=True, verbose=False)
-        except (RuntimeError, OSError, EOFError, ValueError, pickle.UnpicklingError) as error:
-            raise UnavailableError(
-                f"the {TRUNKS[net].title} weights in {torch.hub.get_dir()} do not load "
-                f"({str(error).splitlines()[0]}); delete them, and they are downloaded again."
-            ) from error
-        return cls(network, device)
+        return cls(LpipsNetwork(net, read_trunk(net, trunk), published_heads(net)), device)
 
-    def distance(self, rgb: np.ndarray, reference: np.ndarray) -> tuple[float, np.ndarray]:
-        """Compare two (H, W, 3) pictures in [0, 1].
+    @torch.inference_mode()
+    def features(self, rgb: np.ndarray) -> Features:
+        """Look at an (H, W, 3) picture in [0, 1]."""
+        with self._one_at_a_time:
+            layers = self.network(to_model_range(rgb).to(self.device))
+        return Features(layers, (rgb.shape[0], rgb.shape[1]))
+
+    @torch.inference_mode()
+    def compare(self, ours: Features, theirs: Features) -> tuple[float, np.ndarray]:
+        """Compare what was seen in two pictures of one size.
 
         Returns:
             The LPIPS distance, and its (H, W) float32 map: the layers' distances, each enlarged to the picture. The
             number is the published one, each layer averaged at its own size; the map's mean is near it, not equal.
         """
-        layers: list[torch.Tensor] = []
+        layers = self.network.layer_distances(ours.layers, theirs.layers)
+        number = sum(layer.double().mean().item() for layer in layers)
+        enlarged = [interpolate(layer, ours.size, mode="bilinear", align_corners=False) for layer in layers]
+        return number, torch.stack(enlarged).sum(0)[0, 0].float().cpu().numpy()
 
-        def keep(_module: torch.nn.Module, _inputs: Any, output: torch.Tensor) -> None:
-            layers.append(output)
-
-        heads: Any = self.network.lins
-        pair = [to_model_range(picture).to(self.device) for picture in (rgb, reference)]
-        with self._one_at_a_time, torch.inference_mode():
-            hooks = [head.register_forward_hook(keep) for head in heads]
-            try:
-                field = self.network(*pair)
-            finally:
-                for hook in hooks:
-                    hook.remove()
-            number = sum(layer.double().mean().item() for layer in layers)
-        return number, field[0, 0].float().cpu().numpy()
+    def distance(self, rgb: np.ndarray, reference: np.ndarray) -> tuple[float, np.ndarray]:
+        """Return `compare` of two (H, W, 3) pictures in [0, 1]."""
+        return self.compare(self.features(rgb), self.features(reference))

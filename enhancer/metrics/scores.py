@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from pathlib import Path
 from typing import TypedDict
 
 import numpy as np
@@ -9,8 +10,8 @@ import numpy as np
 from enhancer.errors import ImageError, SettingsError, UnavailableError
 from enhancer.masks import Masks
 from enhancer.metrics.fidelity import psnr, similarity, squared_error, weighted_mean, without_border
+from enhancer.metrics.network import ARCHITECTURES
 from enhancer.metrics.perceptual import Perceptual
-from enhancer.metrics.trunks import TRUNKS
 
 MIN_REGION = 64.0  # px; a mask that weighs less in sum is no region to score
 
@@ -35,28 +36,36 @@ class Scorer:
     """Scores pictures. LPIPS is loaded with the first score, or by `prepare`; without it the rest goes on."""
 
     def __init__(
-        self, lpips_net: str = "auto", device: str = "cpu", perceptual: Perceptual | None = None
+        self,
+        lpips_net: str = "alex",
+        device: str = "cpu",
+        perceptual: Perceptual | None = None,
+        *,
+        lpips_trunk: str | Path | None = None,
     ) -> None:
         """Choose the network; nothing is loaded yet.
 
         Args:
-            lpips_net: "alex" (fast), "vgg" (ten times slower on a CPU), or "auto": alex on a CPU, vgg elsewhere.
+            lpips_net: "alex" (embedded, fast) or "vgg" (ten times slower on a CPU).
             device: Where LPIPS runs.
             perceptual: A ready network instead of the published one.
+            lpips_trunk: File with VGG16's weights; see `enhancer.metrics.trunks.read_trunk`.
 
         Raises:
             SettingsError: There is no such network.
         """
-        if lpips_net == "auto":
-            lpips_net = "alex" if device == "cpu" else "vgg"
-        if lpips_net not in TRUNKS:
+        if lpips_net not in ARCHITECTURES:
             raise SettingsError(
-                f"LPIPS has no network {lpips_net!r} here; use auto or one of {', '.join(TRUNKS)}."
+                f"LPIPS has no network {lpips_net!r} here; use one of {', '.join(ARCHITECTURES)}."
+            )
+        if lpips_trunk is not None and lpips_net != "vgg":
+            raise SettingsError(
+                "--lpips_trunk names VGG16's weights: give --lpips vgg too. AlexNet's are embedded."
             )
         self.lpips_net = lpips_net
         self.lpips_missing: str | None = None
         """Why there is no LPIPS, in a sentence to show; None as long as nothing is known to be missing."""
-        self._device = device
+        self._device, self._trunk = device, lpips_trunk
         self._perceptual = perceptual
         self._is_prepared = perceptual is not None
         self._preparing = threading.Lock()
@@ -64,7 +73,7 @@ class Scorer:
     @property
     def lpips_name(self) -> str:
         """What to call the LPIPS column: numbers of different networks do not compare."""
-        return f"LPIPS ({TRUNKS[self.lpips_net].title})"
+        return f"LPIPS ({ARCHITECTURES[self.lpips_net].title})"
 
     def prepare(self) -> None:
         """Load LPIPS if it can be had; where not, `lpips_missing` says why, after `trunks.PATIENCE` at most."""
@@ -72,7 +81,7 @@ class Scorer:
             if self._is_prepared:
                 return
             try:
-                self._perceptual = Perceptual.from_pretrained(self.lpips_net, self._device)
+                self._perceptual = Perceptual.from_pretrained(self.lpips_net, self._device, self._trunk)
             except UnavailableError as error:
                 self.lpips_missing = f"No {self.lpips_name}: {error} The other scores are not affected."
                 _log.warning("%s", self.lpips_missing)

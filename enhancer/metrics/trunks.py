@@ -1,9 +1,11 @@
-"""The ImageNet networks below LPIPS: found in torch's own cache, else downloaded, and never waited for in vain."""
+"""The ImageNet networks below LPIPS: AlexNet is embedded; others are files, or downloaded and never waited for in vain."""
 
 import contextlib
 import functools
 import hashlib
 import logging
+import os
+import pickle
 import queue
 import re
 import secrets
@@ -15,9 +17,17 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
 
 from enhancer.errors import UnavailableError
+from enhancer.metrics.network import ARCHITECTURES, trunk_keys
 
+EMBEDDED = (
+    Path(__file__).with_name("weights") / "alex_features_fp16.safetensors"
+)  # 4.9 MB; its NOTICE is beside it
+VARIABLE = "LPIPS_TRUNK"  # names a file with VGG16's weights
 PATIENCE = 3.0  # seconds of silence, before the first byte or between two, after which a server is given up
 
 _log = logging.getLogger(__name__)
@@ -25,19 +35,75 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Trunk:
-    """An ImageNet classifier whose features LPIPS compares."""
+    """An ImageNet classifier that torchvision publishes."""
 
     title: str
     url: str  # torchvision's; the name ends in the first 8 digits of the file's sha256
     megabytes: int
 
 
-# From torchvision's AlexNet_Weights and VGG16_Weights, IMAGENET1K_V1; repeated here (a test compares them) because
-# importing torchvision takes seconds, and "not to be had" should not.
-TRUNKS = {
-    "alex": Trunk("AlexNet", "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth", 233),
-    "vgg": Trunk("VGG", "https://download.pytorch.org/models/vgg16-397923af.pth", 528),
-}
+# From torchvision's VGG16_Weights, IMAGENET1K_V1; repeated here (a test compares them) because importing torchvision takes
+# seconds, and "not to be had" should not.
+VGG16 = Trunk("VGG16", "https://download.pytorch.org/models/vgg16-397923af.pth", 528)
+
+
+def read_trunk(net: str, file: str | Path | None = None) -> dict[str, Tensor]:
+    """Return the convolutions below LPIPS by torchvision's names, such as ``features.0.weight``.
+
+    AlexNet's are embedded. VGG16's come from `file`, else from the file that the environment variable LPIPS_TRUNK names,
+    else from torch's own cache, else they are downloaded (528 MB). A file holds the convolutions alone or all of
+    torchvision's network, as safetensors or as torch saves it.
+
+    Args:
+        net: "alex" or "vgg".
+        file: Of VGG16.
+
+    Raises:
+        UnavailableError: They cannot be had, within seconds, or the file holds something else; the message says what.
+    """
+    if net == "alex":
+        return read_weights(EMBEDDED, net)
+    named = file or os.environ.get(VARIABLE)
+    if named:
+        return read_weights(Path(named), net)
+    ensure_trunk(VGG16)
+    return read_weights(Path(torch.hub.get_dir()) / "checkpoints" / Path(urlsplit(VGG16.url).path).name, net)
+
+
+def read_weights(path: Path, net: str) -> dict[str, Tensor]:
+    """Return the convolutions of `net` out of a file; what else it holds, such as a classifier, is passed over.
+
+    Raises:
+        UnavailableError: The file cannot be read, or lacks some of them; the message names them.
+    """
+    title = ARCHITECTURES[net].title
+    if not path.is_file():
+        raise UnavailableError(f"the file {path} with the {title} weights does not exist.")
+    try:
+        if path.suffix == ".safetensors":
+            state = load_file(path)
+        else:
+            state = torch.load(path, weights_only=True, map_location="cpu", mmap=True)
+    except (RuntimeError, OSError, EOFError, ValueError, pickle.UnpicklingError, SafetensorError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UnavailableError(
+            f"the {title} weights in {path} do not load ({reason}). Fetch the file again."
+        ) from error
+    wanted = trunk_keys(net)
+    shapes = (
+        {key: tuple(getattr(value, "shape", ())) for key, value in state.items()}
+        if isinstance(state, dict)
+        else {}
+    )
+    wrong = [f"{key} {shape}" for key, shape in wanted.items() if shapes.get(key) != shape]
+    if wrong:
+        held = ", ".join(f"{key} {shape}" for key, shape in list(shapes.items())[:3]) or "nothing by name"
+        raise UnavailableError(
+            f"{path} holds no {title} in torchvision's names: it lacks {', '.join(wrong[:3])}"
+            f"{f' and {len(wrong) - 3} more' if len(wrong) > 3 else ''}; it holds {held}. "
+            "Give the convolutions alone or torchvision's whole file."
+        )
+    return {key: state[key] for key in wanted}
 
 
 def ensure_trunk(trunk: Trunk) -> None:
