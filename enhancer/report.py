@@ -188,7 +188,7 @@ def status_line(result: Result, say: Say = str) -> str:
     if result.scores_degraded and result.scores_restored:
         gain = result.scores_restored["psnr"] - result.scores_degraded["psnr"]
         way = say("closer to the clean picture") if gain >= 0 else say("further from the clean picture")
-        won = f'<strong class="won">{abs(gain):.1f} dB {escape(way)}</strong>{_lpips(result, say)}'
+        won = f'<strong class="won">{abs(gain):.1f} dB {escape(way)}{_lpips(result, say)}</strong>'
     notes = "".join(f"<li>{escape(say(note))}</li>" for note in result.notes)
     return f'<p role="status">{won}<span>{" · ".join(facts)}</span></p>' + (
         f'<ul class="quiet">{notes}</ul>' if notes else ""
@@ -203,9 +203,8 @@ def _lpips(result: Result, say: Say) -> str:
     )
     if before is None or after is None:
         return ""
-    name = escape(result.lpips_name or "LPIPS")
-    way = escape(say("lower is better"))
-    return f' <strong class="won"><abbr title="{name}">LPIPS</abbr> {before:.3f} → {after:.3f}</strong> <span>({way})</span>'
+    name, way = escape(result.lpips_name or "LPIPS"), escape(say("lower is better"))
+    return f' <span class="lpips"><abbr title="{name}">LPIPS</abbr> {before:.3f} → {after:.3f} ({way})</span>'
 
 
 def patience(seconds: float, say: Say = str) -> str:

@@ -33,9 +33,7 @@ def main(folder: Path) -> None:
     for name, picture in pictures.items():
         write_png(picture, folder / f"{name}.png")
 
-    scorer = (
-        Scorer()
-    )  # downloads the LPIPS network at its first use; where it cannot be had, the other scores stay
+    scorer = Scorer()  # LPIPS with the embedded AlexNet
     for name in ("degraded", "restored"):
         scores = scorer.score(pictures[name], clean, masks)
         lpips = scorer.lpips_missing or f"{scorer.lpips_name} {scores['lpips']:.3f}"

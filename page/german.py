@@ -171,8 +171,7 @@ GERMAN_SENTENCES = {
         "Das saubere Bild hat {size} Pixel, das andere aber {other}. Nehmen Sie das saubere Bild zu genau diesem, in gleicher Größe.",
     "No {net}: {reason}. The other scores are not affected.":
         "Kein {net}: {reason}. Die anderen Werte sind davon nicht berührt.",
-    "the {trunk} weights it needs ({size} MB) are not on this machine and cannot be downloaded now: {reason}":
-        "Die nötigen Gewichte von {trunk} ({size} MB) sind nicht auf dieser Maschine und können jetzt nicht geladen werden: {reason}",
+    "the package {package} is not installed": "Das Paket {package} ist nicht installiert",
     "The face parser {name} cannot be had now, so the small embedded one finds the regions.":
         "Der Gesichtsparser {name} ist jetzt nicht zu haben; der kleine eingebaute findet die Regionen.",
     "The checkpoint {name} cannot be had now, so the small embedded one is at work.":

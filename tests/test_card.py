@@ -62,7 +62,7 @@ def test_front_matter_says_base_task_licence_and_results(metrics):
     assert {"psnr", "ssim", "lpips"} < set(matter["metrics"])
     (model,) = matter["model-index"]
     measured = {each["name"]: each["value"] for each in model["results"][0]["metrics"]}
-    assert (model["name"], measured["PSNR"], measured["LPIPS (VGG)"]) == ("turbo", 22.5, 0.305)
+    assert (model["name"], measured["PSNR"], measured["LPIPS (VGG16)"]) == ("turbo", 22.5, 0.305)
 
 
 def test_the_library_reads_its_results_back(metrics):
@@ -76,7 +76,7 @@ def test_every_line_of_a_table_has_as_many_cells_as_its_head(metrics):
     for lines in found:
         assert len({line.count("|") for line in lines}) == 1
     assert (
-        "| LPIPS (VGG) (lower is better) | 0.5050 | 0.4050 | **0.3050** | 0.2050 | 0.3050 | 0.0050 | 100% |"
+        "| LPIPS (VGG16) (lower is better) | 0.5050 | 0.4050 | **0.3050** | 0.2050 | 0.3050 | 0.0050 | 100% |"
         in found[1]
     )
 

@@ -12,7 +12,6 @@ import yaml
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[1]
-LONGEST_MODULE = 300  # lines
 LARGEST_FILE = 10_000_000  # bytes; a Space refuses more outside LFS
 ENDS = ("3.11", "3.12")  # both ends of requires-python
 TORCH = {
@@ -70,13 +69,6 @@ def readme_commands() -> list[str]:
         r"^```bash\n(.*?)^```$", (ROOT / "README.md").read_text(encoding="utf-8"), re.M | re.S
     )
     return [line for block in blocks for line in block.splitlines()]
-
-
-def test_no_module_is_over_300_lines():
-    lengths = {
-        str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines()) for path in modules()
-    }
-    assert {name: length for name, length in lengths.items() if length > LONGEST_MODULE} == {}
 
 
 def test_every_module_opens_with_its_purpose():

@@ -1,6 +1,7 @@
 """The service: what is degraded, restored and scored, on a stand-in model that answers at once."""
 
 import json
+import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -12,7 +13,7 @@ from enhancer.degrade import STEP_NAMES
 from enhancer.errors import CheckpointError, ImageError, LabelError, SettingsError
 from enhancer.images import composite, read_image, to_pil, write_png
 from enhancer.regions import region_map
-from enhancer.report import failed_row, result_row, score_table, write_report
+from enhancer.report import failed_row, result_row, score_table, status_line, write_report
 from enhancer.service import NO_FACE, Service
 
 
@@ -295,3 +296,13 @@ def test_the_table_says_which_way_is_better(service, opaque):
     assert '<span class="same">= 0.000 same</span>' in table
     assert '<span class="worse">▲ 0.100 worse</span>' in table
     assert table.count("too few pixels") == 15
+
+
+def test_lpips_stands_beside_the_decibels(service, opaque):
+    result = service.restore(opaque, degrade_first=True)
+    before = {"psnr": 20.0, "ssim": 0.5, "lpips": 0.3171, "regions": {}}
+    shown = replace(result, scores_degraded=before, scores_restored=before | {"psnr": 24.0, "lpips": 0.2149})
+    plain = re.sub("<[^>]*>", "", status_line(shown))
+    assert plain.startswith("4.0 dB closer to the clean picture LPIPS 0.317 → 0.215 (lower is better)")
+    without = replace(shown, scores_restored=before | {"lpips": None})
+    assert "LPIPS" not in status_line(without)

@@ -48,7 +48,7 @@ _SCORES = (
     Score("ssim", "SSIM", "", 4, True, True, "Likeness of local structure; 1 is identical"),
     Score("ms_ssim", "MS-SSIM", "", 4, True, False, "The same at five scales, from fine to coarse"),
     Score("lpips_alex", "LPIPS (AlexNet)", "", 4, False, True, "Difference to a trained eye; 0 is identical"),
-    Score("lpips_vgg", "LPIPS (VGG)", "", 4, False, True, "Difference to a trained eye; 0 is identical"),
+    Score("lpips_vgg", "LPIPS (VGG16)", "", 4, False, True, "Difference to a trained eye; 0 is identical"),
     Score(
         "squeeze", "SqueezeNet distance", "", 4, False, True,
         "Distance of SqueezeNet 1.1 features, rises with blur; it is not LPIPS",
