@@ -87,7 +87,7 @@ def test_what_a_checkpoint_stores_is_what_trains_and_the_prompt():
 def test_pocket_is_a_few_million_parameters_that_all_train():
     model = new_pocket("v2")
     total = sum(p.numel() for p in model.parameters())
-    assert total * 2 < 10_000_000  # bytes in half precision
+    assert total * 2 < 15_000_000  # bytes in half precision
     assert sum(p.numel() for p in model.trainable()) == total
 
 

@@ -19,8 +19,8 @@ def pocket():
     return SplatEnhancer.from_pretrained().for_inference()
 
 
-def test_it_is_under_ten_megabytes_and_says_what_it_is(pocket):
-    assert sum(path.stat().st_size for path in POCKET.rglob("*") if path.is_file()) < 10_000_000
+def test_it_is_under_fifteen_megabytes_and_says_what_it_is(pocket):
+    assert sum(path.stat().st_size for path in POCKET.rglob("*") if path.is_file()) < 15_000_000
     assert pocket.config.name == "pocket"
     card = (POCKET / "README.md").read_text()
     assert "non-commercial" in card

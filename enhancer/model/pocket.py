@@ -23,7 +23,7 @@ PROMPT_SHAPE = (1, 4, 32)  # tokens x width; nothing is written, the embedding i
 VAE: dict[str, Any] = {
     "down_block_types": ("DownEncoderBlock2D",) * 4,
     "up_block_types": ("UpDecoderBlock2D",) * 4,
-    "block_out_channels": (16, 24, 48, 96),
+    "block_out_channels": (24, 32, 64, 128),
     "layers_per_block": 1,
     "latent_channels": LATENT_CHANNELS,
     "norm_num_groups": GROUPS,
@@ -35,7 +35,7 @@ UNET: dict[str, Any] = {
     "sample_size": 64,
     "in_channels": LATENT_CHANNELS,
     "out_channels": LATENT_CHANNELS,
-    "block_out_channels": (48, 96),
+    "block_out_channels": (64, 128),
     "layers_per_block": 1,
     "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D"),
     "up_block_types": ("CrossAttnUpBlock2D", "UpBlock2D"),

@@ -129,10 +129,14 @@ def _padded(rgb: np.ndarray, bottom: int, right: int) -> np.ndarray:
 
 
 def _shrunk(rgb: np.ndarray, side: int) -> np.ndarray:
-    """Scale a picture down to the area of a tile."""
+    """Scale a picture down to the area of a tile, by leaving pixels out.
+
+    Averaging them would take the noise out as well, and with it part of the spread that the norms see: tiles of the embedded
+    checkpoint came 8 dB further from the picture restored whole.
+    """
     scale = min(1.0, side / (rgb.shape[0] * rgb.shape[1]) ** 0.5)
     height, width = (max(GRID, round(length * scale) // GRID * GRID) for length in rgb.shape[:2])
-    return cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA)
+    return cv2.resize(rgb, (width, height), interpolation=cv2.INTER_NEAREST)
 
 
 @contextmanager
