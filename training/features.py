@@ -8,7 +8,6 @@ import pickle
 import sys
 from pathlib import Path
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 import torch
 from torch import Tensor, nn
@@ -107,8 +106,7 @@ class VggFeatures(Frozen):
         Raises:
             UnavailableError: They cannot be had; within seconds.
         """
-        ensure_trunk(VGG19)
-        path = Path(torch.hub.get_dir()) / "checkpoints" / Path(urlsplit(VGG19.url).path).name
+        path = ensure_trunk(VGG19)
         try:
             return cls(torch.load(path, map_location="cpu", weights_only=True, mmap=True))
         except _BROKEN as error:

@@ -1,7 +1,7 @@
 """LPIPS' networks (Zhang et al. 2018): ImageNet convolutions below, the linear heads of the ``lpips`` package above."""
 
 import importlib.util
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,25 +12,7 @@ from enhancer.errors import UnavailableError
 
 # LPIPS' own centre and scale of RGB in [-1, 1]: ImageNet's mean and deviation (0.485, 0.229, ...) moved to that range.
 SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
-VGG16_CHANNELS = (
-    64,
-    64,
-    "pool",
-    128,
-    128,
-    "pool",
-    256,
-    256,
-    256,
-    "pool",
-    512,
-    512,
-    512,
-    "pool",
-    512,
-    512,
-    512,
-)
+VGG16_CHANNELS = (64, 64, "pool", 128, 128, "pool", *[256] * 3, "pool", *[512] * 3, "pool", *[512] * 3)
 
 
 def alexnet() -> list[nn.Module]:
@@ -63,15 +45,19 @@ class Architecture:
     """Which convolutions, and which of their outputs LPIPS compares."""
 
     title: str
-    layers: Sequence[nn.Module]  # on the meta device: shapes, no weights
+    layers: Callable[[], list[nn.Module]]
     taps: tuple[int, ...]  # numbers of the ReLUs
 
+    def trunk(self) -> nn.Sequential:
+        """Return the layers on the meta device: shapes, and neither memory nor chance for weights."""
+        with torch.device("meta"):
+            return nn.Sequential(*self.layers())
 
-with torch.device("meta"):
-    ARCHITECTURES = {
-        "alex": Architecture("AlexNet", alexnet(), (1, 4, 7, 9, 11)),
-        "vgg": Architecture("VGG16", vgg16(), (3, 8, 15, 22, 29)),  # relu1_2, 2_2, 3_3, 4_3, 5_3
-    }
+
+ARCHITECTURES = {
+    "alex": Architecture("AlexNet", alexnet, (1, 4, 7, 9, 11)),
+    "vgg": Architecture("VGG16", vgg16, (3, 8, 15, 22, 29)),  # relu1_2, 2_2, 3_3, 4_3, 5_3
+}
 
 
 def unit(features: Tensor) -> Tensor:
@@ -83,10 +69,8 @@ def unit(features: Tensor) -> Tensor:
 
 def trunk_keys(net: str) -> dict[str, tuple[int, ...]]:
     """Return the names and shapes of a network's convolutions, as torchvision has them (``features.0.weight``)."""
-    return {
-        f"features.{k}": tuple(v.shape)
-        for k, v in nn.Sequential(*ARCHITECTURES[net].layers).state_dict().items()
-    }
+    state = ARCHITECTURES[net].trunk().state_dict()
+    return {f"features.{key}": tuple(value.shape) for key, value in state.items()}
 
 
 def published_heads(net: str) -> list[Tensor]:
@@ -118,13 +102,9 @@ class LpipsNetwork(nn.Module):
             heads: One (1, C, 1, 1) weight per tap.
         """
         super().__init__()
-        self.net, self.taps = net, ARCHITECTURES[net].taps
-        layers = alexnet if net == "alex" else vgg16
-        with torch.device("meta"):  # neither memory nor chance for weights that are replaced at once
-            self.features = nn.Sequential(*layers())
-        state = {
-            key.removeprefix("features."): trunk[key].detach().float().clone() for key in trunk_keys(net)
-        }
+        self.taps, self.features = ARCHITECTURES[net].taps, ARCHITECTURES[net].trunk()
+        keys = self.features.state_dict()
+        state = {key: trunk[f"features.{key}"].detach().float().clone() for key in keys}
         self.features.load_state_dict(state, strict=True, assign=True)
         self.heads = nn.ParameterList([nn.Parameter(head.detach().float().clone()) for head in heads])
         self.register_buffer("shift", torch.tensor(SHIFT).view(1, 3, 1, 1))

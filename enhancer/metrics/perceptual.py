@@ -1,6 +1,5 @@
 """LPIPS (Zhang et al. 2018) of two pictures, as one number and as a map. Tensors stay in this file."""
 
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,9 +29,6 @@ class Perceptual:
         """Place a network."""
         self.network = network.to(device)
         self.device = device
-        self._one_at_a_time = (
-            threading.Lock()
-        )  # so that two requests never hold two pictures' features at once
 
     @classmethod
     def from_pretrained(
@@ -53,8 +49,7 @@ class Perceptual:
     @torch.inference_mode()
     def features(self, rgb: np.ndarray) -> Features:
         """Look at an (H, W, 3) picture in [0, 1]."""
-        with self._one_at_a_time:
-            layers = self.network(to_model_range(rgb).to(self.device))
+        layers = self.network(to_model_range(rgb).to(self.device))
         return Features(layers, (rgb.shape[0], rgb.shape[1]))
 
     @torch.inference_mode()

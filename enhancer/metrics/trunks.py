@@ -66,8 +66,7 @@ def read_trunk(net: str, file: str | Path | None = None) -> dict[str, Tensor]:
     named = file or os.environ.get(VARIABLE)
     if named:
         return read_weights(Path(named), net)
-    ensure_trunk(VGG16)
-    return read_weights(Path(torch.hub.get_dir()) / "checkpoints" / Path(urlsplit(VGG16.url).path).name, net)
+    return read_weights(ensure_trunk(VGG16), net)
 
 
 def read_weights(path: Path, net: str) -> dict[str, Tensor]:
@@ -106,32 +105,32 @@ def read_weights(path: Path, net: str) -> dict[str, Tensor]:
     return {key: state[key] for key in wanted}
 
 
-def ensure_trunk(trunk: Trunk) -> None:
-    """See to it that a trunk lies where torchvision looks for it. Looked for once per process.
+def ensure_trunk(trunk: Trunk) -> Path:
+    """See to it that a trunk lies where torchvision looks for it, and return its path. Looked for once per process.
 
     Raises:
         UnavailableError: It does not, and cannot be downloaded now.
     """
-    folder = Path(torch.hub.get_dir()) / "checkpoints"
+    path = Path(torch.hub.get_dir()) / "checkpoints" / Path(urlsplit(trunk.url).path).name
     with _LOOKING:  # two pages asking at once make one download
-        reason = _why_missing(trunk, folder)
+        reason = _why_missing(trunk, path)
     if reason:
         raise UnavailableError(reason)
+    return path
 
 
 _LOOKING = threading.Lock()
 
 
 @functools.cache
-def _why_missing(trunk: Trunk, folder: Path) -> str | None:
-    path = folder / Path(urlsplit(trunk.url).path).name
+def _why_missing(trunk: Trunk, path: Path) -> str | None:
     if path.exists():
         return None
     try:
         download(trunk.url, path)
     except UnavailableError as error:
         _log.info(
-            "%s was looked for in %s", path.name, folder
+            "%s was looked for in %s", path.name, path.parent
         )  # a visitor of a page need not know the folder
         return (
             f"the {trunk.title} weights it needs ({trunk.megabytes} MB) are not on this machine and cannot be "
