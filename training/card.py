@@ -11,6 +11,7 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from enhancer.model.config import EMBEDDED, EnhancerConfig
 from training.scores import COLUMNS, KINDS, score_of
+from training.tables import how_degraded
 
 TEMPLATE = Path(__file__).parent / "card_template.md"
 STABILITY = "stabilityai-ai-community"
@@ -195,11 +196,7 @@ def _notes(metrics: Mapping[str, Any]) -> str:
 
 def _evaluated(metrics: Mapping[str, Any]) -> str:
     settings, data = metrics["settings"], metrics["data"]
-    how = (
-        f"preset {settings['preset']}, seed {settings['seed']}"
-        if settings["seed"] is not None
-        else "ready pairs"
-    )
+    how = how_degraded(settings) if settings["seed"] is not None else "ready pairs"
     return f"{data['scored']} pictures of {_data_name(metrics)}, {how}. All scores are against the clean pictures."
 
 

@@ -18,7 +18,7 @@ from training.scores import COLUMNS, score_of
 SCHEMA = 1
 RESAMPLES = 5000
 CONFIDENCE = 0.95
-SAME = ("preset", "seed")  # settings without which a comparison is none
+SAME = ("preset", "seed", "background")  # settings without which a comparison is none
 TOLERANCE = 0.01  # dB between the scores of what both were given; machines differ in the last digits
 
 

@@ -14,18 +14,18 @@ from torch.utils.data import DataLoader, Dataset
 
 from enhancer.degrade import degrade, face_render
 from enhancer.errors import EnhancerError, ImageError
-from enhancer.images import IMAGE_SUFFIXES, WHITE, composite, read_image, read_labels, split_alpha
+from enhancer.images import IMAGE_SUFFIXES, WHITE, composite, read_image, read_labels
 from enhancer.masks import soft_masks
 from enhancer.regions import region_map
 from enhancer.seeding import rng_for
 from enhancer.tensors import to_model_range
 from training.augment import augment
+from training.backgrounds import Colour, cut_out, draw_colour
 from training.config import TrainConfig
 
 METADATA = "metadata.jsonl"
+PLAIN = {"white": 0.6, "colour": 0.4}  # colours of plain backgrounds
 SPARES = 10  # pictures tried in place of one that cannot be used
-Colour = tuple[float, float, float]  # in [0, 1]
-BACKGROUND = 0  # the id of what is not the person, in CelebAMask-HQ's order and in that of our heads
 
 _log = logging.getLogger(__name__)
 
@@ -112,24 +112,6 @@ def list_faces(folders: str) -> list[Face]:
     return faces
 
 
-def on_plain_background(
-    image: np.ndarray, labels: np.ndarray, rng: np.random.Generator
-) -> tuple[np.ndarray, Colour]:
-    """Cut the person out, by the picture's own alpha or by the label map: an RGBA picture, and what to put behind it."""
-    rgb, alpha = split_alpha(image)
-    if alpha is None:
-        alpha = cv2.GaussianBlur((labels != BACKGROUND).astype(np.float32), (5, 5), 0)
-    return np.concatenate([rgb, alpha[..., None]], axis=-1), plain_colour(rng)
-
-
-def plain_colour(rng: np.random.Generator) -> Colour:
-    """Return the colour of a plain background, most often white."""
-    if rng.random() < 0.6:
-        return WHITE
-    red, green, blue = rng.uniform(0, 1, 3).tolist()
-    return red, green, blue
-
-
 class Pairs(Dataset[tuple[Tensor, Tensor]]):
     """Batches addressed by number: batch `k` is the same whenever it is asked for."""
 
@@ -157,7 +139,7 @@ class Pairs(Dataset[tuple[Tensor, Tensor]]):
         image, labels = read_image(face.image), read_labels(face.labels)
         background = WHITE
         if rng.random() < config.plain_background_share:
-            image, background = on_plain_background(image, labels, rng)
+            image, background = cut_out(image, labels), draw_colour(PLAIN, rng)
         severity = 1.0 if rng.random() < config.full_severity_share else float(rng.uniform(0, 1.2))
         recipe = face_render(config.preset, severity=severity)
         masks = soft_masks(region_map(labels))
@@ -173,7 +155,7 @@ class Pairs(Dataset[tuple[Tensor, Tensor]]):
             raise ImageError(f"{pair.image} and {pair.degraded} are {sizes} pixels. Give both at one size.")
         rng = rng_for(*address)
         plain = rng.random() < self.config.plain_background_share
-        return clean, degraded, plain_colour(rng) if plain else WHITE
+        return clean, degraded, draw_colour(PLAIN, rng) if plain else WHITE
 
     def crops(self, epoch: int, index: int) -> list[tuple[np.ndarray, np.ndarray]]:
         """Return random crops of picture `index`, or of the next one where that one cannot be used.

@@ -19,7 +19,7 @@ Exit codes: 0 fine, 1 a gate fired, 2 bad input (a picture that cannot be read i
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -32,6 +32,7 @@ from enhancer.hub import resolve
 from enhancer.machine import device_of, machine, program
 from enhancer.model import SplatEnhancer
 from enhancer.processes import Processes
+from training.backgrounds import Colour, colour_of
 from training.compare import compare, write_comparison
 from training.compare import table as comparison_table
 from training.compare_report import write_comparison_report
@@ -43,7 +44,7 @@ from training.judging import Work
 from training.records import Records, fingerprint_of_files, fingerprint_of_names
 from training.report import write_report
 from training.sheets import write_sheets
-from training.subjects import Sample, list_subjects, read_subject
+from training.subjects import list_subjects, read_subject
 from training.tables import for_card, for_terminal
 
 FINE, GATE_FIRED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -61,6 +62,11 @@ class EvalConfig:
     )
     preset: str = flag("v2", "degradation preset: v1 or v2; ready pairs are taken as they are")
     seed: int = flag(0, "address of the degradation's random streams")
+    background: str = flag(
+        "",
+        "colour put behind every person, who is cut out by alpha or label map: white, black, grey or #rrggbb; "
+        "empty: pictures as they are, what is transparent over white",
+    )
     lpips_nets: str = flag("alex,vgg", "LPIPS networks, comma-separated, where they can be had; empty: none")
     lpips_trunk: str = flag(
         "",
@@ -100,6 +106,8 @@ class EvalConfig:
             )
         if self.preset not in PRESETS:
             raise SettingsError(f"There is no preset {self.preset!r}. Choose one of {', '.join(PRESETS)}.")
+        if self.background:
+            colour_of(self.background)
         if self.limit < 0:
             raise SettingsError(f"--limit must be 0 or more, got {self.limit}.")
         for net in self.nets:
@@ -110,6 +118,11 @@ class EvalConfig:
     def folder(self) -> Path:
         """Where the results go."""
         return Path(self.output_dir or ("runs/comparison" if self.compare else "runs/evaluation"))
+
+    @property
+    def behind(self) -> Colour | None:
+        """The colour behind every person; None: the pictures as they are."""
+        return colour_of(self.background) if self.background else None
 
     @property
     def nets(self) -> tuple[str, ...]:
@@ -152,12 +165,13 @@ def main(config: EvalConfig) -> dict[str, Any]:
             "checkpoint": f"{checkpoint['name']} {checkpoint['fingerprint']}",
             "pictures": fingerprint_of_names(sample.name for sample in listed),
             "preset": config.preset if degrades else None, "seed": config.seed if degrades else None,
+            "background": config.background or None,
             "rows": list(judge.kinds), "scores": list(judge.scores), "fid": judge.inception is not None,
             "device": judge.model.device.type, "dtype": config.dtype,
         }  # fmt: skip
         records = Records(config.folder, settings, processes.place)
         found = processes.on_main(lambda: records.open(overwrite=config.overwrite))
-        work = Work(judge, records, processes, keep_all=config.keep_pictures)
+        work = Work(judge, records, processes, config.behind, keep_all=config.keep_pictures)
         rows, problems = work.judge_all(samples, found)
         if not rows:
             raise ImageError(f"None of the {len(samples)} pictures in {config.data_dir} can be judged.")
@@ -171,24 +185,24 @@ def main(config: EvalConfig) -> dict[str, Any]:
             "schema": SCHEMA, "program": program(), "checkpoint": checkpoint, "settings": settings, "data": about,
             "machine": machine(judge.model.device, config.dtype),
         }  # fmt: skip
-        return processes.on_main(lambda: finish(metrics, list(rows.values()), judge, samples, records, gates))
+        by_name = {sample.name: sample for sample in samples}
+
+        def find(name: str) -> Pictures:
+            return records.kept(name) or judge.pictures(read_subject(by_name[name], config.behind))[0]
+
+        return processes.on_main(lambda: finish(metrics, list(rows.values()), judge, find, records, gates))
     finally:
         processes.part()
 
 
 def finish(
-    metrics: dict[str, Any], rows: list[Row], judge: Judge, samples: Sequence[Sample], records: Records,
+    metrics: dict[str, Any], rows: list[Row], judge: Judge, find: Callable[[str], Pictures], records: Records,
     gates: Sequence[Gate],
 ) -> dict[str, Any]:  # fmt: skip
     """Write the results and say them; returns what `metrics.json` holds."""
     names = [row["file"] for row in rows]
     metrics |= summary(rows) | crowd(records.features(names) if judge.inception else None)
     metrics["missing"] = judge.missing
-    by_name = {sample.name: sample for sample in samples}
-
-    def find(name: str) -> Pictures:
-        return records.kept(name) or judge.pictures(read_subject(by_name[name]))[0]
-
     records.write_results(metrics, rows, for_card(metrics))
     write_sheets(rows, find, records.folder)
     write_report(metrics, rows, find, records.folder)

@@ -5,8 +5,8 @@ One schema, number `SCHEMA`. Numbers are plain JSON; null means "not to be had",
     schema               3
     program              version, commit (null outside a git checkout)
     checkpoint           name, folder, or repo and sha; fingerprint of its files, base, timestep
-    settings             preset, seed (null: only ready pairs), and whatever else makes two evaluations differ; a rerun
-                         must agree with it
+    settings             preset, seed (null: only ready pairs), background (null: as they are), and whatever else makes
+                         two evaluations differ; a rerun must agree with it
     data                 folders; listed, scored, ready_pairs among the scored; left_out: picture -> why it could not be
                          judged; fingerprint of names and sizes
     machine              device, name, dtype, threads, torch, platform

@@ -8,6 +8,7 @@ from tqdm import tqdm
 
 from enhancer.errors import EnhancerError, ImageError, LabelError
 from enhancer.processes import Processes
+from training.backgrounds import Colour
 from training.judge import Judge, Row
 from training.records import SHOWN, Records, fingerprint_of_files
 from training.sheets import chosen
@@ -31,6 +32,7 @@ class Work:
     judge: Judge
     records: Records
     processes: Processes
+    background: Colour | None  # put behind every person; None: the pictures as they are
     keep_all: bool  # every picture, not only those that the sheets show
 
     def judge_all(
@@ -90,7 +92,7 @@ class Work:
 
     def _judge_one(self, sample: Sample, share: Share) -> Row | None:
         try:
-            subject = read_subject(sample)
+            subject = read_subject(sample, self.background)
         except (ImageError, LabelError) as error:
             share.problems[sample.name] = str(error)
             tqdm.write(f"{error} It is left out.", file=sys.stderr)

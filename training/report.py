@@ -13,7 +13,7 @@ from training.pages import figures, picture_button
 from training.pages import page as shell
 from training.scores import COLUMNS, KIND_MEANING, KINDS, PARTS, SCORES, WHOLE, column
 from training.sheets import Pictures, Row, chosen, gain
-from training.tables import given, shared
+from training.tables import given, how_degraded, shared
 
 Metrics = Mapping[str, Any]
 Find = Callable[[str], Pictures]
@@ -84,7 +84,7 @@ def _opening(metrics: Metrics) -> str:
 
 def _how(metrics: Metrics) -> str:
     settings, ready = metrics["settings"], metrics["data"]["ready_pairs"]
-    preset = f"degraded with preset {escape(str(settings['preset']))} (seed {settings['seed']})"
+    preset = f"degraded with {escape(how_degraded(settings))}"
     if not ready:
         return preset
     return (

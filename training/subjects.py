@@ -11,6 +11,7 @@ from enhancer.errors import ImageError, LabelError
 from enhancer.images import WHITE, composite, read_image, read_labels, split_alpha
 from enhancer.masks import soft_masks
 from enhancer.regions import region_map
+from training.backgrounds import Colour, cut_out
 from training.data import METADATA, Face, list_samples
 from training.scores import FOREGROUND
 
@@ -34,11 +35,12 @@ class Sample:
 class Subject:
     """A picture as it is judged."""
 
-    image: np.ndarray  # the clean picture as read, perhaps with alpha
-    clean: np.ndarray  # over white
+    image: np.ndarray  # the clean picture, perhaps with alpha
+    clean: np.ndarray  # over the background
     labels: np.ndarray | None
     masks: Mapping[str, np.ndarray]  # the regions, and FOREGROUND where there is alpha
-    degraded: np.ndarray | None = None  # the one that was given, over white; None: degrade it
+    degraded: np.ndarray | None = None  # the one that was given, over the background; None: degrade it
+    background: Colour = WHITE  # what lies behind what is transparent
 
 
 def list_subjects(folders: str) -> list[Sample]:
@@ -79,11 +81,16 @@ def _named_maps(folder: Path) -> dict[Path, Path]:
     return maps
 
 
-def read_subject(sample: Sample) -> Subject:
+def read_subject(sample: Sample, background: Colour | None = None) -> Subject:
     """Read a picture, its label map and its degraded version, as far as they exist.
 
+    Args:
+        sample: Where they are.
+        background: Cut the person out and put this colour behind. None: the picture as it is, over white.
+
     Raises:
-        EnhancerError: One of them cannot be read, or they are not of one size; the message names the file.
+        EnhancerError: One of them cannot be read, they are not of one size, or the person of a ready pair cannot be
+            cut out for want of alpha; the message names the file.
     """
     image = read_image(sample.image)
     size = f"{image.shape[1]}x{image.shape[0]}"
@@ -96,8 +103,17 @@ def read_subject(sample: Sample) -> Subject:
                 f"{size}. Make the label map anew at the picture's size."
             )
         masks = dict(soft_masks(region_map(labels)))
+        if background is not None and sample.degraded is None:
+            image = cut_out(image, labels)
+    behind = WHITE if background is None else background
     if sample.degraded is not None:
-        degraded = composite(read_image(sample.degraded), WHITE)
+        given = read_image(sample.degraded)
+        if background is not None and not image.shape[-1] == given.shape[-1] == 4:
+            raise ImageError(
+                f"{sample.image} and {sample.degraded} are no two pictures with alpha: their background cannot be "
+                "changed. Leave --background out, or give RGBA pairs."
+            )
+        degraded = composite(given, behind)
         if degraded.shape[:2] != image.shape[:2]:
             raise ImageError(
                 f"{sample.degraded} is {degraded.shape[1]}x{degraded.shape[0]} pixels, its clean picture "
@@ -106,4 +122,4 @@ def read_subject(sample: Sample) -> Subject:
     _, alpha = split_alpha(image)
     if alpha is not None:
         masks[FOREGROUND] = alpha
-    return Subject(image, composite(image, WHITE), labels, masks, degraded)
+    return Subject(image, composite(image, behind), labels, masks, degraded, behind)

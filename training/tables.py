@@ -49,12 +49,18 @@ def cost(metrics: Metrics) -> str:
     )
 
 
+def how_degraded(settings: Mapping[str, Any]) -> str:
+    """Return words for what an evaluation did to the clean pictures."""
+    behind = f", on {settings['background']}" if settings.get("background") else ""
+    return f"preset {settings['preset']}, seed {settings['seed']}{behind}"
+
+
 def given(metrics: Metrics) -> str:
     """Return words for what was restored: how many pictures, degraded how."""
     data, settings = metrics["data"], metrics["settings"]
     count, ready = data["scored"], data["ready_pairs"]
     pictures = "1 picture" if count == 1 else f"{count} pictures"
-    how = f"preset {settings['preset']}, seed {settings['seed']}"
+    how = how_degraded(settings)
     if ready == count:
         return f"{pictures} from ready pairs"
     return f"{pictures}, {how}" if not ready else f"{pictures}, {ready} from ready pairs, the others {how}"
