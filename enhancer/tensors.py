@@ -12,6 +12,11 @@ def to_model_range(rgb: np.ndarray) -> Tensor:
     return (batch * 2 - 1).permute(0, 3, 1, 2).contiguous()
 
 
+def from_bytes(batch: Tensor) -> Tensor:
+    """Turn a (B, H, W, 3) uint8 batch into (B, 3, H, W) float32 in [-1, 1], on its device."""
+    return (batch.float() / 127.5 - 1).permute(0, 3, 1, 2).contiguous()
+
+
 def to_unit_range(batch: Tensor) -> Tensor:
     """Turn a (B, 3, H, W) batch in [-1, 1] into [0, 1], clamped."""
     return ((batch + 1) / 2).clamp(0, 1)

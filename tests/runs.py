@@ -31,6 +31,8 @@ def argv_of(config: TrainConfig) -> list[str]:
     for name, value in config.to_json().items():
         if isinstance(value, bool):
             argv.append(f"--{name}" if value else f"--no-{name}")
+        elif isinstance(value, list):
+            argv += [f"--{name}", *value] if value else []
         else:
             argv += [f"--{name}", str(value)]
     return argv

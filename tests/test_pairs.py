@@ -14,6 +14,7 @@ from enhancer.images import composite, write_png
 from training import preview
 from training.config import TrainConfig
 from training.data import Face, Pairs, ReadyPair, list_pairs, list_samples
+from training.pool import batches
 from training.prepare import PrepareConfig, main
 
 
@@ -44,9 +45,9 @@ def config(renders) -> TrainConfig:
 
 
 def test_batches_of_ready_pairs_are_addressed_by_step(config):
-    first, again = (Pairs(list_samples(config.train_data_dir), config)[3] for _ in range(2))
+    first, again = (next(batches(Pairs(list_samples(config.train_data_dir), config), 3)) for _ in range(2))
     assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
-    assert first[0].shape == (2, 3, 64, 64)
+    assert first[0].shape == (2, 64, 64, 3)
     assert not torch.equal(*first)
 
 
@@ -118,8 +119,8 @@ def test_a_prepared_folder_given_whole_is_answered_with_its_split(renders):
 
 def test_a_picture_smaller_than_the_crop_is_named(config):
     config = replace(config, resolution=256)
-    with pytest.raises(ImageError, match=r"\.png is 128x128 pixels, smaller than --resolution 256"):
-        Pairs(list_samples(config.train_data_dir), config)[0]
+    with pytest.raises(ImageError, match=r"\.png is 128x128 pixels, smaller than the crops of 256"):
+        next(batches(Pairs(list_samples(config.train_data_dir), config), 0))
 
 
 def test_the_preview_shows_the_batches_training_sees(config, tmp_path):
@@ -132,10 +133,10 @@ def test_the_preview_shows_the_batches_training_sees(config, tmp_path):
         preview.PreviewConfig(train_data_dir=config.train_data_dir, resolution=64, train_batch_size=2, rows=3)
     )
     assert len(shown) == 3
-    clean, degraded = Pairs(list_samples(config.train_data_dir), config)[1]
+    batch = next(batches(Pairs(list_samples(config.train_data_dir), config), 1))
     third = [tile.picture for tile in shown[2]]
-    for picture, batch in zip(third, (clean, degraded), strict=True):
-        np.testing.assert_array_equal(picture, (batch[0].permute(1, 2, 0).numpy() + 1) / 2)
+    for picture, crops in zip(third, batch, strict=True):
+        np.testing.assert_array_equal(picture, crops[0].numpy().astype(np.float32) / 255)
 
 
 def test_the_preview_refuses_what_training_refuses(tmp_path, capsys):

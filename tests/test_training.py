@@ -5,7 +5,6 @@ import enhancer.torchvision_stub  # noqa: F401
 
 # isort: split
 import dataclasses
-import logging
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +13,7 @@ import torch
 
 from enhancer.degrade import PRESETS
 from enhancer.errors import CheckpointError, ImageError, SettingsError
+from training import recipes
 from training.config import PRESET_SETTINGS, TrainConfig
 from training.data import Pairs, list_faces
 from training.flags import from_flags
@@ -24,30 +24,6 @@ from training.train import build_accelerator, command
 
 def pairs_of(config: TrainConfig, **changes) -> Pairs:
     return Pairs(list_faces(config.train_data_dir), replace(config, **changes))
-
-
-def test_the_same_number_gives_the_same_batch_and_the_next_another(train_config):
-    first, again = (pairs_of(train_config)[5] for _ in range(2))
-    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
-    assert not torch.equal(pairs_of(train_config)[7][1], first[1])
-
-
-def test_two_processes_see_in_a_step_what_one_sees_with_twice_the_batch(train_config):
-    config = replace(train_config, gradient_accumulation_steps=2, max_train_steps=3)
-    alone = list(Pairs(list_faces(config.train_data_dir), replace(config, train_batch_size=2)).batches(1))
-    halves = [list(pairs_of(config).batches(1, process=place, processes=2)) for place in (0, 1)]
-    assert [len(batches) for batches in (alone, *halves)] == [4, 4, 4]
-    for whole, *parts in zip(alone, *halves, strict=True):
-        for side in (0, 1):
-            torch.testing.assert_close(whole[side], torch.cat([part[side] for part in parts]), rtol=0, atol=0)
-
-
-def test_workers_prepare_the_same_batches(train_config):
-    alone = list(pairs_of(train_config, max_train_steps=2).batches(0))
-    helped = list(pairs_of(train_config, max_train_steps=2, dataloader_num_workers=1).batches(0))
-    assert len(alone) == len(helped) == 2
-    for ours, theirs in zip(alone, helped, strict=True):
-        assert all(torch.equal(a, b) for a, b in zip(ours, theirs, strict=True))
 
 
 def test_an_epoch_shows_every_picture_once_freshly_degraded(train_config):
@@ -76,26 +52,6 @@ def test_an_empty_folder_is_named(tmp_path):
         list_faces(str(tmp_path))
 
 
-def test_a_picture_that_cannot_be_read_is_named_once_and_another_takes_its_place(
-    train_config, broken_faces, caplog
-):
-    config = replace(train_config, train_data_dir=str(broken_faces))
-    with caplog.at_level(logging.WARNING):
-        batches = [batch for number in range(4) for batch in pairs_of(config)[number]]
-    assert all(batch.isfinite().all() for batch in batches)
-    assert [
-        message for message in caplog.messages if "broken.png" in message and "takes its place" in message
-    ]
-    assert len(caplog.messages) == 1
-
-
-def test_pictures_of_which_none_can_be_read_end_in_an_error_that_names_the_first(train_config, broken_faces):
-    for name in "ab":
-        (broken_faces / f"images/{name}.png").write_bytes(b"no picture")
-    with pytest.raises(ImageError, match=r"\w+\.png is not a picture"):
-        pairs_of(replace(train_config, train_data_dir=str(broken_faces)))[0]
-
-
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -106,8 +62,24 @@ def test_pictures_of_which_none_can_be_read_end_in_an_error_that_names_the_first
         ({"max_train_steps": 0}, "at least 1"),
         ({"learning_rate": -1.0}, "--learning_rate must not be negative"),
         ({"plain_background_share": 2.0}, "must lie in 0 to 1"),
-        ({"new_pocket": True}, "--new_pocket goes with --train_base"),
-        ({"new_pocket": True, "train_base": True, "checkpoint": "x"}, "not both"),
+        ({"checkpoint": "new_pocket"}, "--checkpoint new_pocket goes with --train_base"),
+        ({"mixed_precision": "bf16_weights"}, "bf16_weights goes with --train_base"),
+        (
+            {"adversarial_weight": 1.0, "discriminator": "lpips", "lpips_weight": 0.0},
+            "--discriminator lpips looks",
+        ),
+        ({"mixture": ("v2=0.5", "pairs=0.4")}, r"--mixture must add up to 1, and add up to 0\.9"),
+        ({"mixture": ("v3=1",)}, "--mixture knows v1, v2, pairs, clean, in shares of 0 to 1, got 'v3=1'"),
+        ({"mixture": ("v2=half",)}, "--mixture wants NAME=SHARE, .* got 'v2=half'"),
+        ({"plain_colours": ("white=0.5", "pink=0.5")}, "--plain_colours knows white, black, grey, colour"),
+        ({"phases": ("5:64",)}, "--phases wants STEP:SIDE:BATCH"),
+        (
+            {"phases": ("20000:64:2",)},
+            r"phase at step 20000 never begins: the run ends after --max_train_steps 20000",
+        ),
+        ({"phases": ("9:64:2", "9:64:2")}, "must ascend from above 0, got 9 after 9"),
+        ({"phases": ("9:100:2",)}, "side of a phase must be a multiple of 16"),
+        ({"phases": ("9:64:3",), "crops_per_image": 2}, "phase at step 9, 3 is no multiple of"),
         ({"report_to": "tensorboard,papyrus"}, "got papyrus"),
     ],
 )
@@ -121,6 +93,54 @@ def test_flags_are_the_fields_of_the_dataclass():
     expected = TrainConfig(train_data_dir="faces", train_base=True, learning_rate=0.1)
     assert from_flags(TrainConfig, argv, "") == expected
     assert from_flags(TrainConfig, [*argv, "--lora"], "") == replace(expected, train_base=False)
+
+
+def test_a_recipe_sets_the_defaults_and_a_flag_still_wins():
+    config = from_flags(
+        TrainConfig, ["--train_data_dir", "x", "--recipe", "pocket", "--learning_rate", "1"], ""
+    )
+    assert (config.checkpoint, config.learning_rate, config.pool_size) == ("new_pocket", 1.0, 1024)
+    assert [(phase.resolution, phase.batch_size) for phase in config.schedule] == [(256, 32), (512, 8)]
+    assert config.shares == {"v2": 0.34, "v1": 0.22, "pairs": 0.37, "clean": 0.07}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("rank = 2.5", "sets rank to 2.5, which must be int"),
+        ('lr_scheduler = "steps"', "sets lr_scheduler to 'steps', which must be one of 'linear', 'cosine'"),
+        ('mixture = "v2=1"', "must be a list of texts"),
+        ("ranks = 2", "sets ranks, which is no flag"),
+        ("rank", "cannot be read"),
+    ],
+)
+def test_a_recipe_that_cannot_be_used_is_named(text, message, tmp_path):
+    (tmp_path / "mine.toml").write_text(text)
+    with pytest.raises(SettingsError, match=f"mine.toml .*{message}"):
+        from_flags(TrainConfig, ["--train_data_dir", "x", "--recipe", str(tmp_path / "mine.toml")], "")
+
+
+def test_a_recipe_that_does_not_exist_is_answered_with_those_that_do():
+    with pytest.raises(SettingsError, match=r"no recipe 'stew'\. Give pocket, or the path"):
+        from_flags(TrainConfig, ["--train_data_dir", "x", "--recipe", "stew"], "")
+
+
+def test_every_recipe_of_the_package_fits_and_is_named_in_the_help(capsys):
+    assert recipes.names()
+    with pytest.raises(SystemExit):
+        from_flags(TrainConfig, ["--help"], "")
+    said = capsys.readouterr().out
+    for name in recipes.names():
+        assert name in said
+        assert from_flags(TrainConfig, ["--train_data_dir", "x", "--recipe", name], "").recipe == name
+
+
+def test_phases_change_the_crops_and_count_them(train_config):
+    config = replace(
+        train_config, max_train_steps=6, phases=("2:80:2", "4:64:3"), gradient_accumulation_steps=2
+    )
+    assert [config.phase_at(step).resolution for step in range(6)] == [64, 64, 80, 80, 64, 64]
+    assert [config.crops_before(step) for step in range(7)] == [0, 2, 4, 8, 12, 18, 24]
 
 
 def test_a_preset_sets_the_defaults_of_the_other_flags_and_a_flag_still_wins():
@@ -187,6 +207,8 @@ def test_learning_rate_warms_up_and_falls_to_zero_or_stays(train_config):
     assert factors[55] == pytest.approx(0.5)
     assert factors[100] == 0
     assert learning_rate_factor(99, replace(config, lr_scheduler="constant")) == 1.0
+    cosine = replace(config, lr_scheduler="cosine", lr_warmup_steps=0)
+    assert [learning_rate_factor(step, cosine) for step in (0, 50, 100)] == pytest.approx([1, 0.5, 0])
 
 
 def test_every_flag_says_what_it_is():

@@ -6,6 +6,7 @@ import enhancer.torchvision_stub  # noqa: F401
 # isort: split
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -97,13 +98,13 @@ def test_a_run_keeps_the_newest_checkpoints_and_the_best(train_config):
 
 def test_validation_chooses_the_best_and_draws_a_sheet(train_config, train_faces):
     config = replace(
-        train_config, validation_data_dir=str(train_faces), validation_steps=3, learning_rate=1.0, max_train_steps=3,
+        train_config, validation_data_dir=str(train_faces), validation_steps=3, learning_rate=30.0, max_train_steps=3,
     )  # fmt: skip
     train.main(config)
     rows = lines_of(config, "validation.jsonl")
     assert [row["step"] for row in rows] == [0, 3]
     assert rows[0].keys() >= {"loss", "l1", "psnr", "psnr_gain"}
-    assert rows[1]["loss"] > rows[0]["loss"], "a learning rate of 1 was to do harm"
+    assert rows[1]["loss"] > rows[0]["loss"], "a learning rate of 30 was to do harm"
     best = json.loads((Path(config.output_dir) / "best.json").read_text())
     assert best == {"step": 0, "loss": pytest.approx(rows[0]["loss"], abs=1e-5)}
     assert sorted(path.name for path in (Path(config.output_dir) / "validation").iterdir()) == [
@@ -149,14 +150,59 @@ def test_going_on_from_a_named_checkpoint(train_config, tmp_path):
         train.main(replace(other, output_dir=str(tmp_path / "third"), resume_from_checkpoint="nowhere"))
 
 
-def test_bfloat16_trains_in_float32_with_frozen_weights_in_half(train_config):
-    training = train.Training(replace(train_config, mixed_precision="bf16", max_train_steps=2))
+def test_bfloat16_trains_in_float32_with_frozen_weights_in_half(train_config, train_faces):
+    config = replace(
+        train_config, mixed_precision="bf16", max_train_steps=2, validation_data_dir=str(train_faces)
+    )
+    training = train.Training(config)
     dtypes = {weight.requires_grad: weight.dtype for weight in training.learner.model.parameters()}
     assert dtypes == {True: torch.float32, False: torch.bfloat16}
     training.steps()
     training.close()
     rows = lines_of(train_config)
     assert all(0 < row["loss"] < 1 for row in rows)
+
+
+def test_bfloat16_weights_have_masters_that_are_saved_and_judged(train_config):
+    config = replace(train_config, mixed_precision="bf16_weights", train_base=True, max_train_steps=2)
+    training = train.Training(config)
+    learner = training.learner
+    weight = learner.model.trainable()[0]
+    assert (weight.dtype, learner.weights[0].dtype) == (torch.bfloat16, torch.float32)
+    training.steps()
+    training.close()
+    assert torch.equal(weight, learner.weights[0].bfloat16())
+    assert not torch.equal(weight.float(), learner.weights[0]), "the masters keep what bfloat16 drops"
+    with learner.averaged():
+        assert torch.equal(weight, learner.ema.average[0]) or torch.equal(weight, learner.weights[0])
+        assert weight.dtype == torch.float32
+    assert weight.dtype == torch.bfloat16
+
+
+def test_the_weight_of_a_balanced_discriminator_is_a_share_of_the_other_gradient(train_config):
+    config = replace(
+        train_config, lpips_net="alex", lpips_weight=1.0, discriminator="lpips", adversarial_weight=0.5,
+        adversarial_balance=True, max_train_steps=2,
+    )  # fmt: skip
+    training = train.Training(config)
+    training.steps()
+    first = training.learner.balance
+    training.close()
+    assert first > 0
+    assert [row["adversarial"] is not None for row in lines_of(config)] == [True, True]
+
+
+def test_a_state_of_another_architecture_or_of_other_losses_is_refused_in_a_sentence(train_config, tmp_path):
+    plain = replace(train_config, max_train_steps=1)
+    train.main(plain)
+    other = {
+        "output_dir": str(tmp_path / "other"), "resume_from_checkpoint": str(Path(plain.output_dir) / "checkpoint-1"),
+    }  # fmt: skip
+    with pytest.raises(CheckpointError, match=r"another architecture: \d+ weights differ, such as unet\."):
+        train.main(replace(plain, checkpoint="new_pocket", train_base=True, **other))
+    shutil.rmtree(other["output_dir"])
+    with pytest.raises(CheckpointError, match=r"of a run with other settings \('discriminator'\)"):
+        train.main(replace(plain, adversarial_weight=1.0, **other))
 
 
 def test_training_lowers_the_loss(train_config):

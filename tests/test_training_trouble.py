@@ -46,13 +46,13 @@ def test_a_damaged_state_is_named(train_config):
 def test_ten_losses_in_a_row_that_are_not_finite_stop_the_run_with_the_last_good_state_on_disk(
     train_config, monkeypatch, caplog
 ):
-    genuine = Objective.forward
+    genuine = Objective.weigh
 
-    def broken_from_step_two(self, restored, clean, step):
-        loss, parts = genuine(self, restored, clean, step)
+    def broken_from_step_two(self, seen, step):
+        loss, parts = genuine(self, seen, step)
         return (loss * float("nan") if step >= 2 else loss), parts
 
-    monkeypatch.setattr(Objective, "forward", broken_from_step_two)
+    monkeypatch.setattr(Objective, "weigh", broken_from_step_two)
     config = replace(train_config, max_train_steps=40, checkpointing_steps=2)
     with pytest.raises(train.GaveUpError, match=r"10 steps in a row were not finite; the last good state"):
         train.main(config)
@@ -63,13 +63,13 @@ def test_ten_losses_in_a_row_that_are_not_finite_stop_the_run_with_the_last_good
 
 
 def test_one_bad_step_is_skipped_and_the_run_goes_on(train_config, monkeypatch):
-    genuine = Objective.forward
+    genuine = Objective.weigh
 
-    def broken_once(self, restored, clean, step):
-        loss, parts = genuine(self, restored, clean, step)
+    def broken_once(self, seen, step):
+        loss, parts = genuine(self, seen, step)
         return (loss * float("inf") if step == 1 else loss), parts
 
-    monkeypatch.setattr(Objective, "forward", broken_once)
+    monkeypatch.setattr(Objective, "weigh", broken_once)
     train.main(replace(train_config, max_train_steps=3))
     rows = lines_of(train_config)
     assert [row["loss"] is None for row in rows] == [False, True, False]

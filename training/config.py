@@ -1,12 +1,17 @@
 """What a training run can be told: one dataclass = the command line = `config.json` of a run."""
 
+import math
 from dataclasses import asdict, dataclass, fields
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 from enhancer.degrade import PRESETS
 from enhancer.errors import SettingsError
+from training import recipes
+from training.backgrounds import PLAIN_COLOURS
 from training.flags import flag
 
+NEW_POCKET = "new_pocket"  # in place of a checkpoint
+PAIRS, CLEAN = "pairs", "clean"  # of a mixture, beside the presets
 TRACKERS = ("tensorboard", "trackio", "wandb")
 # How the two published proofs of concept were trained. v2 is what the fields below say; v1 differs in these.
 PRESET_SETTINGS: dict[str, dict[str, Any]] = {
@@ -19,6 +24,35 @@ PRESET_SETTINGS: dict[str, dict[str, Any]] = {
 
 
 @dataclass(frozen=True)
+class Phase:
+    """A stretch of a run."""
+
+    first_step: int
+    resolution: int  # side of its crops, px
+    batch_size: int  # crops per forward pass and process
+
+
+def shares_of(texts: tuple[str, ...], known: tuple[str, ...], name: str) -> dict[str, float]:
+    """Read shares such as ``("v2=0.7", "v1=0.3")``; of nothing there are none.
+
+    Raises:
+        SettingsError: One has an unknown name, or is no share, or they do not add up to 1.
+    """
+    shares: dict[str, float] = {}
+    for text in texts:
+        key, _, value = text.partition("=")
+        try:
+            shares[key] = float(value)
+        except ValueError as error:
+            raise SettingsError(f"{name} wants NAME=SHARE, such as {known[0]}=0.5, got {text!r}.") from error
+        if key not in known or shares[key] < 0:
+            raise SettingsError(f"{name} knows {', '.join(known)}, in shares of 0 to 1, got {text!r}.")
+    if shares and not math.isclose(sum(shares.values()), 1, abs_tol=1e-6):
+        raise SettingsError(f"The shares of {name} must add up to 1, and add up to {sum(shares.values()):g}.")
+    return {key: share for key, share in shares.items() if share}
+
+
+@dataclass(frozen=True)
 class TrainConfig:
     """What a training run does. Field name = flag name = key in `config.json`; names are those of diffusers' scripts.
 
@@ -26,8 +60,11 @@ class TrainConfig:
         SettingsError: A value cannot be used; found before anything is loaded.
     """
 
-    preset_settings: ClassVar = PRESET_SETTINGS
-
+    recipe: str = flag(
+        "",
+        f"settings to start from: {', '.join(recipes.names())}, or a .toml file; flags win over them",
+        free=True,
+    )
     preset: str = flag("v2", "degradation, and the defaults of ranks, losses and optimizer: v2 or v1")
     train_data_dir: str = flag(
         "", "folders to train on, comma-separated: images/ with masks/, or ready pairs"
@@ -37,12 +74,14 @@ class TrainConfig:
         "runs/train", "run folder; a run found there is gone on with if its settings agree", free=True
     )
 
-    checkpoint: str = flag("", "checkpoint to go on from: folder, pocket, or user/repo@revision")
+    checkpoint: str = flag(
+        "",
+        f"checkpoint to go on from: folder, pocket, user/repo@revision; or {NEW_POCKET}: that base from scratch",
+    )
     pretrained_model_name_or_path: str = flag(
         "stabilityai/sd-turbo", "base for new adapters: Hub id or folder"
     )
     revision: str = flag("", "revision of the base on the Hub")
-    new_pocket: bool = flag(False, "train a new pocket base from scratch instead of adapting one")
     train_base: bool = flag(False, "train the whole base, not only LoRA, skips and conv_in", opposite="lora")
     rank: int = flag(16, "LoRA rank in the UNet, where the checkpoint has none yet")
     vae_rank: int = flag(8, "LoRA rank in the VAE, where the checkpoint has none yet")
@@ -55,10 +94,34 @@ class TrainConfig:
         "a sharp, detailed photograph of a face", "prompt of new adapters, and of the CLIP term"
     )
 
+    mixture: tuple[str, ...] = flag(
+        (),
+        "what is shown in which share, such as v2=0.6 v1=0.1 pairs=0.2 clean=0.1: photographs degraded by a preset, "
+        "ready pairs, pictures to be left as they are; empty: every picture once an epoch, photographs by --preset",
+        nargs="+",
+        metavar="KIND=SHARE",
+    )
     resolution: int = flag(512, "side of the square crop shown to the model, pixels, a multiple of 16")
+    phases: tuple[str, ...] = flag(
+        (),
+        "from a step on, crops of another side and another batch size, such as 2400:512:8",
+        nargs="+",
+        metavar="STEP:SIDE:BATCH",
+    )
     crops_per_image: int = flag(1, "crops taken from each degraded picture")
+    pool_size: int = flag(
+        1,
+        "degraded pictures each process keeps, from which crops are drawn; 1: each picture serves its crops at once",
+    )
     full_severity_share: float = flag(0.5, "share of samples at severity 1; the rest draw it from 0 to 1.2")
     plain_background_share: float = flag(0.2, "share of samples composited on a plain colour by their labels")
+    plain_colours: tuple[str, ...] = flag(
+        ("white=0.6", "colour=0.4"),
+        "colours of plain backgrounds: white, black, grey (any), colour (any)",
+        nargs="+",
+        metavar="COLOUR=SHARE",
+    )
+    grey_share: float = flag(0.0, "share of crops in grey, clean and degraded, so that grey stays grey")
     augment: bool = flag(True, "now and then more on the degraded side: training/augment.py")
     dataloader_num_workers: int = flag(0, "processes that prepare pictures ahead; 0: none", free=True)
 
@@ -67,14 +130,17 @@ class TrainConfig:
     gradient_checkpointing: bool = flag(
         False, "recompute activations in the backward pass: less memory, more time", free=True
     )
-    mixed_precision: Literal["auto", "no", "fp16", "bf16"] = flag(
+    mixed_precision: Literal["auto", "no", "fp16", "bf16", "bf16_weights"] = flag(
         "auto",
-        "autocast; frozen weights are kept in it, trained ones in float32. auto: fp16 on CUDA, else no",
+        "autocast; frozen weights are kept in it, trained ones in float32. auto: fp16 on CUDA, else no. bf16_weights: no "
+        "autocast but bfloat16 weights, with float32 masters for the optimizer, faster for small networks",
     )
     max_train_steps: int = flag(20_000, "optimizer steps")
     stop_at_step: int = flag(0, "save and stop after this step, as Ctrl-C would; 0: go to the end", free=True)
     learning_rate: float = flag(5e-5, "AdamW learning rate after warm-up")
-    lr_scheduler: Literal["linear", "constant"] = flag("linear", "after warm-up: fall linearly to 0, or stay")
+    lr_scheduler: Literal["linear", "cosine", "constant"] = flag(
+        "linear", "after warm-up: fall to 0 linearly or as a cosine does, or stay"
+    )
     lr_warmup_steps: int = flag(500, "steps of linear warm-up")
     adam_beta1: float = flag(0.9, "AdamW beta 1")
     adam_beta2: float = flag(0.999, "AdamW beta 2")
@@ -105,8 +171,18 @@ class TrainConfig:
     gradient_variance_weight: float = flag(
         0.0, "weight of the gradient-variance loss (Abrahamyan et al. 2022)"
     )
-    adversarial_weight: float = flag(0.0, "weight of a patch discriminator's hinge loss (Isola et al. 2017)")
+    adversarial_weight: float = flag(0.0, "weight of a discriminator's hinge loss")
+    discriminator: Literal["patch", "lpips"] = flag(
+        "patch",
+        "what it looks at: patches of the picture (Isola et al. 2017), or the features of the LPIPS network",
+    )
+    discriminator_learning_rate: float = flag(3e-4, "Adam learning rate of the discriminator, constant")
     adversarial_start_step: int = flag(0, "step from which the discriminator takes part")
+    adversarial_ramp_steps: int = flag(0, "let its weight grow linearly from 0 over this many steps")
+    adversarial_balance: bool = flag(
+        False,
+        "its weight is a share: of the other losses' gradient at the picture, whatever that is (Esser et al. 2021)",
+    )
 
     validation_data_dir: str = flag(
         "", "folders to validate on, comma-separated; empty: no validation", free=True
@@ -153,16 +229,23 @@ class TrainConfig:
             )
 
     def _check_start(self) -> None:
-        if self.new_pocket and self.checkpoint:
-            raise SettingsError(f"Give --new_pocket or --checkpoint {self.checkpoint}, not both.")
-        if self.new_pocket and not self.train_base:
-            raise SettingsError("A new base has nothing to adapt yet: --new_pocket goes with --train_base.")
+        if self.checkpoint == NEW_POCKET and not self.train_base:
+            raise SettingsError(
+                f"A new base has nothing to adapt yet: --checkpoint {NEW_POCKET} goes with --train_base."
+            )
+        if self.mixed_precision == "bf16_weights" and not self.train_base:
+            raise SettingsError(
+                "--mixed_precision bf16_weights goes with --train_base; LoRA trains with bf16."
+            )
+        if self.adversarial_weight and self.discriminator == "lpips" and not self.lpips_weight:
+            raise SettingsError(
+                "--discriminator lpips looks through the network of the LPIPS loss: give --lpips_weight a value above 0, "
+                "or --discriminator patch."
+            )
 
     def _check_numbers(self) -> None:
-        if self.resolution % 16 or not 64 <= self.resolution <= 512:
-            raise SettingsError(f"--resolution must be a multiple of 16 in 64 to 512, got {self.resolution}.")
         for name in (
-            "train_batch_size", "max_train_steps", "checkpointing_steps", "crops_per_image",
+            "train_batch_size", "max_train_steps", "checkpointing_steps", "crops_per_image", "pool_size",
             "gradient_accumulation_steps", "validation_steps", "num_validation_images", "max_validation_samples",
         ):  # fmt: skip
             if getattr(self, name) < 1:
@@ -171,14 +254,76 @@ class TrainConfig:
             value = getattr(self, item.name)
             if isinstance(value, int | float) and value < 0:
                 raise SettingsError(f"--{item.name} must not be negative, got {value}.")
-        for name in ("full_severity_share", "plain_background_share", "ema_decay"):
+        for name in ("full_severity_share", "plain_background_share", "grey_share", "ema_decay"):
             if getattr(self, name) > 1:
                 raise SettingsError(f"--{name} must lie in 0 to 1, got {getattr(self, name)}.")
-        if self.train_batch_size % self.crops_per_image:
-            raise SettingsError(
-                f"--train_batch_size {self.train_batch_size} is no multiple of "
-                f"--crops_per_image {self.crops_per_image}."
+        shares_of(self.mixture, (*PRESETS, PAIRS, CLEAN), "--mixture")
+        shares_of(self.plain_colours, PLAIN_COLOURS, "--plain_colours")
+        for phase in self.schedule:
+            self._check_phase(phase)
+
+    def _check_phase(self, phase: "Phase") -> None:
+        first = not phase.first_step
+        if phase.resolution % 16 or not 64 <= phase.resolution <= 512:
+            name = "--resolution" if first else "The side of a phase"
+            raise SettingsError(f"{name} must be a multiple of 16 in 64 to 512, got {phase.resolution}.")
+        if phase.batch_size < 1 or phase.batch_size % self.crops_per_image:
+            name = (
+                "--train_batch_size" if first else f"The batch size of the phase at step {phase.first_step},"
             )
+            raise SettingsError(
+                f"{name} {phase.batch_size} is no multiple of --crops_per_image {self.crops_per_image}."
+            )
+        if phase.first_step >= self.max_train_steps:
+            raise SettingsError(
+                f"The phase at step {phase.first_step} never begins: the run ends after --max_train_steps "
+                f"{self.max_train_steps}."
+            )
+
+    @property
+    def schedule(self) -> "tuple[Phase, ...]":
+        """The phases of the run, the first one from step 0.
+
+        Raises:
+            SettingsError: --phases cannot be read, or its steps do not ascend.
+        """
+        found = [Phase(0, self.resolution, self.train_batch_size)]
+        for text in self.phases:
+            try:
+                step, side, batch = map(int, text.split(":"))
+            except ValueError as error:
+                raise SettingsError(
+                    f"--phases wants STEP:SIDE:BATCH, three whole numbers such as 2400:512:8, got {text!r}."
+                ) from error
+            if step <= found[-1].first_step:
+                raise SettingsError(
+                    f"The steps of --phases must ascend from above 0, got {step} after {found[-1].first_step}."
+                )
+            found.append(Phase(step, side, batch))
+        return tuple(found)
+
+    def phase_at(self, step: int) -> "Phase":
+        """Return the phase that a step belongs to."""
+        return [phase for phase in self.schedule if phase.first_step <= step][-1]
+
+    def crops_before(self, step: int) -> int:
+        """Return how many crops a process has been shown when `step` begins."""
+        starts = [phase.first_step for phase in self.schedule[1:]] + [self.max_train_steps]
+        counts = [
+            phase.batch_size * max(0, min(step, end) - phase.first_step)
+            for phase, end in zip(self.schedule, starts, strict=True)
+        ]
+        return self.gradient_accumulation_steps * sum(counts)
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """The mixture by kind; none: all pictures as they come."""
+        return shares_of(self.mixture, (*PRESETS, PAIRS, CLEAN), "--mixture")
+
+    @property
+    def colours(self) -> dict[str, float]:
+        """The shares of the colours of plain backgrounds."""
+        return shares_of(self.plain_colours, PLAIN_COLOURS, "--plain_colours")
 
     @property
     def trackers(self) -> tuple[str, ...]:
@@ -189,8 +334,17 @@ class TrainConfig:
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of the run's `config.json`."""
-        return asdict(self)
+        return {
+            key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()
+        }
 
     def settled(self) -> dict[str, Any]:
         """Return the settings a run cannot change on its way: all but where it writes, reports and how it is fed."""
-        return {item.name: getattr(self, item.name) for item in fields(self) if not item.metadata["free"]}
+        free = {item.name for item in fields(self) if item.metadata["free"]}
+        return {key: value for key, value in self.to_json().items() if key not in free}
+
+    @classmethod
+    def defaults_of(cls, preset: str | None, recipe: str | None) -> dict[str, Any]:
+        """Return what a preset and a recipe set in place of the fields' own defaults; the recipe wins."""
+        chosen = recipes.read_recipe(recipe, {item.name: item for item in fields(cls)}) if recipe else {}
+        return PRESET_SETTINGS.get(preset or chosen.get("preset", ""), {}) | chosen

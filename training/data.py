@@ -1,30 +1,28 @@
-"""Photographs or ready pairs -> (clean, degraded) crops, drawn fresh for every epoch, the same after a resume."""
+"""Photographs or ready pairs -> numbered (clean, degraded) pictures, drawn fresh for every epoch, the same after a resume."""
 
 import hashlib
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
+import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from enhancer.degrade import degrade, face_render
-from enhancer.errors import EnhancerError, ImageError
+from enhancer.errors import EnhancerError, ImageError, SettingsError
 from enhancer.images import IMAGE_SUFFIXES, WHITE, composite, read_image, read_labels
 from enhancer.masks import soft_masks
 from enhancer.regions import region_map
 from enhancer.seeding import rng_for
-from enhancer.tensors import to_model_range
 from training.augment import augment
-from training.backgrounds import Colour, cut_out, draw_colour
-from training.config import TrainConfig
+from training.backgrounds import cut_out, draw_colour
+from training.config import CLEAN, PAIRS, TrainConfig
 
 METADATA = "metadata.jsonl"
-PLAIN = {"white": 0.6, "colour": 0.4}  # colours of plain backgrounds
 SPARES = 10  # pictures tried in place of one that cannot be used
 
 _log = logging.getLogger(__name__)
@@ -46,7 +44,10 @@ class ReadyPair:
     degraded: Path
 
 
-def list_samples(folders: str) -> list[Face | ReadyPair]:
+Sample = Face | ReadyPair
+
+
+def list_samples(folders: str) -> list[Sample]:
     """Return what comma-separated folders hold to train on.
 
     A folder whose `metadata.jsonl` names degraded pictures holds ready pairs; any other, photographs with label maps.
@@ -54,7 +55,7 @@ def list_samples(folders: str) -> list[Face | ReadyPair]:
     Raises:
         ImageError: A folder holds nothing to train on, or something in it is missing.
     """
-    samples: list[Face | ReadyPair] = []
+    samples: list[Sample] = []
     for name in folders.split(","):
         pairs = list_pairs(Path(name.strip()))
         samples += pairs or list_faces(name)
@@ -112,118 +113,123 @@ def list_faces(folders: str) -> list[Face]:
     return faces
 
 
-class Pairs(Dataset[tuple[Tensor, Tensor]]):
-    """Batches addressed by number: batch `k` is the same whenever it is asked for."""
+def sources_of(samples: Sequence[Sample], config: TrainConfig) -> dict[str, Sequence[Sample]]:
+    """Return what each kind of the mixture is drawn from; without a mixture all samples, under the name "".
 
-    def __init__(self, faces: Sequence[Face | ReadyPair], config: TrainConfig) -> None:
-        """Remember where the pictures are; they are read when asked for."""
-        self.faces, self.config = faces[: config.max_train_samples or None], config
-        self.unusable: set[int] = set()  # pictures that were named already
+    Raises:
+        SettingsError: There is nothing for a kind; the message names it.
+    """
+    faces = [sample for sample in samples if isinstance(sample, Face)]
+    pairs = [sample for sample in samples if isinstance(sample, ReadyPair)]
+    special: dict[str, Sequence[Sample]] = {PAIRS: pairs, CLEAN: samples}
+    found = {kind: special.get(kind, faces) for kind in config.shares} or {"": samples}
+    for kind, its in found.items():
+        if not its:
+            wanted = (
+                f"ready pairs: a folder whose {METADATA} names degraded pictures"
+                if kind == PAIRS
+                else "photographs with label maps: a folder with images/ and masks/"
+            )
+            raise SettingsError(
+                f"The mixture gives {kind!r} a share of {config.shares[kind]:g}, and --train_data_dir "
+                f"{config.train_data_dir} holds no {wanted}. Add one, or give a --mixture without {kind}."
+            )
+    return found
 
-    def pair(self, epoch: int, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return picture `index` as (clean, degraded), (H, W, 3) float32 in [0, 1], as drawn for `epoch`."""
-        sample, address = self.faces[index], (self.config.seed, "pair", epoch, index)
-        if isinstance(sample, ReadyPair):
-            clean, degraded, background = self._ready(sample, address)
-        else:
-            clean, degraded, background = self._degraded_now(sample, address)
-        if self.config.augment:
-            degraded = augment(degraded, (self.config.seed, "augment", epoch, index))
-        return composite(clean, background), composite(degraded, background)
 
-    def _degraded_now(
-        self, face: Face, address: tuple[int | str, ...]
-    ) -> tuple[np.ndarray, np.ndarray, Colour]:
-        """Return a photograph, clean and freshly degraded, with alpha where it has some, and what to put behind it."""
-        config, rng = self.config, rng_for(*address)
-        image, labels = read_image(face.image), read_labels(face.labels)
-        background = WHITE
-        if rng.random() < config.plain_background_share:
-            image, background = cut_out(image, labels), draw_colour(PLAIN, rng)
-        severity = 1.0 if rng.random() < config.full_severity_share else float(rng.uniform(0, 1.2))
-        recipe = face_render(config.preset, severity=severity)
-        masks = soft_masks(region_map(labels))
-        return image, degrade(image, masks, recipe, seed=address), background
+def read_pair(pair: ReadyPair) -> tuple[np.ndarray, np.ndarray]:
+    """Read a ready pair as (clean, degraded), with alpha where it has some.
 
-    def _ready(
-        self, pair: ReadyPair, address: tuple[int | str, ...]
-    ) -> tuple[np.ndarray, np.ndarray, Colour]:
-        """Return a ready pair as it is; where it has alpha, a share stands on a plain colour other than white."""
-        clean, degraded = read_image(pair.image), read_image(pair.degraded)
-        if clean.shape[:2] != degraded.shape[:2]:
-            sizes = " and ".join(f"{image.shape[1]}x{image.shape[0]}" for image in (clean, degraded))
-            raise ImageError(f"{pair.image} and {pair.degraded} are {sizes} pixels. Give both at one size.")
-        rng = rng_for(*address)
-        plain = rng.random() < self.config.plain_background_share
-        return clean, degraded, draw_colour(PLAIN, rng) if plain else WHITE
+    Raises:
+        ImageError: One cannot be read, or they are not of one size.
+    """
+    clean, degraded = read_image(pair.image), read_image(pair.degraded)
+    if clean.shape[:2] != degraded.shape[:2]:
+        sizes = " and ".join(f"{image.shape[1]}x{image.shape[0]}" for image in (clean, degraded))
+        raise ImageError(f"{pair.image} and {pair.degraded} are {sizes} pixels. Give both at one size.")
+    return clean, degraded
 
-    def crops(self, epoch: int, index: int) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Return random crops of picture `index`, or of the next one where that one cannot be used.
+
+class Pairs(Dataset[tuple[Tensor, Tensor] | EnhancerError]):
+    """Pictures as a run shows them, addressed by number: number `n` gives the same pair whenever it is asked for.
+
+    Attributes:
+        samples: All that the run draws from.
+        sources: Kind of the mixture -> its samples.
+    """
+
+    def __init__(self, samples: Sequence[Sample], config: TrainConfig) -> None:
+        """Remember where the pictures are; they are read when asked for.
 
         Raises:
-            EnhancerError: Nor can any of the next ones; the message names the first.
+            SettingsError: The mixture asks for what is not among them.
         """
+        self.samples, self.config = samples[: config.max_train_samples or None], config
+        self.sources = sources_of(self.samples, config)
+        self.side = max(phase.resolution for phase in config.schedule)  # of the largest crop
+        self.unusable: set[Path] = set()  # pictures that were named already
+
+    def pair(self, epoch: int, index: int, kind: str = "") -> tuple[np.ndarray, np.ndarray]:
+        """Return picture `index` of a kind as (clean, degraded), (H, W, 3) float32 in [0, 1], as drawn for `epoch`."""
+        sample, config = self.sources[kind][index], self.config
+        address = (config.seed, kind or "pair", epoch, index)
+        rng = rng_for(*address)
+        plain = rng.random() < config.plain_background_share
+        background = draw_colour(config.colours, rng) if plain else WHITE
+        severity = 1.0 if rng.random() < config.full_severity_share else float(rng.uniform(0, 1.2))
+        if isinstance(sample, ReadyPair):
+            clean, degraded = read_pair(sample)
+        else:
+            clean, labels = read_image(sample.image), read_labels(sample.labels)
+            clean = cut_out(clean, labels) if plain else clean
+            degraded = clean
+            if kind != CLEAN:
+                recipe = face_render(kind or config.preset, severity=severity)
+                degraded = degrade(clean, soft_masks(region_map(labels)), recipe, seed=address)
+        if kind == CLEAN:
+            degraded = clean
+        elif config.augment:
+            degraded = augment(degraded, (config.seed, "augment", *address[1:]))
+        return composite(clean, background), composite(degraded, background)
+
+    def __getitem__(self, number: int) -> tuple[Tensor, Tensor] | EnhancerError:
+        """Return pair `number` of the run as (clean, degraded), each (H, W, 3) uint8.
+
+        Where its picture cannot be used, one of the next takes its place; where they cannot either, the error that the
+        first gave is returned, since raised in a worker process it would lose its sentence.
+        """
+        shares, seed = self.config.shares, self.config.seed
+        kinds = list(self.sources)
+        if shares:
+            kinds = [str(rng_for(seed, "mixture", number).choice(kinds, p=[shares[kind] for kind in kinds]))]
+        samples = self.sources[kinds[0]]
+        epoch, place = divmod(number, len(samples))
+        index = int(rng_for(seed, "order", epoch).permutation(len(samples))[place])
         first = None
-        for spare in range(min(SPARES, len(self.faces))):
-            place = (index + spare) % len(self.faces)
+        for spare in range(min(SPARES, len(samples))):
             try:
-                return self._crops(epoch, place)
+                return self._rounded(epoch, (index + spare) % len(samples), kinds[0])
             except EnhancerError as error:
                 first = first or error
-                if place not in self.unusable:
-                    self.unusable.add(place)
+                path = samples[(index + spare) % len(samples)].image
+                if path not in self.unusable:
+                    self.unusable.add(path)
                     _log.warning("%s Another picture takes its place.", error)
         assert first is not None
-        raise first
+        return first
 
-    def _crops(self, epoch: int, index: int) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Return random crops of a pair, mirrored half of the time."""
-        clean, degraded = self.pair(epoch, index)
-        rng = rng_for(self.config.seed, "crop", epoch, index)
-        side = self.config.resolution
-        if min(clean.shape[:2]) < side:
+    def _rounded(self, epoch: int, index: int, kind: str) -> tuple[Tensor, Tensor]:
+        clean, degraded = self.pair(epoch, index, kind)
+        if min(clean.shape[:2]) < self.side:
             size = f"{clean.shape[1]}x{clean.shape[0]}"
-            raise ImageError(f"{self.faces[index].image} is {size} pixels, smaller than --resolution {side}.")
-        out = []
-        for _ in range(self.config.crops_per_image):
-            y, x = (int(rng.integers(0, length - side + 1)) for length in clean.shape[:2])
-            step = 1 if rng.random() < 0.5 else -1
-            out.append(tuple(a[y : y + side, x : x + side][:, ::step] for a in (clean, degraded)))
-        return out
-
-    def __getitem__(self, number: int) -> tuple[Tensor, Tensor]:
-        """Return batch `number` as (clean, degraded), each (B, 3, side, side) in [-1, 1]."""
-        images = self.config.train_batch_size // self.config.crops_per_image
-        crops = []
-        for position in range(number * images, (number + 1) * images):
-            epoch, place = divmod(position, len(self.faces))
-            order = rng_for(self.config.seed, "order", epoch).permutation(len(self.faces))
-            crops += self.crops(epoch, int(order[place]))
-        clean, degraded = zip(*crops, strict=True)
-        return to_model_range(np.stack(clean)), to_model_range(np.stack(degraded))
+            raise ImageError(
+                f"{self.sources[kind][index].image} is {size} pixels, smaller than the crops of {self.side} "
+                "(--resolution)."
+            )
+        first, second = ((np.clip(each, 0, 1) * 255 + 0.5).astype(np.uint8) for each in (clean, degraded))
+        return torch.from_numpy(first), torch.from_numpy(second)
 
     def fingerprint(self) -> str:
         """Return a short hash of which pictures there are, so that a resume on other data is noticed."""
-        return hashlib.sha256("\n".join(str(face.image.name) for face in self.faces).encode()).hexdigest()[
-            :16
-        ]
-
-    def batches(
-        self, first_step: int, *, process: int = 0, processes: int = 1
-    ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield one process's batches from an optimizer step on, `gradient_accumulation_steps` for each step.
-
-        Neighbouring batches go to neighbouring processes: N processes see in a step what one process with N times the
-        batch size sees.
-        """
-        stride = self.config.gradient_accumulation_steps * processes
-        numbers = range(first_step * stride + process, self.config.max_train_steps * stride, processes)
-        workers = self.config.dataloader_num_workers
-        yield from DataLoader(
-            self, batch_size=None, sampler=numbers, num_workers=workers, worker_init_fn=_one_thread
-        )
-
-
-def _one_thread(_worker: int) -> None:
-    """Leave the other cores to the other workers, and to the model."""
-    cv2.setNumThreads(1)
+        names = "\n".join(sample.image.name for sample in self.samples)
+        return hashlib.sha256(names.encode()).hexdigest()[:16]

@@ -25,18 +25,23 @@ def flag(default: Any, help: str, *, free: bool = False, opposite: str = "", **o
 def from_flags(cls: type[Config], argv: Sequence[str] | None, description: str) -> Config:
     """Read a config dataclass from the command line.
 
-    A class with `preset_settings` (preset -> field -> value) gets the defaults of the preset that `--preset` names.
+    A class with `defaults_of(preset, recipe)` gets the defaults that `--preset` and `--recipe` ask for.
+
+    Raises:
+        SettingsError: The recipe cannot be used.
     """
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter, allow_abbrev=False
     )
     for item in fields(cls):  # type: ignore[arg-type]
         _add(parser, item)
-    presets = getattr(cls, "preset_settings", None)
-    if presets is not None:
+    defaults_of = getattr(cls, "defaults_of", None)
+    if defaults_of is not None:
         early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
         early.add_argument("--preset")
-        parser.set_defaults(**presets.get(early.parse_known_args(argv)[0].preset, {}))
+        early.add_argument("--recipe")
+        given = early.parse_known_args(argv)[0]
+        parser.set_defaults(**defaults_of(given.preset, given.recipe))
     given = vars(parser.parse_args(argv))
     return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()})
 

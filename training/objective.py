@@ -20,6 +20,10 @@ GRAM_UNIT = 1e-2
 GRAM_TAPS = 4
 
 
+# Network -> what it sees in the restored and in the clean pictures; None: the pictures themselves.
+Seen = dict[nn.Module | None, tuple[Any, Any]]
+
+
 @dataclass(frozen=True)
 class Term:
     """One loss by name."""
@@ -62,24 +66,40 @@ class Objective(nn.Module):
             {id(part): part for part in parts if isinstance(part, nn.Module)}.values()
         )
 
-    def forward(self, restored: Tensor, clean: Tensor, step: int) -> tuple[Tensor, dict[str, Tensor]]:
-        """Judge a batch.
+    def look(self, restored: Tensor, clean: Tensor) -> Seen:
+        """Return what every network sees in a batch, each asked once.
 
         Args:
             restored: (B, 3, H, W) in [-1, 1]; gradients reach it.
             clean: The same; no gradients.
-            step: Optimizer step, from 0, for the weights that grow.
-
-        Returns:
-            The loss, a scalar in float32, and the terms' means by name, not weighted and without gradients.
         """
         restored, clean = restored.float(), clean.detach().float()
-        seen: dict[nn.Module | None, tuple[Any, Any]] = {None: (restored, clean)}
+        seen: Seen = {None: (restored, clean)}
         for term in self.terms:
             if term.network is not None and term.network not in seen:
                 with torch.no_grad():
                     theirs = term.network(clean)
                 seen[term.network] = term.network(restored), theirs
+        return seen
+
+    def network_of(self, name: str) -> nn.Module | None:
+        """Return what the term of that name looks through; None is the picture itself."""
+        return next(term.network for term in self.terms if term.name == name)
+
+    def forward(self, restored: Tensor, clean: Tensor, step: int) -> tuple[Tensor, dict[str, Tensor]]:
+        """Judge a batch: `look` at it, and `weigh` what is seen."""
+        return self.weigh(self.look(restored, clean), step)
+
+    def weigh(self, seen: Seen, step: int) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the loss of a batch.
+
+        Args:
+            seen: What `look` returned of it.
+            step: Optimizer step, from 0, for the weights that grow.
+
+        Returns:
+            The loss, a scalar in float32, and the terms' means by name, not weighted and without gradients.
+        """
         parts = {term.name: term.function(*seen[term.network]).mean() * term.unit for term in self.terms}
         loss = torch.stack([term.weight_at(step) * parts[term.name] for term in self.terms]).sum()
         return loss, {name: part.detach() for name, part in parts.items()}

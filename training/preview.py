@@ -19,6 +19,7 @@ from training.config import TrainConfig
 from training.data import Pairs, list_samples
 from training.figures import Tile, sheet
 from training.flags import flag, from_flags
+from training.pool import batches
 
 PAIRS_A_LINE = 3  # clean and degraded side by side, that many times across the sheet
 TILE = 256  # px
@@ -45,16 +46,15 @@ def rows_of(config: PreviewConfig) -> list[tuple[Tile, Tile]]:
     """Return the first rows that training sees from a step on, each as clean and degraded."""
     pairs = Pairs(list_samples(config.train_data_dir), config)
     rows: list[tuple[Tile, Tile]] = []
-    step = config.first_step
-    while len(rows) < config.rows:
-        for clean, degraded in zip(
-            *(crops.permute(0, 2, 3, 1).numpy() for crops in pairs[step]), strict=True
-        ):
-            clean, degraded = ((each + 1) / 2 for each in (clean, degraded))
+    for number, batch in enumerate(batches(pairs, config.first_step)):
+        step = config.first_step + number // config.gradient_accumulation_steps
+        for crops in zip(*batch, strict=True):
+            clean, degraded = (crop.numpy().astype(np.float32) / 255 for crop in crops)
             differs = 255 * float(np.abs(clean - degraded).mean())
             note = f"a pixel differs by {differs:.1f} levels"
             rows.append((Tile(clean, f"step {step}, clean"), Tile(degraded, "degraded", note)))
-        step += 1
+        if len(rows) >= config.rows:
+            break
     return rows[: config.rows]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from enhancer.errors import SettingsError
 from enhancer.model import EnhancerConfig, SplatEnhancer, new_pocket
 from enhancer.model.enhancer import alpha_bar_at
-from training.config import TrainConfig
+from training.config import NEW_POCKET, TrainConfig
 
 
 def build_model(config: TrainConfig) -> SplatEnhancer:
@@ -15,7 +15,7 @@ def build_model(config: TrainConfig) -> SplatEnhancer:
     Raises:
         EnhancerError: What it starts from cannot be had, or does not fit the settings.
     """
-    if config.new_pocket:
+    if config.checkpoint == NEW_POCKET:
         model = new_pocket(config.preset, config.timestep or 199)
     elif config.checkpoint:
         model = from_checkpoint(config)

@@ -34,8 +34,9 @@ from enhancer.errors import EnhancerError, SettingsError
 from training.config import TrainConfig
 from training.data import Pairs, list_samples
 from training.flags import from_flags
-from training.learner import Learner
+from training.learner import Learner, check_state
 from training.objective import build_objective
+from training.pool import batches
 from training.pushing import Pusher
 from training.run import Run
 from training.start import build_model
@@ -91,10 +92,12 @@ class Training:
         self.accelerator.wait_for_everyone()
         self.validation = Validation(config, self.accelerator) if config.validation_data_dir else None
         torch.manual_seed(config.seed)  # noqa: TID251  (initial weights; everything else has an addressed stream)
-        objective = build_objective(config)
-        self.learner = Learner(build_model(config), objective, config, self.accelerator)
+        state, model = self.run.resume(), build_model(config)
+        if state:
+            check_state(state, model)  # before the losses' networks are loaded
+        self.learner = Learner(model, build_objective(config), config, self.accelerator)
         self.start, self.end = 0, config.stop_at_step or config.max_train_steps
-        if state := self.run.resume():
+        if state:
             self.start = state["step"]
             self.learner.load_state(state)
         folder, settings = Path(config.output_dir), config.to_json()
@@ -108,16 +111,30 @@ class Training:
     def announce(self) -> None:
         """Say what is about to happen."""
         config, count = self.config, sum(weight.numel() for weight in self.learner.weights)
-        pictures = (
-            config.train_batch_size * config.gradient_accumulation_steps * self.accelerator.num_processes
+        crops = config.gradient_accumulation_steps * self.accelerator.num_processes
+        shown = ", ".join(
+            f"{crops * phase.batch_size} crops of {phase.resolution} px a step"
+            + (f" from step {phase.first_step}" if phase.first_step else "")
+            for phase in config.schedule
         )
         begin = f"from step {self.start}" if self.start else "from the start"
         _log.info(
-            "%s parameters learn from %d pictures, %d crops a step, %s to step %d on %s x %d, precision %s. Run folder: %s",
-            f"{count:,}", len(self.pairs.faces), pictures, begin, config.max_train_steps,
-            self.accelerator.device.type, self.accelerator.num_processes, self.accelerator.mixed_precision,
+            "%s parameters learn from %d pictures, %s; %s to step %d on %s x %d, precision %s. Run folder: %s",
+            f"{count:,}", len(self.pairs.samples), shown, begin, config.max_train_steps,
+            self.accelerator.device.type, self.accelerator.num_processes, config.mixed_precision,
             self.run.folder,
         )  # fmt: skip
+
+    def announce_phase(self, step: int) -> None:
+        """Say that a phase begins, if one does."""
+        phase = self.config.phase_at(step)
+        if self.is_main and step and phase.first_step == step:
+            _log.info(
+                "Step %d: from here on batches of %d crops of %d px.",
+                step,
+                phase.batch_size,
+                phase.resolution,
+            )
 
     def steps(self) -> None:
         """Train to the last step, or to an interruption, which is saved before it is raised.
@@ -127,7 +144,7 @@ class Training:
             GaveUpError: Ten losses in a row were not finite, or the end could not be saved.
         """
         place, count = self.accelerator.process_index, self.accelerator.num_processes
-        batches = self.pairs.batches(self.start, process=place, processes=count)
+        stream = batches(self.pairs, self.start, place, count)
         if self.validation and not self.start:
             self.validate(0)  # what is to be bettered
         interruption = Interruption()
@@ -137,7 +154,8 @@ class Training:
         )  # fmt: skip
         try:
             for step in progress:
-                values = self.learner.step(step, batches)
+                self.announce_phase(step)
+                values = self.learner.step(step, stream)
                 progress.set_postfix_str(f"loss {values['loss']:.4f}", refresh=False)
                 self.report(step, values)
                 stop = self.anybody(interruption.asked)
@@ -147,6 +165,8 @@ class Training:
         finally:
             progress.close()
             interruption.close()
+            if self.is_main and progress.n > self.start:
+                _log.info("%s", self.learner.watch.report(progress.n - self.start))
 
     def report(self, step: int, values: dict[str, float]) -> None:
         """Put a step into the log and the trackers, and say where it was not finite."""
@@ -217,7 +237,7 @@ def build_accelerator(config: TrainConfig) -> Accelerator:
     Raises:
         SettingsError: The precision cannot be had on this device.
     """
-    precision = config.mixed_precision
+    precision = "no" if config.mixed_precision == "bf16_weights" else config.mixed_precision
     if precision == "auto":
         precision = "fp16" if torch.cuda.is_available() else "no"
     if precision == "fp16" and not torch.cuda.is_available():

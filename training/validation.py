@@ -43,7 +43,7 @@ class Validation:
             ImageError: There are none.
         """
         fixed = replace(
-            config, full_severity_share=1.0, plain_background_share=0.0, augment=False,
+            config, mixture=(), full_severity_share=1.0, plain_background_share=0.0, augment=False,
             max_train_samples=config.max_validation_samples,
         )  # fmt: skip
         self.pairs, self.shown = (
@@ -67,20 +67,21 @@ class Validation:
         place, count = self.accelerator.process_index, self.accelerator.num_processes
         rows, tiles = [], []
         with learner.averaged():
-            for index in range(place, len(self.pairs.faces), count):
+            for index in range(place, len(self.pairs.samples), count):
                 try:
                     clean, degraded = self.pairs.pair(0, index)
                 except EnhancerError as error:
                     _log.warning("Validation goes without a picture: %s", error)
                     continue
-                restored = restore(learner.model, degraded)
+                with self.accelerator.autocast():
+                    restored = restore(learner.model, degraded)
                 rows.append((index, self._judge(restored, degraded, clean, learner, step)))
                 if index < self.shown:
                     tiles.append((index, [shrunk(picture) for picture in (degraded, restored, clean)]))
         if count > 1:
             rows, tiles = gather_object(rows), gather_object(tiles)
         if not rows:
-            raise EnhancerError(f"None of the {len(self.pairs.faces)} pictures to validate on can be used.")
+            raise EnhancerError(f"None of the {len(self.pairs.samples)} pictures to validate on can be used.")
         rows = [row for _, row in sorted(rows, key=lambda each: each[0])]
         means = {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
         if not self.accelerator.is_main_process:
@@ -93,7 +94,7 @@ class Validation:
         self, restored: np.ndarray, degraded: np.ndarray, clean: np.ndarray, learner: Learner, step: int
     ) -> Row:
         pair = [to_model_range(picture).to(self.accelerator.device) for picture in (restored, clean)]
-        with self.accelerator.autocast():
+        with learner.autocast():
             # Every term at its full weight, so that the losses of two steps compare
             loss, parts = learner.objective(pair[0], pair[1], step + learner.config.lpips_ramp_steps)
         row: dict[str, Any] = {"loss": loss, **parts}
