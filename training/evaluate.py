@@ -64,8 +64,8 @@ class EvalConfig:
     seed: int = flag(0, "address of the degradation's random streams")
     background: str = flag(
         "",
-        "colour put behind every person, who is cut out by alpha or label map: white, black, grey or #rrggbb; "
-        "empty: pictures as they are, what is transparent over white",
+        "put every person, cut out by alpha or label map, on this colour before anything is degraded: white, black, grey "
+        "or #rrggbb; empty: pictures as they are, what is transparent over white",
     )
     lpips_nets: str = flag("alex,vgg", "LPIPS networks, comma-separated, where they can be had; empty: none")
     lpips_trunk: str = flag(

@@ -18,6 +18,7 @@ from torch.nn.functional import adaptive_avg_pool2d, pad
 
 from enhancer.degrade import degrade, face_render
 from enhancer.errors import EnhancerError, UnavailableError
+from enhancer.images import WHITE
 from enhancer.machine import peak_memory
 from enhancer.metrics.fidelity import psnr, similarity, squared_error, weighted_mean, without_border
 from enhancer.metrics.perceptual import Perceptual
@@ -145,9 +146,7 @@ class Judge:
         """Return every version of a picture, the clean one among them, and the seconds of its restoration."""
         degraded = subject.degraded
         if degraded is None:
-            degraded = degrade(
-                subject.image, subject.masks, self.recipe, seed=self.seed, background=subject.background
-            )
+            degraded = degrade(subject.image, subject.masks, self.recipe, seed=self.seed, background=WHITE)
         out = {"clean": subject.clean, "degraded": degraded}
         out["restored"], seconds = self.restore(degraded)
         if "vae_floor" in self.kinds:

@@ -35,12 +35,11 @@ class Sample:
 class Subject:
     """A picture as it is judged."""
 
-    image: np.ndarray  # the clean picture, perhaps with alpha
-    clean: np.ndarray  # over the background
+    image: np.ndarray  # the clean picture that is degraded, perhaps with alpha
+    clean: np.ndarray  # the same over white
     labels: np.ndarray | None
     masks: Mapping[str, np.ndarray]  # the regions, and FOREGROUND where there is alpha
-    degraded: np.ndarray | None = None  # the one that was given, over the background; None: degrade it
-    background: Colour = WHITE  # what lies behind what is transparent
+    degraded: np.ndarray | None = None  # the one that was given, over white; None: degrade it
 
 
 def list_subjects(folders: str) -> list[Sample]:
@@ -86,7 +85,8 @@ def read_subject(sample: Sample, background: Colour | None = None) -> Subject:
 
     Args:
         sample: Where they are.
-        background: Cut the person out and put this colour behind. None: the picture as it is, over white.
+        background: Cut the person out and put this colour behind, before anything is degraded. None: the picture as it
+            is.
 
     Raises:
         EnhancerError: One of them cannot be read, they are not of one size, or the person of a ready pair cannot be
@@ -105,21 +105,22 @@ def read_subject(sample: Sample, background: Colour | None = None) -> Subject:
         masks = dict(soft_masks(region_map(labels)))
         if background is not None and sample.degraded is None:
             image = cut_out(image, labels)
-    behind = WHITE if background is None else background
     if sample.degraded is not None:
-        given = read_image(sample.degraded)
-        if background is not None and not image.shape[-1] == given.shape[-1] == 4:
-            raise ImageError(
-                f"{sample.image} and {sample.degraded} are no two pictures with alpha: their background cannot be "
-                "changed. Leave --background out, or give RGBA pairs."
-            )
-        degraded = composite(given, behind)
+        degraded = read_image(sample.degraded)
         if degraded.shape[:2] != image.shape[:2]:
             raise ImageError(
                 f"{sample.degraded} is {degraded.shape[1]}x{degraded.shape[0]} pixels, its clean picture "
                 f"{sample.image.name} {size}. Give both at one size."
             )
+        if background is not None and not image.shape[-1] == degraded.shape[-1] == 4:
+            raise ImageError(
+                f"{sample.image} and {sample.degraded} do not both have alpha: their background cannot be changed. "
+                "Leave --background out, or give RGBA pairs."
+            )
+        degraded = composite(degraded, background or WHITE)
     _, alpha = split_alpha(image)
     if alpha is not None:
         masks[FOREGROUND] = alpha
-    return Subject(image, composite(image, behind), labels, masks, degraded, behind)
+    if background is not None:
+        image = composite(image, background)
+    return Subject(image, composite(image, WHITE), labels, masks, degraded)
