@@ -12,6 +12,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -21,7 +22,8 @@ from enhancer.images import composite, read_image, write_png
 from tests.small_faces import put_face
 from training import evaluate, judging, records
 from training.evaluate import EvalConfig
-from training.subjects import list_subjects
+from training.scores import FOREGROUND
+from training.subjects import list_subjects, read_subject
 
 TOLD_BY_THE_CLOCK = {"seconds", "peak_memory_mib", "processes"}
 
@@ -99,6 +101,41 @@ def test_photographs_and_ready_pairs_may_be_mixed(config, faces, pairs):
         "1 from ready pairs, the others preset v2, seed 0"
         in (Path(config.output_dir) / "table.md").read_text()
     )
+
+
+def test_on_a_background_the_person_stands_there_before_anything_is_degraded(config, faces, small_head):
+    subject = read_subject(list_subjects(str(faces))[0], (0.0, 0.5, 1.0))
+    unseen = small_head.image[:, ::-1, 3] == 0
+    assert subject.image.shape == (128, 128, 3)
+    np.testing.assert_array_equal(subject.clean, subject.image)
+    np.testing.assert_array_equal(subject.clean[unseen], [[0.0, 0.5, 1.0]] * unseen.sum())
+    np.testing.assert_array_equal(subject.masks[FOREGROUND], small_head.image[:, ::-1, 3])
+    metrics = evaluate.main(replace(config, background="#0080ff", limit=1))
+    assert metrics["settings"]["background"] == "#0080ff"
+    assert "1 picture, preset v2, seed 0, on #0080ff" in (Path(config.output_dir) / "table.md").read_text()
+
+
+def test_a_photograph_without_alpha_is_cut_out_by_its_label_map(train_faces, small_head):
+    subject = read_subject(list_subjects(str(train_faces))[0], (0.0, 0.0, 0.0))
+    far = cv2.dilate((small_head.labels != 0).astype(np.uint8), np.ones((5, 5))) == 0
+    assert far.any()
+    assert subject.clean[far].max() == 0
+    assert 0 < subject.masks[FOREGROUND].mean() < 1
+
+
+def test_ready_pairs_change_their_background_only_by_alpha(pairs):
+    sample = list_subjects(str(pairs))[0]
+    with pytest.raises(ImageError, match=r"p\.png and .*p\.png do not both have alpha"):
+        read_subject(sample, (0.0, 0.0, 0.0))
+    write_png(read_image(sample.image), sample.degraded)
+    subject = read_subject(sample, (0.0, 0.0, 0.0))
+    np.testing.assert_array_equal(subject.degraded, subject.clean)
+    assert subject.clean[0, 0].max() == 0
+
+
+def test_a_background_that_is_no_colour_is_named():
+    with pytest.raises(SettingsError, match="'plaid' is no colour"):
+        EvalConfig(data_dir="x", background="plaid")
 
 
 def test_label_maps_that_are_named_but_missing_are_said(pairs):

@@ -94,13 +94,18 @@ class Masters:
         """Copy float32 weights, and turn them into bfloat16."""
         self.weights = weights
         self.copies = [nn.Parameter(weight.detach().clone()) for weight in weights]
-        self.write_back(torch.bfloat16)
+        self.become(torch.bfloat16)
 
     @torch.no_grad()
-    def write_back(self, dtype: torch.dtype) -> None:
-        """Give the weights the copies' values, in that type."""
+    def become(self, dtype: torch.dtype) -> None:
+        """Turn the weights into another type, with the copies' values."""
         for weight, copy in zip(self.weights, self.copies, strict=True):
             weight.data = copy.detach().to(dtype, copy=True)
+
+    @torch.no_grad()
+    def write_back(self) -> None:
+        """Give the weights the copies' values, in a few kernels for all of them."""
+        torch._foreach_copy_(self.weights, self.copies)
 
     def take_gradients(self) -> None:
         """Move the weights' gradients to the copies."""
@@ -202,7 +207,7 @@ class Learner:
             if finite:
                 self.ema.update(number + 1)
             if self.masters:
-                self.masters.write_back(torch.bfloat16)
+                self.masters.write_back()
         if finite and judged:
             with self.watch.part("adversary"):
                 values |= self._teach_discriminator(judged)
@@ -304,7 +309,7 @@ class Learner:
         """Lend the model as it is saved and judged: with its averaged weights, training behaviour off."""
         self.ema.swap()
         if self.masters:
-            self.masters.write_back(torch.float32)
+            self.masters.become(torch.float32)
         self.model.eval()
         try:
             yield self.model
@@ -312,7 +317,7 @@ class Learner:
             self.model.train()
             self.ema.swap()
             if self.masters:
-                self.masters.write_back(torch.bfloat16)
+                self.masters.become(torch.bfloat16)
 
     def state(self) -> dict[str, Any]:
         """Return everything a resume needs beside the settings."""
@@ -354,7 +359,7 @@ class Learner:
                 "another --output_dir."
             ) from error
         if self.masters:
-            self.masters.write_back(torch.bfloat16)
+            self.masters.write_back()
 
 
 def _pictures(seen: tuple[Any, Any]) -> tuple[Any, Any]:
