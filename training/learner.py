@@ -92,7 +92,7 @@ class Masters:
 
     def __init__(self, weights: list[nn.Parameter]) -> None:
         """Copy float32 weights, and turn them into bfloat16."""
-        self.weights = weights
+        self.weights: list[Tensor] = list(weights)
         self.copies = [nn.Parameter(weight.detach().clone()) for weight in weights]
         self.become(torch.bfloat16)
 
@@ -105,7 +105,7 @@ class Masters:
     @torch.no_grad()
     def write_back(self) -> None:
         """Give the weights the copies' values, in a few kernels for all of them."""
-        torch._foreach_copy_(self.weights, self.copies)
+        torch._foreach_copy_(self.weights, list[Tensor](self.copies))  # pyright: ignore[reportPrivateUsage]
 
     def take_gradients(self) -> None:
         """Move the weights' gradients to the copies."""
