@@ -6,20 +6,20 @@ import threading
 from pathlib import Path
 from typing import Any
 
-import page.early  # noqa: F401  spaces before CUDA, and torch on its way
+import page.preload  # noqa: F401  spaces before CUDA, and torch on its way
 
 # isort: split
 import gradio as gr
 from starlette.middleware import Middleware
 
-from page import running
+from page import backend
 from page.api import add_api
-from page.batch import Batch
-from page.first import first_look, time_again
+from page.batch_tab import Batch
+from page.first_result import first_look, time_again
 from page.headers import SafeHeaders
+from page.i18n.translate import I18N, label
 from page.limits import LARGEST_FILE
-from page.words import I18N, label
-from page.workbench import PRIVATE, RENDER, TRY, Workbench
+from page.restore_tab import PRIVATE, RENDER, TRY, Workbench
 
 ROOT = Path(__file__).parent
 HOUR = 3600  # seconds
@@ -59,7 +59,7 @@ def build_page() -> gr.Blocks:
         gr.HTML(label("footer"), padding=False, elem_id="footer")
         share = attempt.share
         page.load(share.opened, None, [share.example, *share.settings], show_progress="hidden", **PRIVATE)
-        if not running.ON_ZERO_GPU:  # where a GPU is lent for a visitor's own click
+        if not backend.ON_ZERO_GPU:  # where a GPU is lent for a visitor's own click
             page.load(attempt.first, None, attempt.outputs, show_progress_on=attempt.slider, **PRIVATE)
         add_api()
     return page.queue(max_size=WAITING, default_concurrency_limit=2)
@@ -68,15 +68,15 @@ def build_page() -> gr.Blocks:
 def warm_up() -> None:
     """Restore the first example, load what it did not need, the parser and other checkpoints, then see how long it takes."""
     first_look()
-    running.load_everything()
+    backend.load_everything()
     time_again()
 
 
 def main() -> None:
     """Serve the page, and load and warm up what it needs meanwhile; whoever clicks earlier waits for it."""
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
-    if running.ON_ZERO_GPU:
-        running.load_everything()  # launching places on the GPU what is loaded by then
+    if backend.ON_ZERO_GPU:
+        backend.load_everything()  # launching places on the GPU what is loaded by then
     else:
         threading.Thread(target=warm_up, daemon=True).start()
     built = build_page()

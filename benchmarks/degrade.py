@@ -14,11 +14,11 @@ from unittest.mock import patch
 import cv2
 import numpy as np
 
-from enhancer.allocator import keep_freed_memory
 from enhancer.degrade import degrade, face_render
 from enhancer.degrade.blobs import EPSILON, FINAL_BLUR, LEVELS, LIGHT_BLUR, Blobs, Field
-from enhancer.masks import length_scale, odd
-from enhancer.regions import REGIONS
+from enhancer.imaging.masks import length_scale, odd
+from enhancer.imaging.regions import REGIONS
+from enhancer.runtime.allocator import keep_freed_memory
 from enhancer.seeding import rng_for
 
 BAR = 75  # ms for all steps at 512x512 on two idle cores

@@ -20,12 +20,12 @@ import torch
 
 from benchmarks.degrade import drawn_face
 from enhancer.degrade import degrade, face_render
-from enhancer.machine import peak_memory
 from enhancer.model.reference import random_model
+from enhancer.runtime.device import peak_memory
 from enhancer.tensors import to_model_range
 from training.config import TrainConfig
-from training.learner import Learner
-from training.objective import build_objective
+from training.loop.trainer import Learner
+from training.losses.objective import build_objective
 from training.train import build_accelerator
 
 

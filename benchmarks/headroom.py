@@ -17,8 +17,8 @@ from tqdm import tqdm
 
 from enhancer.commands.pictures import pictures_of
 from enhancer.degrade import degrade, face_render
-from enhancer.images import composite, read_image
-from enhancer.masks import soft_masks
+from enhancer.imaging.io import composite, read_image
+from enhancer.imaging.masks import soft_masks
 from enhancer.model import SplatEnhancer, restore_whole
 from enhancer.model.half import blocks
 from enhancer.model.reference import random_model

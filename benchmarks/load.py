@@ -25,8 +25,8 @@ from typing import Any
 import httpx
 import numpy as np
 
-from enhancer.images import read_image
-from enhancer.provenance import png_bytes
+from enhancer.imaging.io import read_image
+from enhancer.imaging.provenance import png_bytes
 from enhancer.service import Service
 
 SIDE = 128  # pixels
@@ -93,13 +93,13 @@ def megabytes(process: int) -> float:
 def serve(port: int, checkpoint: str | None) -> None:
     """Serve the page, with a stand-in unless a checkpoint is named."""
     import app
-    from page import running
+    from page import backend
 
     if checkpoint is None:
         parts = Service(Nothing(), invert, None, checkpoint="stand-in")
     else:
         parts = Service.load(checkpoint, parser="pocket", lpips_net=None)
-    running.service = lambda checkpoint=None: parts  # noqa: ARG005  the name is the page's
+    backend.service = lambda checkpoint=None: parts  # noqa: ARG005  the name is the page's
     options = {**app.LAUNCH, "server_name": "127.0.0.1", "server_port": port}
     app.build_page().launch(quiet=True, **options)
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from enhancer.degrade import face_render, trace
-    from enhancer.images import composite, read_image, read_labels, write_png
-    from enhancer.masks import soft_masks
+    from enhancer.imaging.io import composite, read_image, read_labels, write_png
+    from enhancer.imaging.masks import soft_masks
+    from enhancer.imaging.regions import region_map
     from enhancer.metrics import Scorer
     from enhancer.model import SplatEnhancer, restore
     from enhancer.onnx import OnnxEnhancer
     from enhancer.parser import Parser
-    from enhancer.regions import region_map
 
 __version__ = "0.1.0"
 
@@ -23,15 +23,15 @@ _HOMES = {
     "Parser": "parser",
     "Scorer": "metrics",
     "SplatEnhancer": "model",
-    "composite": "images",
+    "composite": "imaging.io",
     "face_render": "degrade",
-    "read_image": "images",
-    "read_labels": "images",
-    "region_map": "regions",
+    "read_image": "imaging.io",
+    "read_labels": "imaging.io",
+    "region_map": "imaging.regions",
     "restore": "model",
-    "soft_masks": "masks",
+    "soft_masks": "imaging.masks",
     "trace": "degrade",
-    "write_png": "images",
+    "write_png": "imaging.io",
 }
 __all__ = [
     "OnnxEnhancer", "Parser", "Scorer", "SplatEnhancer", "composite", "face_render", "read_image",

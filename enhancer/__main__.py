@@ -6,10 +6,10 @@ import sys
 from collections.abc import Sequence
 
 import enhancer
-from enhancer.allocator import keep_freed_memory
 from enhancer.commands import bench, convert, degrade, export, restore
 from enhancer.commands.pictures import BAD_INPUT, INTERRUPTED, Load
 from enhancer.errors import EnhancerError
+from enhancer.runtime.allocator import keep_freed_memory
 
 
 def main(argv: Sequence[str] | None = None, *, load: Load | None = None) -> int:

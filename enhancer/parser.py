@@ -22,7 +22,7 @@ from transformers.utils import logging as transformers_logging
 
 from enhancer.errors import CheckpointError, HubError, LabelError
 from enhancer.hub import resolve
-from enhancer.regions import HEAD_LABELS, REGIONS, names_in_id_order, region_of_label
+from enhancer.imaging.regions import HEAD_LABELS, REGIONS, names_in_id_order, region_of_label
 
 POCKET = Path(__file__).parent / "pocket" / "parser"
 POCKET_NAME = "pocket Segformer"
@@ -139,7 +139,7 @@ class Parser:
             rgb: (H, W, 3) float in [0, 1], sRGB, any size.
 
         Returns:
-            (H, W) uint8: 0 for outside, k for ``REGIONS[k - 1]``. Without a face nearly all 0: see `enhancer.faces.has_face`.
+            (H, W) uint8: 0 for outside, k for ``REGIONS[k - 1]``. Without a face nearly all 0: see `enhancer.imaging.faces.has_face`.
         """
         return self._chances(rgb, self._sums).argmax(0).to(torch.uint8).cpu().numpy()
 

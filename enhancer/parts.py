@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from enhancer.hub import resolve
-from enhancer.masks import Masks
+from enhancer.imaging.masks import Masks
 
 FLOPS_PER_PIXEL = 4.44e12 / 512**2  # of one pass through SD-Turbo's parts, counted at 512x512
 SHA_OF = "adapters.safetensors"  # the file whose digest names a checkpoint without a commit

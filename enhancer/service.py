@@ -10,17 +10,17 @@ from typing import TypedDict, Unpack
 import numpy as np
 from PIL import Image
 
-from enhancer.blend import Restoration, blend
 from enhancer.degrade import DEFAULT_PRESET, Recipe, degrade, face_render, trace
 from enhancer.errors import CheckpointError, EnhancerError, ImageError, LabelError, SettingsError
-from enhancer.faces import has_face
-from enhancer.images import composite, from_pil, split_alpha, to_pil, uncomposite, with_alpha
-from enhancer.masks import Masks, overlay, soft_masks
+from enhancer.imaging.blend import Restoration, blend
+from enhancer.imaging.faces import has_face
+from enhancer.imaging.io import composite, from_pil, split_alpha, to_pil, uncomposite, with_alpha
+from enhancer.imaging.masks import Masks, overlay, soft_masks
+from enhancer.imaging.regions import region_map
 from enhancer.parts import FaceParser, LateParser, ScoreKeeper, best_device, load_restorer, load_scorer
-from enhancer.regions import region_map
-from enhancer.report import Degraded, Result, Step
+from enhancer.results import Degraded, Result, Step
 
-Picture = np.ndarray | Image.Image  # an `image` as `enhancer.images` defines it, or an opened PIL picture
+Picture = np.ndarray | Image.Image  # an `image` as `enhancer.imaging.io` defines it, or an opened PIL picture
 
 PARSING = 2  # the step that changes no pixel: its regions are shown instead
 NO_FACE = (

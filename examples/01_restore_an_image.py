@@ -9,11 +9,11 @@ import sys
 from pathlib import Path
 
 from enhancer.degrade import degrade, face_render
-from enhancer.images import WHITE, composite, read_image, read_labels, write_png
-from enhancer.masks import soft_masks
+from enhancer.imaging.io import WHITE, composite, read_image, read_labels, write_png
+from enhancer.imaging.masks import soft_masks
+from enhancer.imaging.regions import region_map
 from enhancer.metrics import Scorer
 from enhancer.model import SplatEnhancer, restore
-from enhancer.regions import region_map
 
 HEADS = Path(__file__).parent / "heads"
 

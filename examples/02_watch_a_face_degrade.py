@@ -11,9 +11,9 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 from enhancer.degrade import face_render, trace
-from enhancer.images import WHITE, composite, read_image, read_labels, to_pil
-from enhancer.masks import soft_masks
-from enhancer.regions import region_map
+from enhancer.imaging.io import WHITE, composite, read_image, read_labels, to_pil
+from enhancer.imaging.masks import soft_masks
+from enhancer.imaging.regions import region_map
 
 HEADS = Path(__file__).parent / "heads"
 WINDOW = (130, 110, 430, 410)  # left, top, right, bottom in px: hair, eyes, nose and mouth at their full size

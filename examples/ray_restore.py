@@ -14,7 +14,7 @@ from typing import Any
 import ray  # pyright: ignore[reportMissingImports]
 
 from enhancer.errors import EnhancerError
-from enhancer.images import IMAGE_SUFFIXES, read_image, write_png
+from enhancer.imaging.io import IMAGE_SUFFIXES, read_image, write_png
 from enhancer.service import Service
 
 HEADS = Path(__file__).parent / "heads"

@@ -8,16 +8,16 @@ from typing import Any
 import gradio as gr
 
 import enhancer
-from enhancer.blend import Restoration
 from enhancer.degrade import DEFAULT_PRESET, PRESETS
-from enhancer.images import read_labels
-from enhancer.provenance import Record
-from enhancer.regions import REGION_NAMES
-from enhancer.report import result_row
-from page import running
-from page.inputs import WHITE, Given, hex_of, image_of, picture_input, rgb_of
-from page.running import shown_to_visitor
-from page.show import saved, steps_shown
+from enhancer.imaging.blend import Restoration
+from enhancer.imaging.io import read_labels
+from enhancer.imaging.provenance import Record
+from enhancer.imaging.regions import REGION_NAMES
+from enhancer.results import result_row
+from page import backend
+from page.backend import shown_to_visitor
+from page.controls import WHITE, Given, hex_of, image_of, picture_input, rgb_of
+from page.outputs import saved, steps_shown
 
 Strengths = dict[str, float] | None
 
@@ -57,7 +57,7 @@ def restore_face(
     degradation: dict[str, Any] = {"preset": preset, "seed": seed, "strengths": strengths}
     with shown_to_visitor():
         restoration = Restoration(strength, region_strengths or {}, rgb_of(background))
-    result = running.restored(
+    result = backend.restored(
         pixels, _labels(labels), degrade_first=degrade_first, reference=None if reference is None else reference.image,
         restoration=restoration, **degradation,
     )  # fmt: skip
@@ -93,7 +93,7 @@ def degrade_face(
         The degraded picture.
     """
     pixels, chosen = image_of(image), {"preset": preset, "seed": seed, "strengths": strengths}
-    made = running.degraded(pixels, _labels(labels), **chosen).image
+    made = backend.degraded(pixels, _labels(labels), **chosen).image
     return saved(made, "degraded", Record(preset=preset, seed=seed, strengths=strengths or {}))
 
 
@@ -115,7 +115,7 @@ def degradation_steps(
         Fourteen pictures, each with its step's name.
     """
     pixels, chosen = image_of(image), {"preset": preset, "seed": seed, "strengths": strengths}
-    return steps_shown(running.degraded(pixels, _labels(labels), keep_steps=True, **chosen).steps)
+    return steps_shown(backend.degraded(pixels, _labels(labels), keep_steps=True, **chosen).steps)
 
 
 def score_face(image: Given | None, reference: Given | None, labels: Given | None = None) -> dict[str, Any]:
@@ -131,7 +131,7 @@ def score_face(image: Given | None, reference: Given | None, labels: Given | Non
     Returns:
         The scores; PSNR in dB and SSIM: higher is better, LPIPS: lower is better.
     """
-    return running.scores(image_of(image), image_of(reference), _labels(labels))
+    return backend.scores(image_of(image), image_of(reference), _labels(labels))
 
 
 def model_info() -> dict[str, Any]:
@@ -140,13 +140,13 @@ def model_info() -> dict[str, Any]:
     Returns:
         The facts by name.
     """
-    parts = running.service()
+    parts = backend.service()
     return {
         "checkpoint": parts.checkpoint,
         "sha": parts.sha,
         "device": parts.device,
         "version": enhancer.__version__,
-        "checkpoints": list(running.checkpoints()),
+        "checkpoints": list(backend.checkpoints()),
         "notices": list(parts.notices),
     }
 
@@ -163,7 +163,7 @@ def _shares(name: str) -> gr.JSON:
         "properties": {region: {"type": "number"} for region in REGION_NAMES},
         "description": "a number from 0 to 1 by region",
     }
-    setattr(component, "api_info", lambda: told)  # noqa: B010  as in page.inputs
+    setattr(component, "api_info", lambda: told)  # noqa: B010  as in page.controls
     return component
 
 

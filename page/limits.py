@@ -5,7 +5,7 @@ from pathlib import Path
 from PIL import Image
 
 from enhancer.errors import ImageError
-from enhancer.images import IMAGE_SUFFIXES, MIN_SIDE
+from enhancer.imaging.io import IMAGE_SUFFIXES, MIN_SIDE
 
 LARGEST_SIDE = 2048  # pixels
 LARGEST_FILE = 32  # MB; 2048 x 2048 RGBA pixels of 16 bits

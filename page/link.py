@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlencode
 
-from enhancer.blend import Restoration
 from enhancer.degrade import DEFAULT_PRESET, PRESETS, face_render
 from enhancer.errors import SettingsError
-from enhancer.provenance import Record
-from enhancer.regions import REGION_NAMES
+from enhancer.imaging.blend import Restoration
+from enhancer.imaging.provenance import Record
+from enhancer.imaging.regions import REGION_NAMES
+from page.backend import HEADS
 from page.limits import LARGEST_SEED
-from page.running import HEADS
 
 NOT_HERE = "This link asks for something that is not here; the first example is shown instead."
 _DAMAGE, _KEPT = (

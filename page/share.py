@@ -7,13 +7,13 @@ from typing import Any
 import gradio as gr
 
 from enhancer.errors import SettingsError
-from enhancer.provenance import Record
-from page import running
-from page.inputs import DamageControls, RestorationControls, image_of
+from enhancer.imaging.provenance import Record
+from page import backend
+from page.backend import HEADS, shown_to_visitor
+from page.controls import DamageControls, RestorationControls, image_of
+from page.i18n.translate import label, refusal, said_to
 from page.link import NOT_HERE, Link, read_link
-from page.running import HEADS, shown_to_visitor
-from page.show import stored
-from page.words import label, refusal, said_to
+from page.outputs import stored
 
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 NO_EXAMPLE = "A link carries settings, not pictures. Choose an example first."
@@ -53,7 +53,7 @@ class Share:
 
     def link(self, values: Mapping[Any, Any]) -> str:
         """Return the query of a link to the example and the settings that are chosen."""
-        example = running.example_in(image_of(values[self.image]))
+        example = backend.example_in(image_of(values[self.image]))
         if example is None:
             raise refusal(NO_EXAMPLE)
         with shown_to_visitor():

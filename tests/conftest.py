@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 class Head(NamedTuple):
     image: np.ndarray  # (H, W, 4) float32 in [0, 1], straight alpha
-    labels: np.ndarray  # (H, W) uint8, ids in the order of enhancer.regions.HEAD_LABELS
+    labels: np.ndarray  # (H, W) uint8, ids in the order of enhancer.imaging.regions.HEAD_LABELS
     image_path: Path
     labels_path: Path
 
@@ -78,7 +78,7 @@ def squeeze(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def train_faces(small_head, tmp_path_factory) -> Path:
     """A folder with two small pictures and their label maps, to train on."""
-    from enhancer.images import composite, write_png
+    from enhancer.imaging.io import composite, write_png
 
     folder = tmp_path_factory.mktemp("faces")
     for name in ("images", "masks"):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from enhancer.images import write_png
+from enhancer.imaging.io import write_png
 from tests.conftest import Head
 from training.prepare import PrepareConfig
 

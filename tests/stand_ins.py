@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from enhancer.regions import region_map
+from enhancer.imaging.regions import region_map
 
 
 class KnownParser:
@@ -44,9 +44,9 @@ def encoded(picture, **options):
 def served(service):
     """Serve the page on a local port, and give its address."""
     import app
-    from page import running
+    from page import backend
 
-    before, running.service = running.service, lambda checkpoint=None: service
+    before, backend.service = backend.service, lambda checkpoint=None: service
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -60,5 +60,5 @@ def served(service):
             yield f"http://127.0.0.1:{port}"
         finally:
             page.close()
-            running.service = before
+            backend.service = before
             gc.collect()  # here, lest it happen in another module's test

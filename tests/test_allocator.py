@@ -7,7 +7,7 @@ import pytest
 
 FAULTS = """
 import resource, sys
-from enhancer.allocator import keep_freed_memory
+from enhancer.runtime.allocator import keep_freed_memory
 if sys.argv[1] == "keep":
     keep_freed_memory()
 import numpy as np

@@ -16,10 +16,10 @@ from starlette.testclient import TestClient
 
 import app
 from enhancer.degrade import STEP_NAMES
-from enhancer.images import composite, read_image, to_pil
-from enhancer.provenance import read_record
+from enhancer.imaging.io import composite, read_image, to_pil
+from enhancer.imaging.provenance import read_record
 from enhancer.service import Service
-from page import running
+from page import backend
 from tests.stand_ins import KnownParser, PlainScorer, encoded
 
 pytestmark = [
@@ -43,7 +43,7 @@ def service(small_head):
 
 @pytest.fixture(autouse=True)
 def _stand_in(service, monkeypatch):
-    monkeypatch.setattr(running, "service", lambda checkpoint=None: service)
+    monkeypatch.setattr(backend, "service", lambda checkpoint=None: service)
 
 
 @pytest.fixture(scope="module")

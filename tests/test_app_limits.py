@@ -15,14 +15,14 @@ from starlette.testclient import TestClient
 
 import app
 from enhancer.errors import EnhancerError, ImageError
-from enhancer.images import MIN_SIDE, read_image, read_labels
+from enhancer.imaging.io import MIN_SIDE, read_image, read_labels
 from enhancer.metrics import Scorer
 from page import limits
-from page.batch import Batch
-from page.inputs import picture_input
+from page.batch_tab import Batch
+from page.controls import picture_input
+from page.i18n.translate import said_in
 from page.limits import LARGEST_SIDE, require_size
-from page.show import stored
-from page.words import said_in
+from page.outputs import stored
 from tests.stand_ins import encoded
 
 pytestmark = [

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 from enhancer.errors import SettingsError
-from enhancer.images import read_image
-from enhancer.provenance import Record, read_record
+from enhancer.imaging.io import read_image
+from enhancer.imaging.provenance import Record, read_record
 from enhancer.service import Service
-from page import running
-from page.inputs import Given
+from page import backend
+from page.backend import HEADS, example_in
+from page.controls import Given
 from page.link import Link, read_link
-from page.running import HEADS, example_in
-from page.workbench import TRY, Workbench
+from page.restore_tab import TRY, Workbench
 from tests.stand_ins import KnownParser, PlainScorer
 
 pytestmark = [
@@ -79,7 +79,7 @@ def test_only_an_example_can_be_linked_to(head, small_head):
 @pytest.fixture(autouse=True)
 def _stand_in(small_head, monkeypatch):
     service = Service(KnownParser(small_head.labels), np.copy, PlainScorer(), checkpoint="<same>")
-    monkeypatch.setattr(running, "service", lambda checkpoint=None: service)
+    monkeypatch.setattr(backend, "service", lambda checkpoint=None: service)
 
 
 @pytest.fixture(scope="module")

@@ -13,20 +13,20 @@ import numpy as np
 import pytest
 from gradio.context import LocalContext
 
-from enhancer.batch import safe_names, scores_csv
 from enhancer.degrade import STEP_NAMES
 from enhancer.errors import CheckpointError, SettingsError
-from enhancer.images import composite, to_pil, write_png
-from enhancer.provenance import Record, read_record
-from enhancer.regions import REGION_NAMES
+from enhancer.imaging.io import composite, to_pil, write_png
+from enhancer.imaging.provenance import Record, read_record
+from enhancer.imaging.regions import REGION_NAMES
 from enhancer.service import NO_FACE, TILED, Service
-from page import running
-from page.batch import MOST, TOO_MANY, Batch
-from page.inputs import Given, hex_of, rgb_of
-from page.passages import PASSAGES
-from page.running import NO_MEMORY
-from page.words import label, said_in, said_to
-from page.workbench import RENDER, TRY, Workbench
+from page import backend
+from page.archive import safe_names, scores_csv
+from page.backend import NO_MEMORY
+from page.batch_tab import MOST, TOO_MANY, Batch
+from page.controls import Given, hex_of, rgb_of
+from page.i18n.passages import PASSAGES
+from page.i18n.translate import label, said_in, said_to
+from page.restore_tab import RENDER, TRY, Workbench
 from tests.stand_ins import KnownParser, PlainScorer
 
 pytestmark = [
@@ -48,7 +48,7 @@ def service(small_head):
 
 @pytest.fixture(autouse=True)
 def _stand_in(service, monkeypatch):
-    monkeypatch.setattr(running, "service", lambda checkpoint=None: service)
+    monkeypatch.setattr(backend, "service", lambda checkpoint=None: service)
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +147,7 @@ def test_a_parser_that_stands_in_is_said_in_german():
 
 def test_a_slow_restoration_is_announced_before_it_begins(tabs, service, small_head, monkeypatch):
     slow = replace(service, seconds_per_pixel=240 / 128**2)
-    monkeypatch.setattr(running, "service", lambda checkpoint=None: slow)
+    monkeypatch.setattr(backend, "service", lambda checkpoint=None: slow)
     tab = tabs[RENDER]
     announced, *shown = tab.run(values(tab, Given(small_head.image)), asked_in("en"))
     assert set(announced) == {tab.status}
@@ -251,19 +251,19 @@ def test_a_checkpoint_that_is_not_there_is_replaced_by_the_embedded_one_and_said
         return service
 
     monkeypatch.setattr(Service, "load", staticmethod(load))
-    loaded = running._service.__wrapped__("someone/model")  # pyright: ignore[reportPrivateUsage]
+    loaded = backend._service.__wrapped__("someone/model")  # pyright: ignore[reportPrivateUsage]
     assert loaded.notices == (
         "The checkpoint someone/model cannot be had now, so the small embedded one is at work.",
     )
-    running._service.cache_clear()  # pyright: ignore[reportPrivateUsage]
+    backend._service.cache_clear()  # pyright: ignore[reportPrivateUsage]
 
 
 def test_visitors_choose_among_the_offered_checkpoints_only(monkeypatch):
     monkeypatch.undo()
     monkeypatch.setenv("CHECKPOINTS", "pocket, someone/model")
-    assert running.checkpoints() == ("pocket", "someone/model")
+    assert backend.checkpoints() == ("pocket", "someone/model")
     with pytest.raises(gr.Error, match="'/etc' here"):
-        running.service("/etc")
+        backend.service("/etc")
 
 
 def test_too_little_memory_falls_back_to_tiles_and_says_so(service, small_head):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from enhancer.seeding import rng_for
-from training.augment import EXTRAS, BlurBlobs, BrightnessShift, ExtraDesaturation, NoiseBoost, augment
+from training.data.augment import EXTRAS, BlurBlobs, BrightnessShift, ExtraDesaturation, NoiseBoost, augment
 
 GREY = np.full((96, 96, 3), 0.5, np.float32)
 SPECKLED = rng_for("speckled").random((96, 96, 3)).astype(np.float32)

@@ -9,9 +9,9 @@ from huggingface_hub import ModelCard
 
 from enhancer.model import EnhancerConfig
 from enhancer.model.config import EMBEDDED
-from training.card import Subject, model_card, notice
-from training.evaluation import summary
-from training.scores import COLUMNS, KINDS
+from training.evaluation.metrics import COLUMNS, KINDS
+from training.evaluation.summary import summary
+from training.publish.card import Subject, model_card, notice
 
 TURBO = EnhancerConfig(name="turbo", base_revision="b261bac6fd2cf515557d5d0707481eafa0485ec2")
 RUN = {
@@ -136,4 +136,4 @@ def test_no_template_mark_is_left(metrics):
 
 
 def test_its_template_travels_with_the_package():
-    assert (Path(__file__).parents[1] / "training/card_template.md").is_file()
+    assert (Path(__file__).parents[1] / "training/publish/card_template.md").is_file()

@@ -12,7 +12,7 @@ from PIL import Image
 
 from enhancer.__main__ import main
 from enhancer.degrade import STEP_NAMES
-from enhancer.images import composite, read_image, write_png
+from enhancer.imaging.io import composite, read_image, write_png
 from enhancer.service import Service
 from tests.stand_ins import KnownParser
 

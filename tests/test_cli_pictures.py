@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from enhancer.__main__ import main
-from enhancer.images import composite, read_image
+from enhancer.imaging.io import composite, read_image
 from enhancer.service import Service
 from tests.stand_ins import KnownParser, encoded
 

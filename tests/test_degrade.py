@@ -8,9 +8,9 @@ import pytest
 from enhancer.degrade import PRESETS, STEP_NAMES, Recipe, degrade, face_render, strengths_of, trace
 from enhancer.degrade.steps import FLAT, HEAVY, SOFT, Noise, blend
 from enhancer.errors import SettingsError
-from enhancer.images import WHITE, composite
-from enhancer.masks import soft_masks
-from enhancer.regions import REGION_NAMES, region_map
+from enhancer.imaging.io import WHITE, composite
+from enhancer.imaging.masks import soft_masks
+from enhancer.imaging.regions import REGION_NAMES, region_map
 from enhancer.seeding import rng_for
 
 ALL_STEPS = face_render().steps

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from tests.loss_networks import lpips_network
-from training.discriminator import FEATURES, Discriminator, FeatureDiscriminator, PatchDiscriminator
+from training.losses.discriminator import FEATURES, Discriminator, FeatureDiscriminator, PatchDiscriminator
 
 WIDTH = 8
 

@@ -24,13 +24,13 @@ from enhancer.errors import (
     UnavailableError,
 )
 from enhancer.hub import Resolved
-from enhancer.images import composite, write_png
+from enhancer.imaging.io import composite, write_png
 from tests.tiny import tiny_model
 from training import evaluate
 from training.evaluate import EvalConfig
-from training.gates import Gate, failures
-from training.judge import Judge
-from training.scores import COLUMNS, KINDS
+from training.evaluation.evaluator import Judge
+from training.evaluation.gates import Gate, failures
+from training.evaluation.metrics import COLUMNS, KINDS
 
 
 @pytest.fixture(scope="module")

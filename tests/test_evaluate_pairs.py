@@ -18,12 +18,13 @@ import pytest
 import torch
 
 from enhancer.errors import ImageError, SettingsError
-from enhancer.images import composite, read_image, write_png
+from enhancer.imaging.io import composite, read_image, write_png
 from tests.small_faces import put_face
-from training import evaluate, judging, records
+from training import evaluate
 from training.evaluate import EvalConfig
-from training.scores import FOREGROUND
-from training.subjects import list_subjects, read_subject
+from training.evaluation import results, work
+from training.evaluation.metrics import FOREGROUND
+from training.evaluation.samples import list_subjects, read_subject
 
 TOLD_BY_THE_CLOCK = {"seconds", "peak_memory_mib", "processes"}
 
@@ -163,8 +164,8 @@ def test_a_picture_that_cannot_be_read_is_judged_once_it_is_mended(config, faces
     assert list(metrics["data"]["left_out"]) == ["c.png"]
     assert "c.png" in (Path(config.output_dir) / "report.html").read_text()
     (faces / "images/c.png").write_bytes(whole)
-    judged, judge = [], judging.Judge.row
-    monkeypatch.setattr(judging.Judge, "row", lambda *args: judged.append(args[1]) or judge(*args))
+    judged, judge = [], work.Judge.row
+    monkeypatch.setattr(work.Judge, "row", lambda *args: judged.append(args[1]) or judge(*args))
     assert evaluate.command(flags(config)) == 0
     assert judged == ["c.png"]
     assert [row["file"] for row in rows_of(config.output_dir)] == [f"{name}.png" for name in "abcde"]
@@ -192,7 +193,7 @@ def test_a_folder_that_holds_something_else_is_left_alone(config, faces):
 
 
 def test_a_full_disk_costs_nothing_that_was_done(config, monkeypatch, capsys):
-    append = records.append_line
+    append = results.append_line
 
     def full(path: Path, line: str) -> None:
         if '"c.png"' in line:
@@ -201,7 +202,7 @@ def test_a_full_disk_costs_nothing_that_was_done(config, monkeypatch, capsys):
             raise SettingsError(f"{path} cannot be written: No space left on device.")
         append(path, line)
 
-    monkeypatch.setattr(records, "append_line", full)
+    monkeypatch.setattr(results, "append_line", full)
     assert evaluate.command(flags(config)) == 2
     assert "No space left" in capsys.readouterr().err
     monkeypatch.undo()

@@ -11,23 +11,28 @@ import pytest
 import torch
 
 from enhancer.errors import UnavailableError
-from enhancer.images import composite
+from enhancer.imaging.io import composite
 from enhancer.metrics.network import LpipsNetwork, published_heads
 from enhancer.metrics.perceptual import Perceptual
 from enhancer.model.enhancer import SplatEnhancer
 from enhancer.seeding import rng_for
 from tests.loss_networks import lpips_network, vgg16_trunk
 from tests.tiny import tiny_model
-from training import compare
-from training.charts import Series, dumbbells, histogram, nice_step, tick
-from training.compare import interval
-from training.evaluation import gains, summary
-from training.identity import TEMPLATE, Identity, alignment, landmarks
-from training.inception import frechet_distance, kernel_distance
-from training.judge import Judge, PictureScorer, part_distance, vae_round_trip, without_adapters
-from training.losses import feature_distance
-from training.sheets import chosen
-from training.subjects import Subject
+from training.evaluation import compare
+from training.evaluation.compare import interval
+from training.evaluation.evaluator import (
+    Judge,
+    PictureScorer,
+    part_distance,
+    vae_round_trip,
+    without_adapters,
+)
+from training.evaluation.fid import frechet_distance, kernel_distance
+from training.evaluation.identity import TEMPLATE, Identity, alignment, landmarks
+from training.evaluation.samples import Subject
+from training.evaluation.summary import chosen, gains, summary
+from training.losses.terms import feature_distance
+from training.report.charts import Series, dumbbells, histogram, nice_step, tick
 
 ROWS = [
     {

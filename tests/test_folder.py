@@ -16,7 +16,7 @@ from enhancer.commands import overlap
 from enhancer.commands.journal import STALE, sweep
 from enhancer.commands.overlap import Stages, overlapped
 from enhancer.errors import CheckpointError, ImageError
-from enhancer.images import composite, read_image, write_png
+from enhancer.imaging.io import composite, read_image, write_png
 from enhancer.service import Service
 from tests.stand_ins import KnownParser, PlainScorer
 

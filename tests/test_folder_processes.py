@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from enhancer.__main__ import main
-from enhancer.images import composite, write_png
+from enhancer.imaging.io import composite, write_png
 
 pytestmark = pytest.mark.slow
 NAMES = [f"{number:02d}" for number in range(8)]

@@ -6,10 +6,10 @@ import pytest
 from PIL import Image
 
 from enhancer.errors import ImageError, LabelError
-from enhancer.images import composite, write_png
-from enhancer.regions import HEAD_LABELS, region_map
-from training.framing import face_crop, prepare
-from training.photographs import Photograph, find_photographs
+from enhancer.imaging.io import composite, write_png
+from enhancer.imaging.regions import HEAD_LABELS, region_map
+from training.data.crop import face_crop, prepare
+from training.data.folders import Photograph, find_photographs
 
 OTHER = HEAD_LABELS.index("other")
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from enhancer.errors import SettingsError
-from training.compare import compare
+from training.cli import from_flags
 from training.evaluate import EvalConfig
-from training.evaluation import summary
-from training.flags import from_flags
-from training.gates import Gate, failures, named_values
-from training.records import Records
+from training.evaluation.compare import compare
+from training.evaluation.gates import Gate, failures, named_values
+from training.evaluation.results import Records
+from training.evaluation.summary import summary
 
 ROWS = [
     {

@@ -6,7 +6,7 @@ import pytest
 
 from enhancer.errors import CheckpointError
 from enhancer.hub import KINDS, Patience, publish, resolve, resolve_base
-from enhancer.hub.words import scrubbed
+from enhancer.hub.errors import scrubbed
 from tests.hub_client import FILES, LocalHub, content, failure, made, talking_to
 
 # The library's own: it uploads by an argument that its HTTP client would rather have under another name.

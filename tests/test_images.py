@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, ImageFile
 
-from enhancer import images
 from enhancer.errors import ImageError, LabelError
+from enhancer.imaging import io as imaging_io
 
 SIDE = 128
 SIZE = (160, SIDE)  # width, height
@@ -46,7 +46,7 @@ def with_holes() -> np.ndarray:
 
 
 def read_levels(data: bytes) -> np.ndarray:
-    image = images.read_image(data)
+    image = imaging_io.read_image(data)
     assert image.dtype == np.float32
     assert 0.0 <= image.min() <= image.max() <= 1.0
     return np.rint(image * 255).astype(np.uint8)
@@ -65,14 +65,14 @@ def test_lossy_formats_come_back_close(format):
 
 def test_write_and_read_keep_every_level_and_alpha(tmp_path):
     image = with_holes().astype(np.float32) / 255
-    images.write_png(image, tmp_path / "face.png")
-    np.testing.assert_array_equal(images.read_image(tmp_path / "face.png"), image)
+    imaging_io.write_png(image, tmp_path / "face.png")
+    np.testing.assert_array_equal(imaging_io.read_image(tmp_path / "face.png"), image)
     assert [p.name for p in tmp_path.iterdir()] == ["face.png"]
 
 
 def test_a_failed_write_names_the_file_and_leaves_nothing(tmp_path):
     with pytest.raises(ImageError, match=r"missing.face\.png cannot be written"):
-        images.write_png(np.zeros((4, 4, 3), np.float32), tmp_path / "missing" / "face.png")
+        imaging_io.write_png(np.zeros((4, 4, 3), np.float32), tmp_path / "missing" / "face.png")
     assert not list(tmp_path.iterdir())
 
 
@@ -81,14 +81,14 @@ def test_path_string_bytes_and_stream_read_the_same(tmp_path):
     path = tmp_path / "face.png"
     path.write_bytes(data)
     with path.open("rb") as stream:
-        read = [images.read_image(source) for source in (path, str(path), data, stream)]
+        read = [imaging_io.read_image(source) for source in (path, str(path), data, stream)]
         assert not stream.closed
     for image in read[1:]:
         np.testing.assert_array_equal(image, read[0])
 
 
 def test_an_opaque_alpha_channel_is_dropped():
-    assert images.read_image(encoded(Image.fromarray(gradient()).convert("RGBA"))).shape == (SIDE, 160, 3)
+    assert imaging_io.read_image(encoded(Image.fromarray(gradient()).convert("RGBA"))).shape == (SIDE, 160, 3)
 
 
 def test_alpha_is_kept_straight():
@@ -123,7 +123,7 @@ def test_palette_with_transparency_becomes_alpha():
 def test_sixteen_bit_grey_keeps_more_than_eight_bits():
     grey = np.linspace(0, 65535, SIDE * 160).astype(np.uint16).reshape(SIDE, 160)
     for format in ("PNG", "TIFF"):
-        image = images.read_image(encoded(Image.fromarray(grey), format))
+        image = imaging_io.read_image(encoded(Image.fromarray(grey), format))
         np.testing.assert_allclose(image[..., 1], grey / 65535, atol=1e-6)
 
 
@@ -136,10 +136,10 @@ def test_sixteen_bit_colour_is_read_as_eight():
 
 def test_float_grey_is_taken_as_it_is_or_refused():
     ramp = np.linspace(0, 1, SIDE * 160, dtype=np.float32).reshape(SIDE, 160)
-    np.testing.assert_array_equal(images.read_image(encoded(Image.fromarray(ramp), "TIFF"))[..., 0], ramp)
+    np.testing.assert_array_equal(imaging_io.read_image(encoded(Image.fromarray(ramp), "TIFF"))[..., 0], ramp)
     for wrong in (ramp * 255, ramp - 0.5, np.where(ramp > 0.5, np.float32("nan"), ramp)):
         with pytest.raises(ImageError, match=r"deep\.tif holds values .* 0 to 1"):
-            images.read_image(encoded(Image.fromarray(wrong), "TIFF"), "deep.tif")
+            imaging_io.read_image(encoded(Image.fromarray(wrong), "TIFF"), "deep.tif")
 
 
 def test_cmyk_becomes_the_colours_it_prints():
@@ -206,7 +206,7 @@ def test_a_damaged_profile_is_ignored(profile):
 
 
 def test_a_long_narrow_picture_is_fine_when_both_sides_are_in_range():
-    assert images.read_image(encoded(Image.new("RGB", (4096, 64), "red"))).shape == (64, 4096, 3)
+    assert imaging_io.read_image(encoded(Image.new("RGB", (4096, 64), "red"))).shape == (64, 4096, 3)
 
 
 BAD = {
@@ -233,7 +233,7 @@ BAD = {
 def test_bad_input_is_refused_in_one_sentence_that_names_the_file(kind):
     data, message = BAD[kind]
     with pytest.raises(ImageError, match=message):
-        images.read_image(data, "x.png")
+        imaging_io.read_image(data, "x.png")
 
 
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "BMP", "TIFF"])
@@ -244,13 +244,13 @@ def test_a_truncated_file_is_refused(format, tmp_path):
         path = tmp_path / f"cut.{format.lower()}"
         path.write_bytes(data[: int(len(data) * share)])
         with pytest.raises(ImageError, match=r"cut\.\w+ is (damaged or cut off|not a picture)"):
-            images.read_image(path)
+            imaging_io.read_image(path)
 
 
 def test_a_missing_file_and_a_folder_are_refused(tmp_path):
     for source in (tmp_path / "none.png", tmp_path, "a\0b.png", ""):
         with pytest.raises(ImageError, match="cannot be opened"):
-            images.read_image(source)
+            imaging_io.read_image(source)
 
 
 def test_a_size_out_of_range_is_refused_before_decoding(monkeypatch):
@@ -259,7 +259,7 @@ def test_a_size_out_of_range_is_refused_before_decoding(monkeypatch):
 
     monkeypatch.setattr(ImageFile.ImageFile, "load", never)
     with pytest.raises(ImageError, match="5000x4500"):
-        images.read_image(png_header(5000, 4500))
+        imaging_io.read_image(png_header(5000, 4500))
 
 
 def test_labels_are_palette_indices_not_colours():
@@ -267,21 +267,21 @@ def test_labels_are_palette_indices_not_colours():
     palette = Image.fromarray(ids)
     palette.putpalette(np.random.default_rng(1).integers(0, 255, 57).astype(np.uint8).tobytes())
     assert palette.mode == "P"
-    np.testing.assert_array_equal(images.read_labels(encoded(palette)), ids)
+    np.testing.assert_array_equal(imaging_io.read_labels(encoded(palette)), ids)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_labels_are_grey_values_unscaled(dtype):
     ids = (np.arange(SIDE * 160).reshape(SIDE, 160) % 19).astype(dtype)
-    labels = images.read_labels(encoded(Image.fromarray(ids)))
+    labels = imaging_io.read_labels(encoded(Image.fromarray(ids)))
     assert labels.dtype.kind == "u"
     np.testing.assert_array_equal(labels, ids)
 
 
 def test_labels_in_colour_or_saved_with_loss_are_refused():
     with pytest.raises(LabelError, match=r"map\.png is mode RGB"):
-        images.read_labels(encoded(Image.fromarray(gradient())), "map.png")
+        imaging_io.read_labels(encoded(Image.fromarray(gradient())), "map.png")
     with pytest.raises(LabelError, match=r"map\.jpg is JPEG"):
-        images.read_labels(encoded(Image.fromarray(gradient()[..., 0]), "JPEG"), "map.jpg")
+        imaging_io.read_labels(encoded(Image.fromarray(gradient()[..., 0]), "JPEG"), "map.jpg")
     with pytest.raises(LabelError, match=r"map\.png is not a picture"):
-        images.read_labels(b"nonsense", "map.png")
+        imaging_io.read_labels(b"nonsense", "map.png")

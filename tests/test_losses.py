@@ -11,9 +11,9 @@ from enhancer.errors import UnavailableError
 from enhancer.hub import publish
 from enhancer.metrics.trunks import read_trunk
 from tests.loss_networks import SIDE, clip_model, lpips_network, package_lpips, pictures, save_clip, vgg_state
-from training import features
-from training.features import TAPS, VGG19_TAPS, ClipSimilarity, Lpips, SqueezeFeatures, VggFeatures
-from training.losses import clip_distance, feature_distance, gradient_variance, gram_distance, l1, unit
+from training.losses import networks
+from training.losses.networks import TAPS, VGG19_TAPS, ClipSimilarity, Lpips, SqueezeFeatures, VggFeatures
+from training.losses.terms import clip_distance, feature_distance, gradient_variance, gram_distance, l1, unit
 
 
 def test_l1_of_pictures_a_tenth_apart_is_a_tenth():
@@ -108,7 +108,7 @@ def test_vgg_taps_are_the_first_relus_of_four_blocks():
         (512, 8),
     ]
     assert all((each >= 0).all() for each in seen)
-    mean = torch.tensor(features.IMAGENET_MEAN).view(1, 3, 1, 1).expand(1, 3, SIDE, SIDE)
+    mean = torch.tensor(networks.IMAGENET_MEAN).view(1, 3, 1, 1).expand(1, 3, SIDE, SIDE)
     assert (
         VggFeatures(vgg_state())(mean * 2 - 1)[0].abs().max() < 1e-5
     )  # without bias, ImageNet's mean gives nothing
@@ -118,7 +118,7 @@ def test_vgg19_is_torchvisions():
     from torchvision.models import VGG19_Weights
 
     weights = VGG19_Weights.IMAGENET1K_V1
-    assert (features.VGG19.url, features.VGG19.megabytes) == (weights.url, round(weights.meta["_file_size"]))
+    assert (networks.VGG19.url, networks.VGG19.megabytes) == (weights.url, round(weights.meta["_file_size"]))
     with torch.device("meta"):
         from torchvision.models import vgg19
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from enhancer.masks import length_scale, odd, overlay, soft_masks
-from enhancer.regions import REGION_NAMES, REGIONS, region_map
+from enhancer.imaging.masks import length_scale, odd, overlay, soft_masks
+from enhancer.imaging.regions import REGION_NAMES, REGIONS, region_map
 
 
 @pytest.fixture(scope="module")

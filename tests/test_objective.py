@@ -25,11 +25,11 @@ from tests.loss_networks import (
     vgg16_trunk,
     vgg_state,
 )
-from training import features, objective
 from training.config import TrainConfig
-from training.features import ClipSimilarity, Lpips, SqueezeFeatures, VggFeatures
-from training.losses import feature_distance, gradient_variance, gram_distance, l1
-from training.objective import GRAM_UNIT, Objective, Term, build_objective, early_gram_distance
+from training.losses import networks, objective
+from training.losses.networks import ClipSimilarity, Lpips, SqueezeFeatures, VggFeatures
+from training.losses.objective import GRAM_UNIT, Objective, Term, build_objective, early_gram_distance
+from training.losses.terms import feature_distance, gradient_variance, gram_distance, l1
 
 
 @pytest.fixture(scope="module")
@@ -263,7 +263,7 @@ def no_network(monkeypatch, tmp_path) -> Path:
         trunks, "VGG16", replace(trunks.VGG16, url=f"http://127.0.0.1:{port}/vgg16-00000000.pth")
     )
     url = f"http://127.0.0.1:{port}/vgg19-dcbb9e9d.pth"
-    monkeypatch.setattr(features, "VGG19", replace(features.VGG19, url=url))
+    monkeypatch.setattr(networks, "VGG19", replace(networks.VGG19, url=url))
     return tmp_path
 
 

@@ -10,11 +10,11 @@ import torch
 from PIL import Image
 
 from enhancer.errors import ImageError, SettingsError
-from enhancer.images import composite, write_png
+from enhancer.imaging.io import composite, write_png
 from training import preview
 from training.config import TrainConfig
-from training.data import Face, Pairs, ReadyPair, list_pairs, list_samples
-from training.pool import batches
+from training.data.dataset import Face, Pairs, ReadyPair, list_pairs, list_samples
+from training.data.pool import batches
 from training.prepare import PrepareConfig, main
 
 
@@ -84,7 +84,7 @@ def test_a_pictures_own_alpha_cuts_it_out(config, faces, small_head):
 
 
 def test_extras_change_the_degraded_side_only(config, monkeypatch):
-    monkeypatch.setattr("training.data.augment", lambda image, address: np.zeros_like(image))
+    monkeypatch.setattr("training.data.dataset.augment", lambda image, address: np.zeros_like(image))
     plain = replace(config, plain_background_share=0)
     off, on = (
         Pairs(list_samples(config.train_data_dir), replace(plain, augment=flag)) for flag in (False, True)

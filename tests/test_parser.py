@@ -19,11 +19,11 @@ import huggingface_hub
 from transformers import SegformerConfig, SegformerForSemanticSegmentation
 
 from enhancer.errors import CheckpointError, LabelError, UnavailableError
-from enhancer.faces import has_face
 from enhancer.hub import Patience
-from enhancer.images import composite, read_image, read_labels
+from enhancer.imaging.faces import has_face
+from enhancer.imaging.io import composite, read_image, read_labels
+from enhancer.imaging.regions import CELEBAMASK_LABELS, REGION_NAMES, region_map
 from enhancer.parser import POCKET, Parser
-from enhancer.regions import CELEBAMASK_LABELS, REGION_NAMES, region_map
 from enhancer.seeding import rng_for
 
 HEADS = sorted((Path(__file__).parents[1] / "examples/heads").glob("head_??.png"))

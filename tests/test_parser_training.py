@@ -8,11 +8,11 @@ import pytest
 import torch
 from PIL import Image
 
+from enhancer.imaging.regions import CELEBAMASK_LABELS
 from enhancer.parser import Parser
-from enhancer.regions import CELEBAMASK_LABELS
 from enhancer.seeding import rng_for
 from training import train_parser
-from training.parser_data import MIRRORED, Faces, batch, read_faces, varied
+from training.parser.data import MIRRORED, Faces, batch, read_faces, varied
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from enhancer import parts
-from enhancer.images import composite
+from enhancer.imaging.io import composite
 from tests.tiny import tiny_model
 
 

@@ -7,13 +7,13 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from enhancer.blend import Restoration, blend
 from enhancer.errors import SettingsError
-from enhancer.images import composite, read_image
-from enhancer.masks import soft_masks
-from enhancer.pictures import close_up, difference, gains, improvement
-from enhancer.provenance import KEY, Record, png_bytes, read_record
-from enhancer.regions import region_map
+from enhancer.imaging.blend import Restoration, blend
+from enhancer.imaging.io import composite, read_image
+from enhancer.imaging.masks import soft_masks
+from enhancer.imaging.plots import close_up, difference, gains, improvement
+from enhancer.imaging.provenance import KEY, Record, png_bytes, read_record
+from enhancer.imaging.regions import region_map
 
 
 @pytest.fixture(scope="module")

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from enhancer.degrade import degrade, face_render
-from enhancer.images import WHITE, composite, read_image, read_labels
-from enhancer.masks import soft_masks
+from enhancer.imaging.io import WHITE, composite, read_image, read_labels
+from enhancer.imaging.masks import soft_masks
+from enhancer.imaging.regions import region_map
 from enhancer.metrics.fidelity import psnr, similarity, squared_error
 from enhancer.model import POCKET, SplatEnhancer, restore
-from enhancer.regions import region_map
 
 HEADS = sorted(path.stem for path in (Path(__file__).parents[1] / "examples/heads").glob("head_??.png"))
 

@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from enhancer.errors import ImageError, SettingsError
-from enhancer.images import write_png
+from enhancer.imaging.io import write_png
 from training.config import TrainConfig
-from training.data import Pairs, list_samples
-from training.pool import Batch, Pool, batches, to_grey
+from training.data.dataset import Pairs, list_samples
+from training.data.pool import Batch, Pool, batches, to_grey
 
 
 def pairs_of(config: TrainConfig, **changes) -> Pairs:

@@ -11,12 +11,12 @@ from PIL import Image
 
 from enhancer.degrade import degrade, face_render
 from enhancer.errors import SettingsError
-from enhancer.images import read_image, read_labels, write_png
-from enhancer.masks import soft_masks
-from enhancer.regions import region_map
+from enhancer.imaging.io import read_image, read_labels, write_png
+from enhancer.imaging.masks import soft_masks
+from enhancer.imaging.regions import region_map
 from tests.small_faces import put_face, rows, small_config
 from training import prepare
-from training.data import ReadyPair, list_faces, list_samples
+from training.data.dataset import ReadyPair, list_faces, list_samples
 from training.prepare import PrepareConfig, main
 
 DRAW_FIGURES = prepare.draw_figures

@@ -13,7 +13,8 @@ import pytest
 
 from enhancer.errors import EnhancerError, ImageError, SettingsError
 from tests.small_faces import flags, put_face, rows, small_config, tree
-from training import prepare, prepared
+from training import prepare
+from training.data import output
 from training.prepare import PrepareConfig, command, main
 
 
@@ -136,14 +137,14 @@ def test_an_empty_folder_leaves_nothing_behind(config, tmp_path):
 
 
 def test_a_full_disk_stops_the_run_and_costs_nothing(config, monkeypatch):
-    write = prepared.write_png
+    write = output.write_png
 
     def full(picture, path):
         if path.parent.name == "images" and len(list(path.parent.glob("*.png"))) > 1:
             raise ImageError(f"{path} cannot be written: No space left on device.")
         write(picture, path)
 
-    monkeypatch.setattr(prepared, "write_png", full)
+    monkeypatch.setattr(output, "write_png", full)
     with pytest.raises(EnhancerError, match="No space left on device"):
         main(config)
     monkeypatch.undo()

@@ -6,7 +6,8 @@ import time
 import pytest
 
 from enhancer.errors import CheckpointError, SettingsError
-from enhancer.hub import publish, resolve, waiting
+from enhancer.hub import publish, resolve
+from enhancer.hub import timeouts as waiting
 from enhancer.seeding import rng_for
 from tests.hub_client import FILES, content, failure, made
 

@@ -26,10 +26,10 @@ from enhancer.model.prompt import adapt
 from tests.test_model import picture
 from tests.test_prompt import base  # noqa: F401  (a fixture)
 from tests.tiny import TINY_CONFIG, tiny_model
-from training import push as pushing
-from training.push import PushOptions, find_checkpoint, gather, main, push
-from training.records import fingerprint_of_files
-from training.space import push_space, space_files
+from training.evaluation.results import fingerprint_of_files
+from training.publish.checkpoint import PushOptions, find_checkpoint, gather, push
+from training.publish.space import push_space, space_files
+from training.push import main
 
 # The library's own: it uploads by an argument that its HTTP client would rather have under another name.
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=<...>' to upload:DeprecationWarning")
@@ -86,7 +86,7 @@ def evaluated(checkpoint: Path, folder: Path) -> None:
 @pytest.fixture
 def drawn(monkeypatch):
     """No heads are restored: it takes seconds."""
-    monkeypatch.setattr(pushing, "before_after", lambda _: Image.new("RGB", (8, 8)))
+    monkeypatch.setattr(publishing, "before_after", lambda _: Image.new("RGB", (8, 8)))
 
 
 def names(folder: Path) -> set[str]:

@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 from safetensors.torch import save_file
 
-from enhancer.images import read_image, write_png
+from enhancer.imaging.io import read_image, write_png
 from enhancer.model import SplatEnhancer, restore
 from tests.loss_networks import vgg16_trunk
 from tests.runs import assert_same_weights, lines_of
 from training import train
+from training.cli import from_flags
 from training.config import TrainConfig
-from training.flags import from_flags
 
 pytestmark = pytest.mark.usefixtures("fresh_accelerate")
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from enhancer.errors import EnhancerError, LabelError
-from enhancer.regions import (
+from enhancer.imaging.regions import (
     CELEBAMASK_LABELS,
     HEAD_LABELS,
     OUTSIDE,

@@ -8,7 +8,7 @@ import pytest
 
 from enhancer.errors import ImageError
 from enhancer.service import Service
-from page import first, running
+from page import backend, first_result
 from tests.stand_ins import KnownParser, PlainScorer
 
 # gradio leaves the event loops, with which it fills its components, to the garbage collector.
@@ -19,19 +19,19 @@ pytestmark = [
 
 
 def test_our_errors_become_messages_on_the_page():
-    with pytest.raises(gr.Error, match="It is bad"), running.shown_to_visitor():
+    with pytest.raises(gr.Error, match="It is bad"), backend.shown_to_visitor():
         raise ImageError("It is bad.")
 
 
 def test_a_message_that_quotes_a_stranger_is_no_html():
-    with pytest.raises(gr.Error) as caught, running.shown_to_visitor():
+    with pytest.raises(gr.Error) as caught, backend.shown_to_visitor():
         raise ImageError("There is no preset '<img src=x>'.")
     assert caught.value.message == "There is no preset '&lt;img src=x&gt;'."
 
 
 def test_gpu_time_asked_for_grows_with_the_picture():
-    assert running.gpu_seconds(np.empty((512, 512, 3))) == 8
-    assert running.gpu_seconds(np.empty((2048, 2048, 4), np.uint8)) == 24
+    assert backend.gpu_seconds(np.empty((512, 512, 3))) == 8
+    assert backend.gpu_seconds(np.empty((2048, 2048, 4), np.uint8)) == 24
 
 
 def test_the_first_result_tells_how_long_it_takes_not_how_long_loading_took(head, monkeypatch):
@@ -42,14 +42,14 @@ def test_the_first_result_tells_how_long_it_takes_not_how_long_loading_took(head
         return rgb
 
     service = Service(KnownParser(head.labels), slow_at_first, PlainScorer())
-    monkeypatch.setattr(running, "service", lambda checkpoint=None: service)
-    monkeypatch.setattr(first, "_warm", {})
-    made_once = (first._first_pair, first._first_look)  # pyright: ignore[reportPrivateUsage]
+    monkeypatch.setattr(backend, "service", lambda checkpoint=None: service)
+    monkeypatch.setattr(first_result, "_warm", {})
+    made_once = (first_result._first_pair, first_result._first_look)  # pyright: ignore[reportPrivateUsage]
     for made in made_once:
         made.cache_clear()
-    assert first.first_look().result.seconds > 0.5
-    first.time_again()
-    assert first.first_pair()[0].seconds < 0.5
-    assert first.first_look().result.seconds < 0.5
+    assert first_result.first_look().result.seconds > 0.5
+    first_result.time_again()
+    assert first_result.first_pair()[0].seconds < 0.5
+    assert first_result.first_look().result.seconds < 0.5
     for made in made_once:
         made.cache_clear()

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from enhancer.blend import Restoration
 from enhancer.degrade import STEP_NAMES
 from enhancer.errors import CheckpointError, ImageError, LabelError, SettingsError
-from enhancer.images import composite, read_image, to_pil, write_png
-from enhancer.regions import region_map
-from enhancer.report import failed_row, result_row, score_table, status_line, write_report
+from enhancer.imaging.blend import Restoration
+from enhancer.imaging.io import composite, read_image, to_pil, write_png
+from enhancer.imaging.regions import region_map
+from enhancer.results import failed_row, result_row, score_table, status_line, write_report
 from enhancer.service import NO_FACE, Service
 
 

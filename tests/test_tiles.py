@@ -12,13 +12,14 @@ import torch
 
 from enhancer.degrade import degrade, face_render
 from enhancer.errors import UnavailableError
-from enhancer.images import composite
-from enhancer.masks import soft_masks
+from enhancer.imaging.io import composite
+from enhancer.imaging.masks import soft_masks
+from enhancer.imaging.regions import region_map
+from enhancer.imaging.tiles import in_tiles
 from enhancer.metrics.fidelity import psnr, squared_error
-from enhancer.model import SplatEnhancer, restore, restore_in_tiles, restore_whole, restoring
+from enhancer.model import SplatEnhancer, restore, restore_in_tiles, restore_whole
+from enhancer.model import restorer as restoring
 from enhancer.model.norms import GivenNorms, RecordNorms
-from enhancer.regions import region_map
-from enhancer.tiles import in_tiles
 from tests.tiny import tiny_model
 
 

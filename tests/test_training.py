@@ -14,11 +14,11 @@ import torch
 from enhancer.degrade import PRESETS
 from enhancer.errors import CheckpointError, ImageError, SettingsError
 from training import recipes
+from training.cli import from_flags
 from training.config import PRESET_SETTINGS, TrainConfig
-from training.data import Pairs, list_faces
-from training.flags import from_flags
-from training.learner import learning_rate_factor
-from training.start import build_model
+from training.data.dataset import Pairs, list_faces
+from training.loop.build import build_model
+from training.loop.trainer import learning_rate_factor
 from training.train import build_accelerator, command
 
 
@@ -151,7 +151,7 @@ def test_a_preset_sets_the_defaults_of_the_other_flags_and_a_flag_still_wins():
 
 
 def test_a_tracker_that_is_not_installed_is_named(train_config, monkeypatch, capsys):
-    monkeypatch.setattr("training.trackers.find_spec", lambda name: None)
+    monkeypatch.setattr("training.loop.trackers.find_spec", lambda name: None)
     argv = ["--train_data_dir", train_config.train_data_dir, "--report_to", "wandb"]
     assert command(argv) == 2
     assert "pip install wandb" in capsys.readouterr().err

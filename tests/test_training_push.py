@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from enhancer.errors import HubError, SettingsError
-from training import pushing, train
+from training import train
+from training.publish import background as pushing
 
 pytestmark = pytest.mark.usefixtures("fresh_accelerate")
 

@@ -17,7 +17,7 @@ from enhancer.errors import CheckpointError, SettingsError
 from enhancer.model import SplatEnhancer
 from tests.runs import argv_of, assert_same_weights, folders, lines_of, tensors
 from training import train
-from training.objective import Objective
+from training.losses.objective import Objective
 
 pytestmark = pytest.mark.usefixtures("fresh_accelerate")
 
@@ -134,9 +134,9 @@ def test_a_tracker_that_fails_or_hangs_costs_the_run_nothing(train_config, monke
         def start(self):
             time.sleep(60)
 
-    monkeypatch.setattr("training.trackers.LOGGER_TYPE_TO_CLASS", {"wandb": Broken, "trackio": Silent})
-    monkeypatch.setattr("training.trackers.find_spec", lambda name: True)
-    monkeypatch.setattr("training.trackers.PATIENCE", 0.1)
+    monkeypatch.setattr("training.loop.trackers.LOGGER_TYPE_TO_CLASS", {"wandb": Broken, "trackio": Silent})
+    monkeypatch.setattr("training.loop.trackers.find_spec", lambda name: True)
+    monkeypatch.setattr("training.loop.trackers.PATIENCE", 0.1)
     train.main(replace(train_config, report_to="wandb,trackio", max_train_steps=2))
     assert "checkpoint-2" in folders(train_config)
     assert any("wandb is left alone from now on: tracker.example" in message for message in caplog.messages)
@@ -167,8 +167,8 @@ def test_a_tracker_is_given_every_term_by_name(train_config, train_faces, monkey
         def finish(self):
             seen.append("finished")
 
-    monkeypatch.setattr("training.trackers.LOGGER_TYPE_TO_CLASS", {"wandb": Kept})
-    monkeypatch.setattr("training.trackers.find_spec", lambda name: True)
+    monkeypatch.setattr("training.loop.trackers.LOGGER_TYPE_TO_CLASS", {"wandb": Kept})
+    monkeypatch.setattr("training.loop.trackers.find_spec", lambda name: True)
     train.main(
         replace(train_config, report_to="wandb", max_train_steps=1, validation_data_dir=str(train_faces))
     )

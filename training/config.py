@@ -7,11 +7,12 @@ from typing import Any, Literal
 from enhancer.degrade import PRESETS
 from enhancer.errors import SettingsError
 from training import recipes
-from training.backgrounds import PLAIN_COLOURS
-from training.flags import flag
+from training.cli import flag
 
 NEW_POCKET = "new_pocket"  # in place of a checkpoint
 PAIRS, CLEAN = "pairs", "clean"  # of a mixture, beside the presets
+# What a plain background may be when it is drawn; "grey" is any grey, "colour" any colour.
+PLAIN_COLOURS = ("white", "black", "grey", "colour")
 TRACKERS = ("tensorboard", "trackio", "wandb")
 # How the two published proofs of concept were trained. v2 is what the fields below say; v1 differs in these.
 PRESET_SETTINGS: dict[str, dict[str, Any]] = {
@@ -122,7 +123,7 @@ class TrainConfig:
         metavar="COLOUR=SHARE",
     )
     grey_share: float = flag(0.0, "share of crops in grey, clean and degraded, so that grey stays grey")
-    augment: bool = flag(True, "now and then more on the degraded side: training/augment.py")
+    augment: bool = flag(True, "now and then more on the degraded side: training/data/augment.py")
     dataloader_num_workers: int = flag(0, "processes that prepare pictures ahead; 0: none", free=True)
 
     train_batch_size: int = flag(2, "crops per forward pass and process")

@@ -2,7 +2,7 @@
 
     python -m training.evaluate --data_dir FACES --checkpoint enhancer/pocket/enhancer --output_dir runs/evaluation
 
-Writes `report.html`, `metrics.json` (training/evaluation.py says what is in it), `table.md` for a model card,
+Writes `report.html`, `metrics.json` (training/evaluation/summary.py says what is in it), `table.md` for a model card,
 `images.csv` and three sheets. Each picture's row is on disk as soon as it is made: stopped, and run again with the same
 settings, it goes on where it was. A folder whose `metadata.jsonl` names degraded pictures is scored on those; any other
 is degraded with --preset and --seed. Several processes share the pictures, started by any launcher:
@@ -11,7 +11,7 @@ is degraded with --preset and --seed. Several processes share the pictures, star
 
     python -m training.evaluate --compare runs/evaluation_a runs/evaluation_b --output_dir runs/a_or_b
 
-puts two evaluations side by side, picture by picture. With --fail_if "psnr.gain<2.0" (training/gates.py) it is a gate.
+puts two evaluations side by side, picture by picture. With --fail_if "psnr.gain<2.0" (training/evaluation/gates.py) it is a gate.
 
 Exit codes: 0 fine, 1 a gate fired, 2 bad input (a picture that cannot be read is named, the others are scored),
 130 interrupted.
@@ -29,23 +29,23 @@ import torch
 from enhancer.degrade import PRESETS
 from enhancer.errors import EnhancerError, ImageError, SettingsError
 from enhancer.hub import resolve
-from enhancer.machine import device_of, machine, program
 from enhancer.model import SplatEnhancer
-from enhancer.processes import Processes
-from training.backgrounds import Colour, colour_of
-from training.compare import compare, write_comparison
-from training.compare import table as comparison_table
-from training.compare_report import write_comparison_report
-from training.evaluation import SCHEMA, crowd, summary
-from training.flags import flag, from_flags
-from training.gates import Gate, failures
-from training.judge import Judge, Pictures, Row
-from training.judging import Work
-from training.records import Records, fingerprint_of_files, fingerprint_of_names
-from training.report import write_report
-from training.sheets import write_sheets
-from training.subjects import list_subjects, read_subject
-from training.tables import for_card, for_terminal
+from enhancer.runtime.device import device_of, machine, program
+from enhancer.runtime.processes import Processes
+from training.cli import flag, from_flags
+from training.data.backgrounds import Colour, colour_of
+from training.evaluation.compare import compare, write_comparison
+from training.evaluation.compare import table as comparison_table
+from training.evaluation.evaluator import Judge, Pictures, Row
+from training.evaluation.gates import Gate, failures
+from training.evaluation.results import Records, fingerprint_of_files, fingerprint_of_names
+from training.evaluation.samples import list_subjects, read_subject
+from training.evaluation.summary import SCHEMA, crowd, summary
+from training.evaluation.work import Work
+from training.report.comparison import write_comparison_report
+from training.report.contact_sheet import write_sheets
+from training.report.evaluation import write_report
+from training.report.tables import for_card, for_terminal
 
 FINE, GATE_FIRED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 

@@ -23,16 +23,16 @@ from tqdm import tqdm
 
 from enhancer.degrade import PRESETS, degrade, face_render, strengths_of
 from enhancer.errors import EnhancerError, ImageError, LabelError, SettingsError
-from enhancer.images import MIN_SIDE, read_image, read_labels
-from enhancer.masks import soft_masks
-from enhancer.regions import region_map
+from enhancer.imaging.io import MIN_SIDE, read_image, read_labels
+from enhancer.imaging.masks import soft_masks
+from enhancer.imaging.regions import region_map
+from enhancer.runtime.files import write_text
 from enhancer.seeding import rng_for
-from training.figures import mask_figure, pipeline_figure
-from training.files import write_text
-from training.flags import flag, from_flags
-from training.framing import LabelMaker, prepare
-from training.photographs import Photograph, find_pairs, find_photographs
-from training.prepared import Output, Row
+from training.cli import flag, from_flags
+from training.data.crop import LabelMaker, prepare
+from training.data.folders import Photograph, find_pairs, find_photographs
+from training.data.output import Output, Row
+from training.report.figures import mask_figure, pipeline_figure
 
 FINE, BAD_INPUT, INTERRUPTED = 0, 2, 130  # exit codes, as of `python -m enhancer`
 WAITING = 2  # pictures handed out per worker: enough to keep them busy, few enough to stop at once

@@ -14,12 +14,12 @@ import cv2
 import numpy as np
 
 from enhancer.errors import EnhancerError, SettingsError
-from enhancer.images import write_png
+from enhancer.imaging.io import write_png
+from training.cli import flag, from_flags
 from training.config import TrainConfig
-from training.data import Pairs, list_samples
-from training.figures import Tile, sheet
-from training.flags import flag, from_flags
-from training.pool import batches
+from training.data.dataset import Pairs, list_samples
+from training.data.pool import batches
+from training.report.figures import Tile, sheet
 
 PAIRS_A_LINE = 3  # clean and degraded side by side, that many times across the sheet
 TILE = 256  # px

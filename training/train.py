@@ -31,17 +31,17 @@ from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from enhancer.errors import EnhancerError, SettingsError
+from training.cli import from_flags
 from training.config import TrainConfig
-from training.data import Pairs, list_samples
-from training.flags import from_flags
-from training.learner import Learner, check_state
-from training.objective import build_objective
-from training.pool import batches
-from training.pushing import Pusher
-from training.run import Run
-from training.start import build_model
-from training.trackers import Tracker, require_installed
-from training.validation import Validation
+from training.data.dataset import Pairs, list_samples
+from training.data.pool import batches
+from training.loop.build import build_model
+from training.loop.run_folder import Run
+from training.loop.trackers import Tracker, require_installed
+from training.loop.trainer import Learner, check_state
+from training.loop.validation import Validation
+from training.losses.objective import build_objective
+from training.publish.background import Pusher
 
 FINE, GAVE_UP, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 MAX_BAD_STEPS = 10  # non-finite losses in a row before the run gives up

@@ -23,10 +23,10 @@ import enhancer.torchvision_stub  # noqa: F401  must come before transformers
 # isort: split
 from transformers import SegformerConfig, SegformerForSemanticSegmentation
 
+from enhancer.imaging.regions import CELEBAMASK_LABELS, REGION_NAMES, region_map, region_of_label
 from enhancer.parser import Parser, Preprocessing
-from enhancer.regions import CELEBAMASK_LABELS, REGION_NAMES, region_map, region_of_label
 from enhancer.seeding import rng_for
-from training.parser_data import IGNORE, MEAN, STD, Faces, batch, joined, read_faces
+from training.parser.data import IGNORE, MEAN, STD, Faces, batch, joined, read_faces
 
 SIDE = 320  # px, the network's input when the parser is used
 # The network sees small pictures first, three times cheaper, and its working size only at the end.

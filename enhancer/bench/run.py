@@ -16,15 +16,15 @@ from enhancer.bench.clock import copy_ceiling, latencies, matmul_ceiling, peak_o
 from enhancer.bench.ledger import ledger, weight_bytes
 from enhancer.degrade import degrade, face_render
 from enhancer.errors import SettingsError
-from enhancer.machine import device_of, machine, program
-from enhancer.masks import soft_masks
+from enhancer.imaging.masks import soft_masks
+from enhancer.imaging.regions import REGION_NAMES
 from enhancer.metrics import Scorer
 from enhancer.model import SplatEnhancer, predict_clean, restore_whole
 from enhancer.model.reference import Reference, random_model
-from enhancer.model.restoring import most_pixels
+from enhancer.model.restorer import most_pixels
 from enhancer.parser import Parser
 from enhancer.parts import precision
-from enhancer.regions import REGION_NAMES
+from enhancer.runtime.device import device_of, machine, program
 from enhancer.seeding import rng_for
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}

@@ -16,7 +16,7 @@ from enhancer.commands.pictures import (
     labels_of,
     outputs_of,
 )
-from enhancer.processes import Processes
+from enhancer.runtime.processes import Processes
 
 
 def declare(commands: Any) -> None:
@@ -31,7 +31,7 @@ def declare(commands: Any) -> None:
 
 def degrade(args: argparse.Namespace, load: Load | None) -> int:
     """Degrade a clean picture or a folder of them."""
-    from enhancer.images import read_image, write_png
+    from enhancer.imaging.io import read_image, write_png
     from enhancer.service import Service
 
     outputs = outputs_of(args, [""])

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from enhancer.errors import ImageError
-from enhancer.images import write_png
+from enhancer.imaging.io import write_png
 
 NAME = ".splat-enhancer-{}.jsonl"  # one for each process: on a network drive two cannot append to one file
 STALE = 3600  # seconds after which a half-written file is nobody's any more

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from enhancer.commands.overlap import Stages, overlapped, threads_for
 from enhancer.errors import EnhancerError, ImageError, LabelError, SettingsError
-from enhancer.processes import Processes
+from enhancer.runtime.processes import Processes
 
 if TYPE_CHECKING:  # the imports that take time wait until a command runs, so that --help is quick
     from enhancer.service import Service
@@ -73,7 +73,7 @@ def for_each(
     """
     from tqdm import tqdm
 
-    from enhancer.images import MAX_SIDE
+    from enhancer.imaging.io import MAX_SIDE
 
     pictures = pictures[processes.place :: processes.count]
     code = FINE
@@ -120,7 +120,7 @@ def pictures_of(given: Path) -> list[Path]:
     Raises:
         ImageError: There is no such file or folder, or no picture in it.
     """
-    from enhancer.images import IMAGE_SUFFIXES
+    from enhancer.imaging.io import IMAGE_SUFFIXES
 
     if not given.is_dir():
         if not given.exists():
@@ -154,7 +154,7 @@ def partner_of(source: Path, given: Path | None, what: str, error: type[Enhancer
 
 def labels_of(source: Path, args: argparse.Namespace) -> Any:
     """Return the label map of a picture, None where none was given."""
-    from enhancer.images import read_labels
+    from enhancer.imaging.io import read_labels
 
     path = partner_of(source, args.labels, "labels", LabelError)
     return None if path is None else read_labels(path)

@@ -22,7 +22,7 @@ from enhancer.commands.pictures import (
     partner_of,
 )
 from enhancer.errors import EnhancerError, ImageError, LabelError
-from enhancer.processes import Processes
+from enhancer.runtime.processes import Processes
 
 
 def declare(commands: Any) -> None:
@@ -177,7 +177,7 @@ class _Restoring:
         return files
 
     def _read(self, picture: Picture) -> _Given:
-        from enhancer.images import read_image, read_labels
+        from enhancer.imaging.io import read_image, read_labels
 
         source, name = picture
         stamps = [] if self._journal is None else self._stamps(source)
@@ -192,7 +192,7 @@ class _Restoring:
         )
 
     def _work(self, picture: Picture, given: _Given) -> _Made:
-        from enhancer.report import result_row
+        from enhancer.results import result_row
 
         service = self._service()
         (source, name), args = picture, self._args
@@ -215,7 +215,7 @@ class _Restoring:
         return _Made(pictures, row, (line, result.notes), self._made_from(name, given.stamps))
 
     def _write(self, picture: Picture, made: _Made) -> Told:
-        from enhancer.images import write_png
+        from enhancer.imaging.io import write_png
 
         if self._journal is not None:
             self._journal.finish(made.made_from, made.pictures, made.row)
@@ -226,12 +226,12 @@ class _Restoring:
         return made.told
 
     def _note_failure(self, source: Path, error: EnhancerError) -> None:
-        from enhancer.report import failed_row
+        from enhancer.results import failed_row
 
         self._rows[source] = {"file": str(source), "output": None, **failed_row(error)}
 
     def _report(self, rows: dict[Path, dict[str, Any]]) -> None:
-        from enhancer.report import write_report
+        from enhancer.results import write_report
 
         in_order = [rows[source] for source in self._outputs.names if source in rows]
         write_report(in_order, self._args.json, enhancer.__version__)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from enhancer.masks import REFERENCE_SIDE, length_scale, odd
+from enhancer.imaging.masks import REFERENCE_SIDE, length_scale, odd
 
 LEVELS = 6  # posterisation of a variation mask
 LIGHT_BLUR = (5, 1.0)  # kernel and sigma, px at 512, straight after posterisation

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from enhancer.degrade.recipe import Recipe
-from enhancer.images import composite, fill_transparent, split_alpha, with_alpha
-from enhancer.masks import Masks
+from enhancer.imaging.io import composite, fill_transparent, split_alpha, with_alpha
+from enhancer.imaging.masks import Masks
 from enhancer.seeding import rng_for
 
 
@@ -31,7 +31,7 @@ def trace(
 
     Args:
         image: (H, W, 3) or (H, W, 4) float32 in [0, 1], straight alpha.
-        masks: Region name -> (H, W) float32 in [0, 1], from `enhancer.masks.soft_masks`.
+        masks: Region name -> (H, W) float32 in [0, 1], from `enhancer.imaging.masks.soft_masks`.
         recipe: From `enhancer.degrade.face_render`.
         seed: Address of the draw: a number, or a path such as ``(seed, epoch, index)``. Same seed, same bytes.
         background: Colour in [0, 1] over which the last stage is composited (the training input stands on white).

@@ -20,7 +20,7 @@ from enhancer.degrade.steps import (
     Warp,
 )
 from enhancer.errors import SettingsError
-from enhancer.regions import REGION_NAMES
+from enhancer.imaging.regions import REGION_NAMES
 
 # Blend strength of each region's blur, 0 to 1.
 PRESETS: dict[str, dict[str, float]] = {

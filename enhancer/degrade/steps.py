@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from enhancer.degrade.blobs import Blobs
-from enhancer.masks import REFERENCE_SIDE, Masks, length_scale, odd
+from enhancer.imaging.masks import REFERENCE_SIDE, Masks, length_scale, odd
 
 Box = tuple[slice, slice]  # rows, columns
 WHOLE: Box = (slice(None), slice(None))

@@ -15,7 +15,7 @@ from typing import IO, Any
 from tqdm import tqdm
 
 from enhancer.errors import HubError
-from enhancer.hub.words import UnreachableError, scrubbed
+from enhancer.hub.errors import UnreachableError, scrubbed
 
 STARTING = 60.0  # s for the process to start: half a second, but on a machine that has much else to do
 

@@ -32,8 +32,8 @@ def main() -> None:
     from huggingface_hub import constants, snapshot_download
     from huggingface_hub.utils import tqdm as hub_tqdm
 
-    from enhancer.hub.waiting import limited_silence
-    from enhancer.hub.words import UnreachableError, explain
+    from enhancer.hub.errors import UnreachableError, explain
+    from enhancer.hub.timeouts import limited_silence
 
     constants.DOWNLOAD_CHUNK_SIZE = CHUNK
     say(ready=True)

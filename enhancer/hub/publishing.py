@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from enhancer.errors import CheckpointError, HubError, SettingsError
+from enhancer.hub.errors import UnreachableError, explain, has_token
 from enhancer.hub.references import is_repo_id, is_revision
-from enhancer.hub.waiting import CONNECT, limited_silence
-from enhancer.hub.words import UnreachableError, explain, has_token
+from enhancer.hub.timeouts import CONNECT, limited_silence
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from enhancer.errors import CheckpointError, HubError
 from enhancer.hub.download import download
+from enhancer.hub.errors import UnreachableError, explain
 from enhancer.hub.references import BASE, BASE_REVISION, KINDS, POCKET, TEXT_FILES, Kind, Reference
-from enhancer.hub.words import UnreachableError, explain
 
 
 @dataclass(frozen=True)

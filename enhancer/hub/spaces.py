@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from enhancer.errors import HubError
-from enhancer.hub.waiting import limited_silence
-from enhancer.hub.words import explain
+from enhancer.hub.errors import explain
+from enhancer.hub.timeouts import limited_silence
 
 
 def space_url(repo: str) -> str:

@@ -8,7 +8,7 @@ from typing import TypedDict
 import numpy as np
 
 from enhancer.errors import ImageError, SettingsError, UnavailableError
-from enhancer.masks import Masks
+from enhancer.imaging.masks import Masks
 from enhancer.metrics.fidelity import psnr, similarity, squared_error, weighted_mean, without_border
 from enhancer.metrics.network import ARCHITECTURES
 from enhancer.metrics.perceptual import Perceptual

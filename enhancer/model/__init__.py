@@ -12,7 +12,7 @@ from enhancer.model.config import EnhancerConfig
 from enhancer.model.enhancer import SplatEnhancer
 from enhancer.model.one_step import predict_clean
 from enhancer.model.pocket import new_pocket
-from enhancer.model.restoring import restore, restore_in_tiles, restore_whole
+from enhancer.model.restorer import restore, restore_in_tiles, restore_whole
 
 __all__ = [
     "POCKET",

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from enhancer.images import MIN_SIDE, read_image
-from enhancer.provenance import Record, png_bytes, read_record
+from enhancer.imaging.io import MIN_SIDE, read_image
+from enhancer.imaging.provenance import Record, png_bytes, read_record
 from tests.browser.visitor import IN_A_BROWSER, drop, source_of_result, toast, wait_for_new
 from tests.stand_ins import encoded
 

@@ -1,0 +1,1 @@
+"""Pictures without torch: reading and writing, alpha, regions, masks, blending, tiles, provenance."""

@@ -1,0 +1,254 @@
+"""What a run made, and how it is told: rows of a JSON report, and the table of scores on the page."""
+
+import json
+import math
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from enhancer.errors import SettingsError
+from enhancer.imaging.regions import REGION_NAMES
+
+Scores = Mapping[
+    str, Any
+]  # {"psnr": dB, "ssim": .., "lpips": .. or None, "regions": {name: {"psnr", ..}, or None}}
+Say = Callable[[str], str]  # English phrase -> the reader's language
+Step = tuple[str, np.ndarray]  # name, and the picture after it
+SCHEMA = 1  # of the JSON report
+
+
+@dataclass(frozen=True)
+class Degraded:
+    """A degraded picture and how it came about."""
+
+    image: np.ndarray  # rounded to 8 bits, as saved
+    steps: tuple[Step, ...]  # empty unless asked for
+    timings: Mapping[str, float]  # seconds, by what was done
+    parser: str | None  # what told the regions apart
+    notes: tuple[str, ...]  # whole sentences
+
+
+@dataclass(frozen=True)
+class Result:
+    """A restored picture and everything worth saying about it. Pictures keep the alpha of the input."""
+
+    clean: np.ndarray | None  # what the scores compare with; None when there is nothing to compare with
+    degraded: np.ndarray  # what the model was given (it saw this over white)
+    restored: np.ndarray  # rounded to 8 bits, as saved: the scores are those of the file
+    timings: Mapping[str, float]  # seconds, by what was done
+    checkpoint: str
+    sha: str | None  # of the checkpoint: its commit, or a digest of its adapters
+    device: str
+    parser: str | None  # None if nothing needed the regions
+    notes: tuple[str, ...]  # whole sentences
+    regions: np.ndarray | None  # (H, W) region map, 0 for outside; likewise
+    background: tuple[float, float, float]  # the colour the model saw behind a transparent picture
+    scores_degraded: Scores | None = None
+    scores_restored: Scores | None = None
+    lpips_name: str | None = None  # names the network behind LPIPS; None without scores
+
+    @property
+    def seconds(self) -> float:
+        """Seconds that the restoration alone took."""
+        return self.timings["restore"]
+
+
+def result_row(result: Result, *, seed: int | None, preset: str | None) -> dict[str, Any]:
+    """Return what a report says about a restored picture; `seed` and `preset` are None if nothing degraded it."""
+    scores = None
+    if result.scores_degraded is not None and result.scores_restored is not None:
+        scores = {"degraded": _plain(result.scores_degraded), "restored": _plain(result.scores_restored)}
+    return {
+        "checkpoint": result.checkpoint,
+        "sha": result.sha,
+        "device": result.device,
+        "parser": result.parser,
+        "seconds": result.seconds,
+        "timings": dict(result.timings),
+        "seed": seed,
+        "preset": preset,
+        "scores": scores,
+        "lpips_net": result.lpips_name,
+        "notes": list(result.notes),
+        "error": None,
+    }
+
+
+def failed_row(error: Exception) -> dict[str, Any]:
+    """Return the row of a picture that could not be restored, with the keys of `result_row`."""
+    keys = (
+        "checkpoint",
+        "sha",
+        "device",
+        "parser",
+        "seconds",
+        "timings",
+        "seed",
+        "preset",
+        "scores",
+        "lpips_net",
+    )
+    return dict.fromkeys(keys) | {"notes": [], "error": str(error)}
+
+
+def write_report(rows: Sequence[Mapping[str, Any]], path: Path, version: str) -> None:
+    """Write the JSON report; at no moment does `path` hold half of one.
+
+    Raises:
+        SettingsError: The file cannot be written.
+    """
+    text = json.dumps({"schema": SCHEMA, "version": version, "images": list(rows)}, indent=2, allow_nan=False)
+    unfinished = path.with_name(
+        f".{secrets.token_hex(8)}.unfinished"
+    )  # beside it, so that the rename is atomic
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished.write_text(text + "\n", encoding="utf-8")
+        unfinished.replace(path)
+    except OSError as error:
+        raise SettingsError(f"The report {path} cannot be written: {error.strerror or error}.") from error
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class _Metric:
+    key: str
+    label: str
+    unit: str
+    digits: int  # after the point
+    higher_is_better: bool
+    meaning: str  # for somebody who never met it
+
+
+_METRICS = (
+    _Metric(
+        "psnr", "PSNR", " dB", 2, True, "How small the differences from the clean picture are, pixel by pixel"
+    ),
+    _Metric(
+        "ssim", "SSIM", "", 3, True, "How well local structure matches the clean picture; 1 is identical"
+    ),
+    _Metric(
+        "lpips", "LPIPS", "", 3, False, "How different the two look to a trained network; 0 is identical"
+    ),
+)
+
+
+def score_table(result: Result, say: Say = str) -> str:
+    """Return the scores as an HTML table: whole picture and regions, before, after, and which way is better.
+
+    Args:
+        result: What was restored.
+        say: Puts an English phrase into the reader's language.
+    """
+    before, after = result.scores_degraded, result.scores_restored
+    if before is None or after is None:
+        return (
+            f'<p class="quiet">{escape(say("No scores: they say how close a picture is to its clean original,"))} '
+            f"{escape(say('and this one came without.'))}</p>"
+        )
+    rows = [("Whole picture", before, after)]
+    rows += [
+        (name.capitalize(), before["regions"].get(name), after["regions"].get(name)) for name in REGION_NAMES
+    ]
+    metrics = [metric for metric in _METRICS if after.get(metric.key) is not None]
+    heads = "".join(_metric_head(metric, result.lpips_name, say) for metric in metrics)
+    body = "".join(
+        f'<tr><th scope="row">{escape(say(label))}</th>'
+        + "".join(f"<td>{_change(metric, was, now, say)}</td>" for metric in metrics)
+        + "</tr>"
+        for label, was, now in rows
+    )
+    return (
+        f'<table class="scores"><caption>{escape(say("Scores against the clean picture: before → after"))}</caption>'
+        f'<thead><tr><th scope="col">{escape(say("Region"))}</th>{heads}</tr></thead><tbody>{body}</tbody></table>'
+    )
+
+
+def status_line(result: Result, say: Say = str) -> str:
+    """Return HTML that says what was won, what ran and how long, and whatever else a visitor should know.
+
+    Args:
+        result: What was restored.
+        say: Puts an English phrase into the reader's language.
+    """
+    sha = f" ({result.sha[:7]})" if result.sha and result.sha[:7] not in result.checkpoint else ""
+    facts = [
+        f"{escape(say('Restored in'))} {_duration(result.seconds)}",
+        f"<strong>{escape(result.checkpoint)}{escape(sha)}</strong> {escape(say('on'))} {escape(result.device.upper())}",
+    ]
+    if result.parser is not None:
+        facts.append(f"{escape(say('regions from'))} {escape(say(result.parser))}")
+    won = ""
+    if result.scores_degraded and result.scores_restored:
+        gain = result.scores_restored["psnr"] - result.scores_degraded["psnr"]
+        way = say("closer to the clean picture") if gain >= 0 else say("further from the clean picture")
+        won = f'<strong class="won">{abs(gain):.1f} dB {escape(way)}{_lpips(result, say)}</strong>'
+    notes = "".join(f"<li>{escape(say(note))}</li>" for note in result.notes)
+    return f'<p role="status">{won}<span>{" · ".join(facts)}</span></p>' + (
+        f'<ul class="quiet">{notes}</ul>' if notes else ""
+    )
+
+
+def _lpips(result: Result, say: Say) -> str:
+    """Return LPIPS before and after as HTML, such as "LPIPS 0.317 → 0.215 (lower is better)"; nothing without it."""
+    before, after = (
+        None if scores is None else scores.get("lpips")
+        for scores in (result.scores_degraded, result.scores_restored)
+    )
+    if before is None or after is None:
+        return ""
+    name, way = escape(result.lpips_name or "LPIPS"), escape(say("lower is better"))
+    return f' <span class="lpips"><abbr title="{name}">LPIPS</abbr> {before:.3f} → {after:.3f} ({way})</span>'
+
+
+def patience(seconds: float, say: Say = str) -> str:
+    """Return HTML that says, before a restoration, roughly how long it takes."""
+    minutes = max(1, round(seconds / 60))
+    time = f"{round(seconds, -1):.0f} s" if seconds < 90 else f"{minutes} min"
+    words = say("The full model runs on a processor here, not on a GPU. This picture takes about")
+    return f'<p role="status">{escape(words)} <strong>{time}</strong>.</p>'
+
+
+def _duration(seconds: float) -> str:
+    return f"{1000 * seconds:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+
+
+def _metric_head(metric: _Metric, lpips_name: str | None, say: Say) -> str:
+    label = lpips_name or metric.label if metric.key == "lpips" else metric.label
+    way = say("higher is better") if metric.higher_is_better else say("lower is better")
+    return (
+        f'<th scope="col"><abbr title="{escape(say(metric.meaning))}">{escape(label)}</abbr>'
+        f"<small>{escape(way)}</small></th>"
+    )
+
+
+def _change(metric: _Metric, before: Scores | None, after: Scores | None, say: Say) -> str:
+    """Return one cell; words where there is no number, for 0 would be a number."""
+    if before is None or after is None:
+        return f'<span class="quiet">{escape(say("too few pixels"))}</span>'
+    was, now = _plain(before.get(metric.key)), _plain(after.get(metric.key))
+    if was is None or now is None:
+        return f'<span class="quiet">{escape(say("not available"))}</span>'
+    gain = round(now - was, metric.digits)
+    verdict = "same" if gain == 0 else "better" if (gain > 0) == metric.higher_is_better else "worse"
+    arrow = "=" if gain == 0 else "▲" if gain > 0 else "▼"
+    return (
+        f'<span class="was">{was:.{metric.digits}f} →</span> '
+        f"<strong>{now:.{metric.digits}f}</strong>{metric.unit} "
+        f'<span class="{verdict}">{arrow} {abs(gain):.{metric.digits}f} {escape(say(verdict))}</span>'
+    )
+
+
+def _plain(value: Any) -> Any:
+    """Return numbers as JSON can hold them; infinite (PSNR of equal pictures) and undefined ones become None."""
+    if isinstance(value, Mapping):
+        return {key: _plain(entry) for key, entry in value.items()}
+    if isinstance(value, float | np.floating):
+        return float(value) if math.isfinite(value) else None
+    return value

@@ -1,0 +1,79 @@
+"""Several pictures in one go: their names told apart, a CSV of their scores, a ZIP of everything. No torch."""
+
+import csv
+import io
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import PurePath
+from typing import Any
+
+from enhancer.imaging.regions import REGION_NAMES
+
+METRICS = ("psnr", "ssim", "lpips")
+LONGEST_NAME = 80  # characters
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what makes a spreadsheet calculate
+
+
+def safe_names(names: Iterable[str]) -> list[str]:
+    """Return file stems that are unique without regard to case, and safe in a ZIP, whatever strangers called them."""
+    taken: set[str] = set()
+    safe: list[str] = []
+    for name in names:
+        kept = "".join(c if c.isalnum() or c in " ._-()" else "_" for c in PurePath(name).stem).strip(" .")
+        stem = candidate = kept[:LONGEST_NAME] or "picture"
+        number = 2
+        while candidate.casefold() in taken:
+            candidate, number = f"{stem}_{number}", number + 1
+        taken.add(candidate.casefold())
+        safe.append(candidate)
+    return safe
+
+
+def scores_csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return a CSV with one line a picture.
+
+    Args:
+        rows: As of `enhancer.results.result_row` or `failed_row`, with the picture's "name".
+    """
+    parts = ("whole", *REGION_NAMES)
+    scored = [
+        f"{part}_{metric}_{when}" for part in parts for metric in METRICS for when in ("before", "after")
+    ]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["name", "checkpoint", "sha", "seconds", "preset", "seed", *scored, "notes", "error"])
+    for row in rows:
+        told = [row.get(key) for key in ("name", "checkpoint", "sha", "seconds", "preset", "seed")]
+        numbers = [_score(row.get("scores"), part, metric, when) for part in parts for metric in METRICS
+                   for when in ("degraded", "restored")]  # fmt: skip
+        line = [*told, *numbers, " ".join(row.get("notes") or []), row.get("error")]
+        writer.writerow([_plain(cell) for cell in line])
+    return text.getvalue()
+
+
+def zipped(files: Mapping[str, bytes]) -> bytes:
+    """Return a ZIP of files by name; pictures are packed already, so they are only stored."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, content in files.items():
+            how = zipfile.ZIP_STORED if name.endswith(".png") else zipfile.ZIP_DEFLATED
+            archive.writestr(
+                zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), content, how
+            )  # same pictures, same bytes
+    return packed.getvalue()
+
+
+def _score(scores: Mapping[str, Any] | None, part: str, metric: str, when: str) -> float | None:
+    if scores is None:
+        return None
+    found = scores[when] if part == "whole" else scores[when]["regions"].get(part)
+    return found and found.get(metric)
+
+
+def _plain(cell: Any) -> Any:
+    """Return a cell that no spreadsheet takes for a formula."""
+    if cell is None:
+        return ""
+    if isinstance(cell, float):
+        return f"{cell:.4f}"
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell

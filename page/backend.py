@@ -1,0 +1,168 @@
+"""What runs behind the page: the loaded checkpoints, the GPU they may borrow, errors as messages."""
+
+import logging
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cache
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import spaces  # must come before anything that touches CUDA
+
+# isort: split
+import numpy as np
+
+from enhancer.errors import EnhancerError
+from enhancer.imaging.io import composite, read_image, read_labels, to_pil
+from enhancer.imaging.masks import soft_masks
+from enhancer.imaging.regions import region_map
+from enhancer.results import Degraded, Result
+from enhancer.service import Service
+from page.i18n.translate import refusal
+
+ROOT = Path(__file__).parents[1]
+HEADS = [path for path in sorted(ROOT.glob("examples/heads/head_*.png")) if not path.stem.endswith("_labels")]
+ON_ZERO_GPU = bool(os.environ.get("SPACES_ZERO_GPU"))
+POCKET = "pocket"
+NO_MEMORY = "This machine ran out of memory. Try again in a minute, or with a smaller picture."
+WORTH_SAYING = 10  # seconds
+
+_log = logging.getLogger(__name__)
+_loading = threading.RLock()
+
+
+def checkpoints() -> tuple[str, ...]:
+    """Return the checkpoints a visitor may choose among: CHECKPOINTS, else CHECKPOINT alone, else the embedded one."""
+    listed = [name.strip() for name in os.environ.get("CHECKPOINTS", "").split(",") if name.strip()]
+    return tuple(listed or [os.environ.get("CHECKPOINT", "").strip() or POCKET])
+
+
+@cache
+def _service(checkpoint: str) -> Service:
+    try:
+        return Service.load(checkpoint)
+    except EnhancerError as error:
+        if checkpoint == POCKET:
+            raise
+        # The owner reads why in the log; a visitor gets a page that works, and is told.
+        _log.warning("The checkpoint %s is not used: %s", checkpoint, error)
+        notice = f"The checkpoint {checkpoint} cannot be had now, so the small embedded one is at work."
+        standing_in = _service(POCKET)
+        return replace(standing_in, notices=(*standing_in.notices, notice))
+
+
+def service(checkpoint: str | None = None) -> Service:
+    """Return what does the work, loaded once; who asks while it loads waits. Tests put a stand-in here."""
+    offered = checkpoints()
+    if checkpoint is not None and checkpoint not in offered:
+        raise refusal(f"There is no checkpoint {checkpoint!r} here. Choose one of {', '.join(offered)}.")
+    with _loading:
+        return _service(checkpoint or offered[0])
+
+
+def load_everything() -> None:
+    """Load every checkpoint, the parser and LPIPS, such as before a GPU is lent: what is loaded by then is placed on it."""
+    for checkpoint in checkpoints():
+        parts = service(checkpoint)
+        getattr(parts.parser, "load", lambda: None)()
+        getattr(parts.scorer, "prepare", lambda: None)()
+
+
+@contextmanager
+def shown_to_visitor() -> Iterator[None]:
+    """Turn our errors into a message on the page; on ZeroGPU no other kind would cross to it in words."""
+    try:
+        yield
+    except EnhancerError as error:
+        raise refusal(str(error)) from error
+    except MemoryError as error:
+        raise refusal(NO_MEMORY) from error
+
+
+def gpu_seconds(image: np.ndarray, *_: Any, **__: Any) -> int:
+    """Return how long a GPU is asked for; short calls are served first: 8 s at 512 px, 24 s at 2048 px."""
+    return 8 + image.size // 1_000_000
+
+
+@spaces.GPU(duration=gpu_seconds)
+def restore(
+    image: np.ndarray, labels: np.ndarray | None = None, checkpoint: str | None = None, **settings: Any
+) -> Iterator[Result]:
+    """Yield a restored picture, then, where there is something to compare with, the same with its scores.
+
+    Outside ZeroGPU this is an ordinary generator; there, everything that goes in and out is pickled.
+    """
+    with shown_to_visitor():
+        parts = service(checkpoint)
+        result = parts.restore(image, labels=known_labels(image, labels), with_scores=False, **settings)
+        yield result
+        if result.clean is not None:
+            yield parts.scored(result)
+
+
+def expected_seconds(image: np.ndarray, checkpoint: str | None = None) -> float:
+    """Return roughly how long restoring takes; 0 where it is not worth saying."""
+    seconds = service(checkpoint).seconds_per_pixel * image.shape[0] * image.shape[1]
+    return seconds if seconds >= WORTH_SAYING else 0.0
+
+
+# The parser is on the GPU too, so whatever may need it borrows one: on ZeroGPU there is none between these calls.
+
+
+@spaces.GPU(duration=gpu_seconds)
+def degraded(image: np.ndarray, labels: np.ndarray | None = None, **settings: Any) -> Degraded:
+    """Return a picture degraded; the arguments are those of `Service.degrade`."""
+    with shown_to_visitor():
+        return service().degrade(image, known_labels(image, labels), **settings)
+
+
+@spaces.GPU(duration=gpu_seconds)
+def scores(image: np.ndarray, reference: np.ndarray, labels: np.ndarray | None = None) -> dict[str, Any]:
+    """Return the scores of a picture against a clean one, and what measured them."""
+    parts = service()
+    if parts.scorer is None or image.shape[:2] != reference.shape[:2]:
+        sizes = " and ".join(f"{shown.shape[1]}x{shown.shape[0]}" for shown in (image, reference))
+        raise refusal(f"Scores need two pictures of the same size, got {sizes} pixels.")
+    with shown_to_visitor():
+        known = known_labels(reference, labels)
+        regions = parts.parser.regions(composite(reference)) if known is None else region_map(known)
+        found = parts.scorer.score(composite(image), composite(reference), soft_masks(regions))
+    return {**found, "lpips_net": parts.scorer.lpips_name, "notes": [parts.scorer.lpips_missing or ""]}
+
+
+def restored(image: np.ndarray, labels: np.ndarray | None = None, **settings: Any) -> Result:
+    """Return the last of `restore`."""
+    *_, last = restore(image, labels, **settings)
+    return last
+
+
+def _address(image: np.ndarray) -> bytes:
+    return blake2b(to_pil(image).tobytes() + repr(image.shape).encode(), digest_size=16).digest()
+
+
+@cache
+def _examples() -> dict[bytes, Path]:
+    return {_address(read_image(path)): path for path in HEADS}
+
+
+def example_in(image: np.ndarray) -> Path | None:
+    """Return which example a picture is, by its content: a file's name would prove nothing."""
+    return _examples().get(_address(image))
+
+
+@cache
+def labels_of(example: Path) -> np.ndarray:
+    """Return an example's label map, not to be written to."""
+    return read_labels(example.with_stem(f"{example.stem}_labels"))
+
+
+def known_labels(image: np.ndarray, given: np.ndarray | None = None) -> np.ndarray | None:
+    """Return the label map that was given, else that of the example in the picture, else None."""
+    if given is not None:
+        return given
+    example = example_in(image)
+    return None if example is None else labels_of(example)

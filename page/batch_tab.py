@@ -1,0 +1,140 @@
+"""The tab that restores several pictures: a gallery, a table and a ZIP, picture by picture."""
+
+from collections.abc import Iterator
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from enhancer.degrade import DEFAULT_PRESET
+from enhancer.errors import EnhancerError
+from enhancer.imaging.io import read_image
+from enhancer.imaging.provenance import Record, png_bytes
+from enhancer.results import Say, failed_row, result_row
+from page import backend
+from page.archive import safe_names, scores_csv, zipped
+from page.controls import take_uploads_only
+from page.i18n.translate import label, refusal, said_to
+from page.limits import require_size
+from page.outputs import stored
+
+MOST = 20  # pictures in one go
+TOO_MANY = "{count} pictures are too many at once: {most} are taken. Give the rest afterwards."
+PRIVATE: dict[str, Any] = {"api_visibility": "private"}
+Row = dict[str, Any]
+
+
+class Batch:
+    """Its components, and what they do."""
+
+    def __init__(self) -> None:
+        """Lay it out where this is called."""
+        with gr.Row(elem_classes="stage"):
+            with gr.Column(elem_classes="controls"):
+                gr.HTML(label("batch"), padding=False, elem_classes="hint")
+                self.files = gr.File(
+                    label=label("Pictures of faces"), file_count="multiple", file_types=["image"], height=260,
+                    elem_id="batch-files",
+                )  # fmt: skip
+                take_uploads_only(self.files)
+                self.degrade_first = gr.Checkbox(
+                    False, label=label("They are clean: damage them first, then score them"),
+                    info=label("Leave off for real renders."), elem_id="batch-degrade",
+                )  # fmt: skip
+                with gr.Row(elem_classes="buttons"):
+                    self.button = gr.Button(
+                        label("Restore all"), variant="primary", size="lg", scale=3, elem_id="batch-restore"
+                    )
+                    self.stop = gr.Button(label("Stop"), size="lg", scale=1, elem_id="batch-stop")
+            with gr.Column(elem_classes="hero"):
+                self.status = gr.HTML(padding=False, elem_classes="status", elem_id="batch-status")
+                self.gallery = gr.Gallery(
+                    label=label("Restored pictures"), format="png", columns=4, height="auto", object_fit="cover",
+                    buttons=["download", "fullscreen"], visible=False, elem_id="batch-gallery",
+                )  # fmt: skip
+                self.table = gr.HTML(padding=False, elem_classes="score-panel", elem_id="batch-table")
+                self.download = gr.DownloadButton(
+                    label("Everything as a ZIP: pictures and scores.csv"), visible=False, size="lg", elem_id="batch-zip"
+                )  # fmt: skip
+        outputs: list[Any] = [self.status, self.gallery, self.table, self.download]
+        started = self.button.click(
+            self.run, [self.files, self.degrade_first], outputs, concurrency_id="batch", trigger_mode="once",
+            show_progress="hidden", **PRIVATE,  # the status draws its own
+        )  # fmt: skip
+        self.stop.click(self.stopped, None, self.status, queue=False, cancels=[started], **PRIVATE)
+
+    def stopped(self, request: gr.Request) -> str:
+        """Say so; what is done stays."""
+        return f"<p role='status'>{escape(said_to(request)('Stopped.'))}</p>"
+
+    def run(
+        self, paths: list[str] | None, degrade_first: bool, request: gr.Request
+    ) -> Iterator[dict[Any, Any]]:
+        """Restore one picture after the other and show what is there."""
+        if not paths:
+            raise refusal("There are no pictures yet. Drop some on the page.")
+        if len(paths) > MOST:
+            raise refusal(TOO_MANY, count=len(paths), most=MOST)
+        say = said_to(request)
+        rows: list[Row] = []
+        files: dict[str, bytes] = {}
+        panels: list[tuple[str, str]] = []
+        for path, stem in zip(paths, safe_names(Path(path).name for path in paths), strict=True):
+            yield {self.status: _progress(len(rows), len(paths), say)}
+            try:
+                row, content = _one(path, degrade_first)
+                files[f"{stem}.png"] = content
+                panels.append((stored(content, f"{stem}.png"), stem))
+            except (EnhancerError, gr.Error) as error:
+                row = failed_row(error)
+            rows.append({"name": Path(path).name, **row})
+            yield {
+                self.status: _progress(len(rows), len(paths), say),
+                self.gallery: gr.update(value=list(panels), visible=bool(panels)),
+                self.table: _table(rows, say),
+            }
+        files["scores.csv"] = scores_csv(rows).encode()
+        packed = stored(zipped(files), "splat-enhancer.zip")
+        yield {self.download: gr.update(value=packed, visible=True)}
+
+
+def _one(path: str, degrade_first: bool) -> tuple[Row, bytes]:
+    """Return the row and the file of one picture."""
+    settings: Row = {"preset": DEFAULT_PRESET, "seed": 0} if degrade_first else {"preset": None, "seed": None}
+    drawn = settings if degrade_first else {}
+    require_size(path, "It")
+    result = backend.restored(read_image(path, "It"), degrade_first=degrade_first, **drawn)
+    record = Record(result.checkpoint, result.sha, **settings)
+    return result_row(result, **settings), png_bytes(result.restored, record)
+
+
+def _progress(done: int, count: int, say: Say) -> str:
+    share = 100 * done // count
+    return (
+        f"<p role='status'>{done} {escape(say('of'))} {count} {escape(say('done'))}</p>"
+        f"<progress max='100' value='{share}' aria-label='{share} %'></progress>"
+    )
+
+
+def _table(rows: list[Row], say: Say) -> str:
+    """Return what became of each picture; names are strangers' and are escaped."""
+    body = "".join(
+        f"<tr><th scope='row'>{escape(row['name'])}</th>"
+        + (
+            f"<td colspan='2' class='worse'>{escape(say(str(row['error'])))}</td>"
+            if row["error"]
+            else f"<td>{row['seconds']:.1f} s</td><td>{_won(row)}</td>"
+        )
+        + "</tr>"
+        for row in rows
+    )
+    heads = "".join(f"<th scope='col'>{escape(say(head))}</th>" for head in ("Picture", "Time"))
+    return f"<table class='scores'><thead><tr>{heads}<th scope='col'>PSNR</th></tr></thead><tbody>{body}</tbody></table>"
+
+
+def _won(row: Row) -> str:
+    if row["scores"] is None:
+        return "<span class='quiet'>–</span>"
+    before, after = (row["scores"][when]["psnr"] for when in ("degraded", "restored"))
+    return f"<span class='was'>{before:.2f} →</span> <strong>{after:.2f}</strong> dB"

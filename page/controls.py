@@ -1,0 +1,210 @@
+"""What goes into the page: pictures by our own reader, and the settings with their words."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import gradio as gr
+import numpy as np
+from gradio.components.base import Component
+from gradio.data_classes import ImageData
+from gradio.utils import get_upload_folder
+
+from enhancer.degrade import DEFAULT_PRESET, PRESETS
+from enhancer.errors import EnhancerError, SettingsError
+from enhancer.imaging.blend import Restoration
+from enhancer.imaging.io import MIN_SIDE, read_image
+from enhancer.imaging.provenance import Record, is_colour, read_record
+from enhancer.imaging.regions import REGION_NAMES
+from page.backend import NO_MEMORY
+from page.i18n.translate import label, refusal
+from page.limits import LARGEST_SEED, require_size
+
+WHITE = "#ffffff"
+OUR_FILES = "/gradio_api/file="  # in the address of a file that is here
+ELSEWHERE = (
+    "Pictures are not fetched from other addresses. Upload the picture, or send it as a data: address."
+)
+
+
+@dataclass(frozen=True)
+class Given:
+    """A picture that came in, or what is wrong with it: that is said when it is used, in the visitor's language.
+
+    Attributes:
+        pixels: None where something is wrong.
+        record: How it was made, if its file says so.
+        problem: A sentence.
+    """
+
+    pixels: np.ndarray | None
+    record: Record | None = None
+    problem: str = NO_MEMORY
+
+    @property
+    def image(self) -> np.ndarray:
+        """Return the pixels, or raise what is wrong with them."""
+        if self.pixels is None:
+            raise refusal(self.problem)
+        return self.pixels
+
+
+def picture_input(read: Callable[..., np.ndarray] = read_image, **options: Any) -> gr.Image:
+    """Return an image input decoded by our own reader: gradio's fails on, or flattens, what ours takes or explains.
+
+    Its functions get a `Given`, or None.
+    """
+
+    def preprocess(payload: ImageData | None) -> Given | None:
+        if payload is None:
+            return None
+        path = Path(payload.path or "")
+        try:
+            require_size(path, "This file", smallest=MIN_SIDE if read is read_image else 1)
+            return Given(read(path, "This file"), read_record(path))
+        except EnhancerError as error:
+            return Given(None, problem=str(error))
+        except MemoryError:
+            return Given(None)
+
+    component = gr.Image(type="filepath", image_mode=None, format="png", interactive=True, **options)
+    setattr(component, "preprocess", preprocess)  # noqa: B010  a subclass would make gradio write an app.pyi
+    take_uploads_only(component)
+    return component
+
+
+def take_uploads_only(component: Component) -> None:
+    """Keep a component from fetching addresses on a caller's behalf, as gradio's would; a file that is here has one too."""
+    move = component.async_move_resource_to_block_cache
+
+    async def uploaded(path: str | Path | None) -> str | None:
+        if str(path).lower().startswith(("http://", "https://")):
+            file = Path(unquote(str(path).partition(OUR_FILES)[2])).resolve()
+            if not file.is_relative_to(Path(get_upload_folder()).resolve()) or not file.is_file():
+                raise refusal(ELSEWHERE)
+            path = file
+        return await move(path)
+
+    setattr(component, "async_move_resource_to_block_cache", uploaded)  # noqa: B010  as above
+
+
+def image_of(given: Given | None) -> np.ndarray:
+    """Return the pixels, or say that there are none."""
+    if given is None:
+        raise refusal("There is no picture yet. Drop one on the page, or choose an example.")
+    return given.image
+
+
+def rgb_of(colour: str) -> tuple[float, float, float]:
+    """Return a colour such as "#ffffff", or as gradio's picker gives it, "rgba(255, 255, 255, 1)", in [0, 1].
+
+    Raises:
+        SettingsError: It is no such colour.
+    """
+    if is_colour(colour):
+        numbers = [int(colour[k : k + 2], 16) for k in (1, 3, 5)]
+    else:
+        try:
+            inside = str(colour).split("(", 1)[1].rstrip(")")
+            numbers = [min(255.0, max(0.0, float(part))) for part in inside.split(",")[:3]]
+            if len(numbers) != 3 or numbers != numbers:  # not a number
+                raise ValueError
+        except (IndexError, ValueError):
+            raise SettingsError(
+                f"The background must be a colour such as '#ffffff', got {str(colour)[:40]!r}."
+            ) from None
+    red, green, blue = (number / 255 for number in numbers)
+    return red, green, blue
+
+
+def hex_of(rgb: tuple[float, float, float]) -> str:
+    """Return a colour in [0, 1] as "#rrggbb"."""
+    return "#" + "".join(f"{round(255 * part):02x}" for part in rgb)
+
+
+def _region_sliders(values: Mapping[str, float]) -> list[gr.Slider]:
+    """Lay out a slider from 0 to 1 for each region, several in a row."""
+    with gr.Row():
+        return [
+            gr.Slider(0, 1, values[name], step=0.05, label=label(name.capitalize()), min_width=150)
+            for name in REGION_NAMES
+        ]
+
+
+class DamageControls:
+    """Preset, seed and a strength per region."""
+
+    def __init__(self) -> None:
+        """Lay them out where this is called."""
+        with gr.Row():
+            self.preset = gr.Radio(
+                list(PRESETS), value=DEFAULT_PRESET, label=label("Preset"), min_width=120,
+                info=label("Two recipes of damage; v2 is the later one."),
+            )  # fmt: skip
+            self.seed = gr.Number(
+                0, precision=0, minimum=0, maximum=LARGEST_SEED, label=label("Seed"), min_width=120,
+                info=label("The same seed gives the same damage."),
+            )  # fmt: skip
+        self.strengths = _region_sliders(PRESETS[DEFAULT_PRESET])
+        choose: Any = self.preset.input
+        choose(
+            lambda name: list(PRESETS[name].values()), self.preset, self.strengths, queue=False, api_visibility="private"
+        )  # fmt: skip
+
+    @property
+    def all(self) -> list[Any]:
+        """Every component."""
+        return [self.preset, self.seed, *self.strengths]
+
+    def read(self, values: Mapping[Any, Any]) -> dict[str, Any]:
+        """Return the degradation's settings, as `enhancer.service.Degradation` has them."""
+        strengths = [values[slider] for slider in self.strengths]
+        return {
+            "preset": values[self.preset],
+            "seed": values[self.seed],
+            "strengths": dict(zip(REGION_NAMES, strengths, strict=True)),
+        }
+
+    def updates(self, record: Record) -> dict[Any, Any]:
+        """Return what to set for a picture whose file tells its settings."""
+        if record.preset not in PRESETS:
+            return {}
+        strengths = PRESETS[record.preset] | dict(record.strengths)
+        chosen = {slider: strengths[name] for name, slider in zip(REGION_NAMES, self.strengths, strict=True)}
+        return {self.preset: record.preset, self.seed: record.seed or 0, **chosen}
+
+
+class RestorationControls:
+    """How much of the restoration is used, over all and per region, and the colour behind transparent pictures."""
+
+    def __init__(self, with_background: bool) -> None:
+        """Lay them out where this is called."""
+        self.strength = gr.Slider(
+            0, 1, 1, step=0.05, label=label("Strength"),
+            info=label("0 keeps the picture as it came, 1 takes the restored one."),
+        )  # fmt: skip
+        self.regions = _region_sliders(dict.fromkeys(REGION_NAMES, 1.0))
+        self.background = gr.ColorPicker(
+            WHITE, label=label("Background"), visible=with_background,
+            info=label("Stands behind transparent parts while the model works."),
+        )  # fmt: skip
+
+    @property
+    def all(self) -> list[Any]:
+        """Every component."""
+        return [self.strength, *self.regions, self.background]
+
+    def read(self, values: Mapping[Any, Any]) -> Restoration:
+        """Return the restoration's settings."""
+        regions = dict(zip(REGION_NAMES, (values[slider] for slider in self.regions), strict=True))
+        return Restoration(values[self.strength], regions, rgb_of(values[self.background]))
+
+    def updates(self, record: Record) -> dict[Any, Any]:
+        """Return what to set for a picture whose file tells its settings."""
+        chosen = {
+            slider: record.regions.get(name, 1.0)
+            for name, slider in zip(REGION_NAMES, self.regions, strict=True)
+        }
+        return {self.strength: record.strength, self.background: record.background, **chosen}

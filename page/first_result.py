@@ -1,0 +1,69 @@
+"""The result that waits for whoever comes to the page: made once, its pictures kept."""
+
+import threading
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+from enhancer.degrade import DEFAULT_PRESET
+from enhancer.imaging.io import read_image
+from enhancer.imaging.provenance import Record
+from enhancer.results import Result
+from page import backend
+from page.backend import HEADS
+from page.outputs import KEPT, Details, Pair
+
+SETTINGS: dict[str, Any] = {"preset": DEFAULT_PRESET, "seed": 0}
+_making = threading.RLock()
+_warm: dict[str, float] = {}  # seconds of the same work once everything is loaded
+
+
+@dataclass(frozen=True)
+class Look:
+    """A result and the pictures drawn from it."""
+
+    result: Result
+    pair: Pair
+    details: Details
+
+
+def _restored() -> Result:
+    image, labels = read_image(HEADS[0]), backend.labels_of(HEADS[0])
+    return backend.service().restore(image, labels=labels, degrade_first=True, with_scores=False, **SETTINGS)
+
+
+@cache
+def _first_pair() -> tuple[Result, Pair]:
+    result = _restored()
+    return result, Pair.of(result, Record(result.checkpoint, result.sha, **SETTINGS), KEPT.name)
+
+
+@cache
+def _first_look() -> Look:
+    result, pair = _first_pair()
+    scored = backend.service().scored(result)
+    return Look(scored, pair, Details.of(scored, KEPT.name))
+
+
+def first_pair() -> tuple[Result, Pair]:
+    """Return the first example, restored; whoever asks while it is made waits for it."""
+    with _making:
+        result, pair = _first_pair()
+    return _as_timed(result), pair
+
+
+def first_look() -> Look:
+    """Return the same with its scores, and everything drawn from them."""
+    first_pair()  # let go of in between: whoever waits for the pictures need not wait for the scores
+    with _making:
+        look = _first_look()
+    return replace(look, result=_as_timed(look.result))
+
+
+def time_again() -> None:
+    """Restore it once more: the first time, everything was still loading beside it, and visitors are told how long it takes."""
+    _warm.update(_restored().timings)
+
+
+def _as_timed(result: Result) -> Result:
+    return replace(result, timings={**result.timings, **_warm})

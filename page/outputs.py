@@ -1,0 +1,111 @@
+"""A result as the page shows it: picture files with their settings inside, and words in the visitor's language."""
+
+import tempfile
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+from gradio.utils import get_upload_folder
+
+from enhancer.imaging.io import composite
+from enhancer.imaging.masks import soft_masks
+from enhancer.imaging.plots import close_up, difference, gains, improvement
+from enhancer.imaging.provenance import Record, png_bytes
+from enhancer.results import Result
+from page.i18n.translate import Say
+
+KEPT = tempfile.TemporaryDirectory(prefix="splat-enhancer-")  # for pictures shown to every visitor
+Panel = tuple[str, str]  # path, caption
+
+
+def saved(
+    image: np.ndarray, name: str, record: Record | None = None, folder: str | Path | None = None
+) -> str:
+    """Write a PNG and return its path, by default where gradio serves it from and deletes it after an hour."""
+    return stored(png_bytes(image, record), f"{name}.png", folder)
+
+
+def stored(content: bytes, name: str, folder: str | Path | None = None) -> str:
+    """Write a file as `saved` does, and return its path."""
+    home = Path(folder or get_upload_folder()) / blake2b(content, digest_size=16).hexdigest()
+    home.mkdir(parents=True, exist_ok=True)
+    path = home / name
+    path.write_bytes(content)
+    return str(path)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The two pictures of a result that are shown first."""
+
+    before: str
+    after: str
+
+    @classmethod
+    def of(cls, result: Result, record: Record, folder: str | None = None) -> "Pair":
+        """Write them."""
+        degraded_only = Record(preset=record.preset, seed=record.seed, strengths=record.strengths)
+        return cls(
+            saved(result.degraded, "before", degraded_only if record.preset else None, folder),
+            saved(result.restored, "restored", record, folder),
+        )
+
+
+@dataclass(frozen=True)
+class Details:
+    """The pictures of a result that are shown below the first two."""
+
+    clean: str | None
+    improved: str | None
+    differences: tuple[
+        str | None, str
+    ]  # before and after against the clean picture; or one against the other
+    close_ups: tuple[tuple[str, str, str], ...]  # path, region, which picture
+
+    @classmethod
+    def of(cls, result: Result, folder: str | None = None) -> "Details":
+        """Draw and write them."""
+        assert result.regions is not None  # the page always asks for them
+        masks = soft_masks(result.regions)
+        pictures = {"before": result.degraded, "after": result.restored}
+        if result.clean is not None:
+            pictures["clean"] = result.clean
+        flat = {name: composite(image, result.background) for name, image in pictures.items()}
+        improved = None
+        if result.scores_degraded and result.scores_restored:
+            won = gains(result.scores_degraded, result.scores_restored)
+            improved = saved(improvement(flat["clean"], masks, won), "improved", folder=folder)
+        reference = flat.get("clean")
+        if reference is None:
+            pair = (None, saved(difference(flat["after"], flat["before"]), "changed", folder=folder))
+        else:
+            lost, left = (
+                saved(difference(flat[name], reference), f"difference_{name}", folder=folder)
+                for name in ("before", "after")
+            )
+            pair = (lost, left)
+        close_ups = [
+            (saved(part, f"{region}_{name}", folder=folder), region, name)
+            for region in ("eyes", "mouth")
+            for name, rgb in flat.items()
+            if (part := close_up(rgb, masks[region])) is not None
+        ]
+        clean = None if result.clean is None else saved(result.clean, "clean", folder=folder)
+        return cls(clean, improved, pair, tuple(close_ups))
+
+    def close_up_panels(self, say: Say) -> list[Panel]:
+        """Return the close-ups with their captions."""
+        return [(path, f"{say(region.capitalize())}, {say(name)}") for path, region, name in self.close_ups]
+
+
+def steps_shown(steps: Any, say: Say = str) -> list[Panel]:
+    """Return the film strip."""
+    return [(saved(image, f"step_{n:02}"), f"{n}. {say(name)}") for n, (name, image) in enumerate(steps, 1)]
+
+
+def image_update(path: str | None, **changes: Any) -> Any:
+    """Return an update of a picture that is hidden where there is none."""
+    return gr.update(value=path, visible=path is not None, **changes)

@@ -1,0 +1,299 @@
+"""A tab that restores one picture: choose and set on the left, the result on the right, a closer look below."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from typing import Any
+
+import gradio as gr
+import numpy as np
+
+from enhancer.errors import SettingsError
+from enhancer.imaging.blend import Restoration
+from enhancer.imaging.io import read_image
+from enhancer.imaging.provenance import Record
+from enhancer.results import patience, score_table, status_line
+from page import backend
+from page.backend import HEADS, shown_to_visitor
+from page.controls import DamageControls, Given, RestorationControls, hex_of, image_of, picture_input
+from page.first_result import Look, first_look, first_pair
+from page.i18n.de import DROP_HERE
+from page.i18n.translate import Say, label, said_to
+from page.link import read_link
+from page.outputs import Details, Pair, image_update, steps_shown
+from page.share import Share, file_of
+
+TRY, RENDER = "try", "render"
+PRIVATE: dict[str, Any] = {"api_visibility": "private"}
+QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden", **PRIVATE}
+STEPS = 14
+Updates = dict[Any, Any]
+
+
+class Workbench:
+    """The components of one such tab, and what they do."""
+
+    def __init__(self, kind: str) -> None:
+        """Lay it out where this is called.
+
+        Args:
+            kind: `TRY`, for clean pictures that are degraded first, or `RENDER`, for renders as they are.
+        """
+        self.kind = kind
+        self.degrades = kind == TRY
+        with gr.Row(elem_classes="stage"):
+            with gr.Column(elem_classes="controls"):
+                self._lay_out_inputs()
+            with gr.Column(elem_classes="hero"):
+                self._lay_out_hero()
+        with gr.Column(visible=False, elem_classes="details") as self.details:
+            self._lay_out_details()
+        self._wire()
+
+    # --- what there is -------------------------------------------------------------------------------------------
+
+    def _lay_out_inputs(self) -> None:
+        if self.degrades:
+            self.heads = gr.Gallery(
+                [str(path) for path in HEADS], label=label("Pick a face"), format="png", columns=6, height="auto",
+                object_fit="cover", allow_preview=False, interactive=False, buttons=[], elem_classes="examples",
+            )  # fmt: skip
+        self.image = picture_input(
+            value=str(HEADS[0]) if self.degrades else None,
+            label=label("or drop a clean picture" if self.degrades else "Your render"),
+            sources=["upload", "clipboard"], height=250 if self.degrades else 340, buttons=[],
+            placeholder=label(DROP_HERE),
+            elem_id=f"{self.kind}-picture", elem_classes="picture", alt_text=label("The picture to restore"),
+        )  # fmt: skip
+        with gr.Row(elem_classes="buttons"):
+            self.button = gr.Button(
+                label("Restore"), variant="primary", size="lg", scale=3, elem_id=f"{self.kind}-restore"
+            )
+            self.reroll = gr.Button(
+                label("Other damage"),
+                size="lg",
+                scale=2,
+                visible=self.degrades,
+                elem_id=f"{self.kind}-reroll",
+            )
+        self.damage = None
+        if self.degrades:
+            with gr.Accordion(label("Damage"), open=False, elem_classes="settings"):
+                self.damage = DamageControls()
+        else:
+            with gr.Accordion(
+                label("Scores: give the clean picture too"), open=False, elem_classes="settings"
+            ):
+                self.reference = picture_input(
+                    label=label("The same view, clean"), sources=["upload", "clipboard"], height=200, buttons=[],
+                    elem_id="render-reference", elem_classes="picture", alt_text=label("The clean picture"),
+                )  # fmt: skip
+        with gr.Accordion(label("Restoration"), open=False, elem_classes="settings"):
+            self.restoration = RestorationControls(with_background=not self.degrades)
+        offered = backend.checkpoints()
+        self.checkpoint = gr.Radio(
+            list(offered), value=offered[0], label=label("Checkpoint"), visible=len(offered) > 1
+        )
+
+    def _lay_out_hero(self) -> None:
+        self.slider = gr.ImageSlider(
+            label=label("Before and after"), show_label=False, format="png", max_height=500, elem_classes="slider",
+            elem_id=f"{self.kind}-slider", buttons=["download", "fullscreen"],
+        )  # fmt: skip
+        self.divider = gr.Slider(
+            0, 100, 50, step=1, label=label("Divider: before to the left, after to the right"), buttons=[],
+            elem_id=f"{self.kind}-divider", elem_classes="divider", interactive=True,
+        )  # fmt: skip
+        self.stop = gr.Button(label("Stop"), size="sm", elem_classes="stop", elem_id=f"{self.kind}-stop")
+        hello = label("waking" if self.degrades else "nothing yet")
+        self.status = gr.HTML(hello, padding=False, elem_classes="status", elem_id=f"{self.kind}-status")
+
+    def _lay_out_details(self) -> None:
+        picture: dict[str, Any] = {
+            "format": "png",
+            "interactive": False,
+            "buttons": ["download", "fullscreen"],
+        }
+        with gr.Tabs(overflow_behavior="wrap"):
+            if self.degrades:
+                self._lay_out_scores(picture)
+            with gr.Tab(label("Close-ups")):
+                self.close_ups = gr.Gallery(
+                    label=label("Eyes and mouth"), show_label=False, format="png", columns=3, height="auto",
+                    object_fit="contain", buttons=["fullscreen"], elem_classes="close-ups", elem_id=f"{self.kind}-close-ups",
+                )  # fmt: skip
+            with gr.Tab(label("Difference")):
+                gr.HTML(label("difference"), padding=False, elem_classes="hint")
+                with gr.Row():
+                    self.lost = gr.Image(
+                        label=label("Before, against clean"),
+                        alt_text=label("Before, against clean"),
+                        **picture,
+                    )
+                    self.left = gr.Image(
+                        label=label("After, against clean"), alt_text=label("After, against clean"), **picture
+                    )
+            if self.degrades:
+                with gr.Tab(label("The 14 steps")) as self.strip:
+                    self.scrubber = gr.Slider(
+                        1, STEPS, STEPS, step=1, label=label("Step"), buttons=[], elem_id="try-scrubber"
+                    )
+                    self.film = gr.Gallery(
+                        label=label("The 14 steps of the damage"), show_label=False, format="png", preview=True,
+                        height=520, object_fit="contain", buttons=["fullscreen"], elem_classes="film", elem_id="try-film",
+                    )  # fmt: skip
+            else:
+                self._lay_out_scores(picture)
+            with gr.Tab(label("Pictures")):
+                gr.HTML(label("files"), padding=False, elem_classes="hint")
+                with gr.Row(elem_classes="trio"):
+                    self.trio = [
+                        gr.Image(label=label(name), alt_text=label(name), **picture)
+                        for name in ("Clean", "Before", "Restored")
+                    ]
+                if self.damage:
+                    self.share = Share(self.image, self.damage, self.restoration)
+
+    def _lay_out_scores(self, picture: dict[str, Any]) -> None:
+        with gr.Tab(label("What improved")), gr.Row(elem_classes="improved"):
+            self.improved = gr.Image(
+                label=label("dB won, by region"), elem_id=f"{self.kind}-improved",
+                alt_text=label("The face, its regions green where they improved and red where they did not"), **picture,
+            )  # fmt: skip
+            self.scores = gr.HTML(padding=False, elem_classes="score-panel", elem_id=f"{self.kind}-scores")
+
+    # --- what it does --------------------------------------------------------------------------------------------
+
+    def _wire(self) -> None:
+        inputs: set[Any] = {self.image, self.checkpoint, *self.restoration.all}
+        settings: list[Any] = [*self.restoration.all]
+        if self.damage:
+            inputs |= set(self.damage.all)
+            settings += self.damage.all
+        else:
+            inputs.add(self.reference)
+        outputs: list[Any] = [
+            self.slider, self.status, self.details, self.improved, self.scores, self.close_ups, self.lost, self.left,
+            *self.trio,
+        ]  # fmt: skip
+        if self.degrades:
+            outputs += [self.film, self.scrubber]
+        self.outputs = outputs
+        work: dict[str, Any] = {
+            "fn": self.run, "inputs": inputs, "outputs": outputs, "concurrency_id": "model", "show_progress_on": self.slider,
+            "trigger_mode": "once", **PRIVATE,
+        }  # fmt: skip
+        started: list[Any] = [self.button.click(**work)]
+        show = f"() => document.querySelector('#{self.kind}-slider').scrollIntoView({{block: 'nearest'}})"
+        self.button.click(None, js=show)
+        self.divider.input(
+            None,
+            self.divider,
+            self.slider,
+            js="(at) => ({__type__: 'update', slider_position: at})",
+            **PRIVATE,
+        )
+        uploaded: Any = self.image.upload
+        # in the queue, though quick: only there does an error reach the page in words
+        read = uploaded(self.read_back, self.image, settings, show_progress="hidden", **PRIVATE)
+        read.failure(lambda: None, None, self.image, **QUICK)
+        if self.damage:
+            chosen: Any = self.heads.select
+            started.append(chosen(self.pick, None, [self.image], **QUICK).then(**work))
+            seed = self.damage.seed
+            other = self.reroll.click(None, None, seed, js="() => Math.floor(Math.random() * 1e6)", **PRIVATE)
+            started.append(other.then(**work))
+            watched: Any = self.strip.select
+            watched(self.show_steps, {self.image, *self.damage.all}, [self.film, self.scrubber], **PRIVATE)
+            self.scrubber.input(
+                None,
+                self.scrubber,
+                self.film,
+                js="(n) => ({__type__: 'update', selected_index: n - 1})",
+                **PRIVATE,
+            )
+        self.stop.click(None, cancels=started, **PRIVATE)
+
+    def run(self, values: Mapping[Any, Any], request: gr.Request) -> Iterator[Updates]:
+        """Restore what was chosen: the picture first, then what is told about it."""
+        image = image_of(values[self.image])
+        with shown_to_visitor():
+            restoration = self.restoration.read(values)
+            damage = self.damage.read(values) if self.damage else {}
+        given = None if self.damage else values[self.reference]
+        about: dict[str, Any] = {"checkpoint": values[self.checkpoint], "reference": given and given.image}
+        yield from self._show(image, restoration, damage, said_to(request), **about)
+
+    def _show(
+        self, image: np.ndarray, restoration: Restoration, damage: dict[str, Any], say: Say, **settings: Any
+    ) -> Iterator[Updates]:
+        """Restore a picture and show it, then what is told about it."""
+        settings |= {"restoration": restoration, **damage, "degrade_first": self.degrades}
+        if wait := backend.expected_seconds(image, settings.get("checkpoint")):
+            yield {self.status: patience(wait, say)}
+        result = pair = None
+        for result in backend.restore(image, **settings):
+            if pair is None:
+                shown = {name: getattr(restoration, name) for name in ("strength", "regions")}
+                background = hex_of(restoration.background)
+                record = Record(result.checkpoint, result.sha, **damage, **shown, background=background)
+                pair = Pair.of(result, record)
+                yield {self.slider: (pair.before, pair.after), self.status: status_line(result, say)}
+        if result is not None and pair is not None:
+            yield self._told(Look(result, pair, Details.of(result)), say)
+
+    def first(self, request: gr.Request) -> Iterator[Updates]:
+        """Show what the page's address asks for, else the first example: a visitor finds something to look at."""
+        say = said_to(request)
+        with suppress(SettingsError):  # `Share.opened` says so
+            if link := read_link(request.query_params):
+                record = link.record
+                damage = {"preset": record.preset, "seed": record.seed, "strengths": record.strengths}
+                kept = Restoration(record.strength, record.regions)
+                yield from self._show(read_image(link.example), kept, damage, say)
+                return
+        result, pair = first_pair()
+        yield {self.slider: (pair.before, pair.after), self.status: status_line(result, say)}
+        yield self._told(first_look(), say)
+
+    def _told(self, look: Look, say: Say) -> Updates:
+        """Return what the page shows of a result besides the two pictures of the slider."""
+        result, details = look.result, look.details
+        before, after = details.differences
+        words = "After, against before" if result.clean is None else "After, against clean"
+        updates = {
+            self.status: status_line(result, say),
+            self.details: gr.update(visible=True),
+            self.improved: image_update(details.improved),
+            self.scores: score_table(result, say),
+            self.close_ups: details.close_up_panels(say),
+            self.lost: image_update(before),
+            self.left: image_update(after, label=say(words), alt_text=say(words)),
+        }
+        pictures = (details.clean, look.pair.before, look.pair.after)
+        updates |= {part: image_update(path) for part, path in zip(self.trio, pictures, strict=True)}
+        if self.degrades:
+            updates |= {self.film: None, self.scrubber: STEPS}
+        return updates
+
+    def pick(self, event: gr.SelectData) -> Any:
+        """Take an example."""
+        return file_of(HEADS[event.index])
+
+    def read_back(self, given: Given | None, request: gr.Request) -> Any:
+        """Take over the settings that a picture of ours tells."""
+        if given is None or given.image is None or given.record is None:  # a bad one raises here
+            return gr.skip()
+        gr.Info(said_to(request)("This picture tells how it was made: its settings are set now."))
+        updates = self.restoration.updates(given.record)
+        return updates | (self.damage.updates(given.record) if self.damage else {})
+
+    def show_steps(self, values: Mapping[Any, Any], request: gr.Request) -> Updates:
+        """Fill the film strip when it is looked at."""
+        assert self.damage is not None
+        image = image_of(values[self.image])
+        degraded = backend.degraded(image, keep_steps=True, **self.damage.read(values))
+        panels = steps_shown(degraded.steps, said_to(request))
+        return {
+            self.film: gr.update(value=panels, selected_index=len(panels) - 1),
+            self.scrubber: len(panels),
+        }

@@ -1,0 +1,1 @@
+"""From folders of pictures to batches: readers, crops, degradation, the pool."""

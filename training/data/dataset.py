@@ -1,0 +1,235 @@
+"""Photographs or ready pairs -> numbered (clean, degraded) pictures, drawn fresh for every epoch, the same after a resume."""
+
+import hashlib
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from enhancer.degrade import degrade, face_render
+from enhancer.errors import EnhancerError, ImageError, SettingsError
+from enhancer.imaging.io import IMAGE_SUFFIXES, WHITE, composite, read_image, read_labels
+from enhancer.imaging.masks import soft_masks
+from enhancer.imaging.regions import region_map
+from enhancer.seeding import rng_for
+from training.config import CLEAN, PAIRS, TrainConfig
+from training.data.augment import augment
+from training.data.backgrounds import cut_out, draw_colour
+
+METADATA = "metadata.jsonl"
+SPARES = 10  # pictures tried in place of one that cannot be used
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Face:
+    """A photograph and its label map."""
+
+    image: Path
+    labels: Path
+
+
+@dataclass(frozen=True)
+class ReadyPair:
+    """A clean picture and the degraded one somebody made of it."""
+
+    image: Path
+    degraded: Path
+
+
+Sample = Face | ReadyPair
+
+
+def list_samples(folders: str) -> list[Sample]:
+    """Return what comma-separated folders hold to train on.
+
+    A folder whose `metadata.jsonl` names degraded pictures holds ready pairs; any other, photographs with label maps.
+
+    Raises:
+        ImageError: A folder holds nothing to train on, or something in it is missing.
+    """
+    samples: list[Sample] = []
+    for name in folders.split(","):
+        pairs = list_pairs(Path(name.strip()))
+        samples += pairs or list_faces(name)
+    return samples
+
+
+def list_pairs(folder: Path) -> list[ReadyPair]:
+    """Return the ready pairs of a Hugging Face imagefolder, in the order of its `metadata.jsonl`; none if it has none.
+
+    Raises:
+        ImageError: A line cannot be read, or pictures it names do not exist.
+    """
+    path = folder / METADATA
+    if not path.is_file():
+        return []
+    pairs, missing = [], []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        try:
+            row = json.loads(line)
+            names = row["file_name"], row.get("degraded_file_name")
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ImageError(
+                f"{path}, line {number}, is no row with a file_name. Write the file again."
+            ) from error
+        if names[1] is None:
+            continue
+        pair = ReadyPair(folder / names[0], folder / names[1])
+        missing += [str(file) for file in (pair.image, pair.degraded) if not file.is_file()]
+        pairs.append(pair)
+    if missing:
+        more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+        raise ImageError(f"{path} names pictures that do not exist: {', '.join(missing[:5])}{more}.")
+    return pairs
+
+
+def list_faces(folders: str) -> list[Face]:
+    """Return the pictures under `images/` of each comma-separated folder, with their label map under `masks/`.
+
+    Raises:
+        ImageError: A folder holds no pictures, or a picture has no label map.
+    """
+    faces = []
+    for folder in (Path(name.strip()) for name in folders.split(",")):
+        pictures = sorted(p for p in (folder / "images").glob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
+        if not pictures:
+            advice = "Put photographs there and label maps in masks/."
+            if (folder / "train").is_dir():
+                advice = f"Give one of its splits, such as {folder / 'train'}."
+            raise ImageError(f"No pictures in {folder / 'images'}. {advice}")
+        for picture in pictures:
+            labels = folder / "masks" / f"{picture.stem}.png"
+            if not labels.is_file():
+                raise ImageError(f"{picture} has no label map: {labels} does not exist.")
+            faces.append(Face(picture, labels))
+    return faces
+
+
+def sources_of(samples: Sequence[Sample], config: TrainConfig) -> dict[str, Sequence[Sample]]:
+    """Return what each kind of the mixture is drawn from; without a mixture all samples, under the name "".
+
+    Raises:
+        SettingsError: There is nothing for a kind; the message names it.
+    """
+    faces = [sample for sample in samples if isinstance(sample, Face)]
+    pairs = [sample for sample in samples if isinstance(sample, ReadyPair)]
+    special: dict[str, Sequence[Sample]] = {PAIRS: pairs, CLEAN: samples}
+    found = {kind: special.get(kind, faces) for kind in config.shares} or {"": samples}
+    for kind, its in found.items():
+        if not its:
+            wanted = (
+                f"ready pairs: a folder whose {METADATA} names degraded pictures"
+                if kind == PAIRS
+                else "photographs with label maps: a folder with images/ and masks/"
+            )
+            raise SettingsError(
+                f"The mixture gives {kind!r} a share of {config.shares[kind]:g}, and --train_data_dir "
+                f"{config.train_data_dir} holds no {wanted}. Add one, or give a --mixture without {kind}."
+            )
+    return found
+
+
+def read_pair(pair: ReadyPair) -> tuple[np.ndarray, np.ndarray]:
+    """Read a ready pair as (clean, degraded), with alpha where it has some.
+
+    Raises:
+        ImageError: One cannot be read, or they are not of one size.
+    """
+    clean, degraded = read_image(pair.image), read_image(pair.degraded)
+    if clean.shape[:2] != degraded.shape[:2]:
+        sizes = " and ".join(f"{image.shape[1]}x{image.shape[0]}" for image in (clean, degraded))
+        raise ImageError(f"{pair.image} and {pair.degraded} are {sizes} pixels. Give both at one size.")
+    return clean, degraded
+
+
+class Pairs(Dataset[tuple[Tensor, Tensor] | EnhancerError]):
+    """Pictures as a run shows them, addressed by number: number `n` gives the same pair whenever it is asked for.
+
+    Attributes:
+        samples: All that the run draws from.
+        sources: Kind of the mixture -> its samples.
+    """
+
+    def __init__(self, samples: Sequence[Sample], config: TrainConfig) -> None:
+        """Remember where the pictures are; they are read when asked for.
+
+        Raises:
+            SettingsError: The mixture asks for what is not among them.
+        """
+        self.samples, self.config = samples[: config.max_train_samples or None], config
+        self.sources = sources_of(self.samples, config)
+        self.side = max(phase.resolution for phase in config.schedule)  # of the largest crop
+        self.unusable: set[Path] = set()  # pictures that were named already
+
+    def pair(self, epoch: int, index: int, kind: str = "") -> tuple[np.ndarray, np.ndarray]:
+        """Return picture `index` of a kind as (clean, degraded), (H, W, 3) float32 in [0, 1], as drawn for `epoch`."""
+        sample, config = self.sources[kind][index], self.config
+        address = (config.seed, kind or "pair", epoch, index)
+        rng = rng_for(*address)
+        plain = rng.random() < config.plain_background_share
+        background = draw_colour(config.colours, rng) if plain else WHITE
+        severity = 1.0 if rng.random() < config.full_severity_share else float(rng.uniform(0, 1.2))
+        if isinstance(sample, ReadyPair):
+            clean, degraded = read_pair(sample)
+        else:
+            clean, labels = read_image(sample.image), read_labels(sample.labels)
+            clean = cut_out(clean, labels) if plain else clean
+            degraded = clean
+            if kind != CLEAN:
+                recipe = face_render(kind or config.preset, severity=severity)
+                degraded = degrade(clean, soft_masks(region_map(labels)), recipe, seed=address)
+        if kind == CLEAN:
+            degraded = clean
+        elif config.augment:
+            degraded = augment(degraded, (config.seed, "augment", *address[1:]))
+        return composite(clean, background), composite(degraded, background)
+
+    def __getitem__(self, number: int) -> tuple[Tensor, Tensor] | EnhancerError:
+        """Return pair `number` of the run as (clean, degraded), each (H, W, 3) uint8.
+
+        Where its picture cannot be used, one of the next takes its place; where they cannot either, the error that the
+        first gave is returned, since raised in a worker process it would lose its sentence.
+        """
+        shares, seed = self.config.shares, self.config.seed
+        kinds = list(self.sources)
+        if shares:
+            kinds = [str(rng_for(seed, "mixture", number).choice(kinds, p=[shares[kind] for kind in kinds]))]
+        samples = self.sources[kinds[0]]
+        epoch, place = divmod(number, len(samples))
+        index = int(rng_for(seed, "order", epoch).permutation(len(samples))[place])
+        first = None
+        for spare in range(min(SPARES, len(samples))):
+            try:
+                return self._rounded(epoch, (index + spare) % len(samples), kinds[0])
+            except EnhancerError as error:
+                first = first or error
+                path = samples[(index + spare) % len(samples)].image
+                if path not in self.unusable:
+                    self.unusable.add(path)
+                    _log.warning("%s Another picture takes its place.", error)
+        assert first is not None
+        return first
+
+    def _rounded(self, epoch: int, index: int, kind: str) -> tuple[Tensor, Tensor]:
+        clean, degraded = self.pair(epoch, index, kind)
+        if min(clean.shape[:2]) < self.side:
+            size = f"{clean.shape[1]}x{clean.shape[0]}"
+            raise ImageError(
+                f"{self.sources[kind][index].image} is {size} pixels, smaller than the crops of {self.side} "
+                "(--resolution)."
+            )
+        first, second = ((np.clip(each, 0, 1) * 255 + 0.5).astype(np.uint8) for each in (clean, degraded))
+        return torch.from_numpy(first), torch.from_numpy(second)
+
+    def fingerprint(self) -> str:
+        """Return a short hash of which pictures there are, so that a resume on other data is noticed."""
+        names = "\n".join(sample.image.name for sample in self.samples)
+        return hashlib.sha256(names.encode()).hexdigest()[:16]

@@ -1,0 +1,1 @@
+"""From a checkpoint and pictures to rows of scores and their summary."""

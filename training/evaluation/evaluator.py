@@ -1,0 +1,247 @@
+"""One picture through a checkpoint: the versions of it that are compared, and the row of scores they make."""
+
+# Must precede torchvision and diffusers.
+import enhancer.torchvision_stub  # noqa: F401
+
+# isort: split
+import copy
+import time
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import adaptive_avg_pool2d, pad
+
+from enhancer.degrade import degrade, face_render
+from enhancer.errors import EnhancerError, UnavailableError
+from enhancer.imaging.io import WHITE
+from enhancer.metrics.fidelity import psnr, similarity, squared_error, weighted_mean, without_border
+from enhancer.metrics.perceptual import Perceptual
+from enhancer.metrics.scores import MIN_REGION
+from enhancer.model import SplatEnhancer, restore
+from enhancer.model.config import EMBEDDED
+from enhancer.runtime.device import peak_memory
+from enhancer.tensors import to_model_range, to_rgb
+from training.evaluation.fid import Inception
+from training.evaluation.identity import Identity, landmarks
+from training.evaluation.metrics import COLOURS, COLUMNS, KINDS, SCORES, WHOLE, column
+from training.evaluation.samples import Subject
+from training.losses.networks import SqueezeFeatures
+from training.losses.terms import feature_distance
+
+Row = dict[str, Any]
+Pictures = dict[str, np.ndarray]  # kind (or "clean") -> (H, W, 3) float32 in [0, 1]
+MS_SSIM_SIDE = 161  # px, the least that five scales of an 11 px window need
+
+
+def without_adapters(vae: Any) -> Any:
+    """Return a copy of a VAE as its base has it: any LoRA taken out again, not merged."""
+    plain = copy.deepcopy(vae)
+    adapted = [(name, layer) for name, layer in plain.named_modules() if hasattr(layer, "get_base_layer")]
+    for name, layer in adapted:
+        parent, _, child = name.rpartition(".")
+        setattr(plain.get_submodule(parent), child, layer.get_base_layer())
+    return plain.requires_grad_(False).eval()
+
+
+@torch.inference_mode()
+def vae_round_trip(vae: Any, rgb: np.ndarray) -> np.ndarray:
+    """Encode to the posterior's mean and decode without skips: (H, W, 3) in [0, 1] -> the same."""
+    height, width = rgb.shape[:2]
+    multiple = 2 ** (len(vae.config.block_out_channels) - 1)
+    batch = pad(to_model_range(rgb), (0, -width % multiple, 0, -height % multiple), mode="reflect")
+    latents = vae.encode(batch.to(vae.device)).latent_dist.mode()
+    return to_rgb(vae.decode(latents).sample)[0, :height, :width]
+
+
+class Judge:
+    """Makes the versions of a picture and scores each against the clean one.
+
+    Attributes:
+        missing: Score or row -> the sentence why it is not reported.
+        scores: Keys of the scores that can be had.
+        kinds: The rows that are made, in the table's order.
+    """
+
+    def __init__(
+        self, model: SplatEnhancer, preset: str, seed: int, *, no_harm: bool, dtype: torch.dtype
+    ) -> None:
+        """Take a loaded checkpoint, not yet merged; it is merged here."""
+        self.missing: dict[str, str] = {}
+        self.recipe, self.seed, self.dtype = face_render(preset), seed, dtype
+        self.vae: Any = None
+        if model.config.base == EMBEDDED:
+            self.missing["vae_floor"] = (
+                "This checkpoint's base was trained together with its skips: without them its round trip means nothing."
+            )
+        else:
+            self.vae = without_adapters(model.vae)
+        if not no_harm:
+            self.missing["no_harm"] = "Not asked for (--no-no_harm)."
+        self.kinds = tuple(kind for kind in KINDS if kind not in self.missing)
+        self.model = model.for_inference()
+        self.perceptuals: dict[str, Perceptual] = {}
+        self.features: SqueezeFeatures | None = None
+        self.identity: Identity | None = None
+        self.ms_ssim: Callable[..., Tensor] | None = None
+        self.inception: Inception | None = None
+
+    def bring_scores(
+        self, lpips_nets: tuple[str, ...], squeeze: str = "", identity: str = "", inception: str = "", *,
+        lpips_trunk: str = "",
+    ) -> "Judge":  # fmt: skip
+        """Load the networks of the scores; what cannot be had is noted in `missing`.
+
+        Raises:
+            UnavailableError: A file that was named does not exist.
+        """
+        for net in ("alex", "vgg"):
+            key = f"lpips_{net}"
+            if net not in lpips_nets:
+                self.missing[key] = f"Not asked for (--lpips_nets {','.join(lpips_nets) or repr('')})."
+                continue
+            try:
+                self.perceptuals[key] = Perceptual.from_pretrained(net, self.model.device, lpips_trunk)
+            except UnavailableError as error:
+                if net == "vgg" and lpips_trunk:
+                    raise  # a file that was named
+                self.missing[key] = str(error)[:1].upper() + str(error)[1:]
+        if squeeze:
+            self.features = SqueezeFeatures(Path(squeeze)).to(self.model.device)
+        else:
+            self.missing["squeeze"] = "No weights were named (--perceptual_weights)."
+        if identity:
+            self.identity = Identity(Path(identity))
+        else:
+            self.missing["identity"] = "No network was named (--identity_weights)."
+        if inception:
+            self.inception = Inception(Path(inception), self.model.device)
+        else:
+            self.missing |= dict.fromkeys(("fid", "kid"), "No network was named (--inception_weights).")
+        try:
+            module = import_module("torchmetrics.functional.image")
+            self.ms_ssim = module.multiscale_structural_similarity_index_measure
+        except ImportError:
+            self.missing["ms_ssim"] = "torchmetrics is not installed (pip install torchmetrics)."
+        return self
+
+    @property
+    def scores(self) -> tuple[str, ...]:
+        """Keys of the scores that can be had."""
+        return tuple(key for key in SCORES if key not in self.missing)
+
+    def restore(self, rgb: np.ndarray) -> tuple[np.ndarray, float]:
+        """Return the restored picture and the seconds it took."""
+        device = self.model.device
+        start = time.perf_counter()
+        with torch.autocast(device.type, self.dtype, enabled=self.dtype != torch.float32):
+            out = restore(self.model, rgb)  # ends on the CPU, so a GPU has finished when it returns
+        return out, time.perf_counter() - start
+
+    def pictures(self, subject: Subject) -> tuple[Pictures, float]:
+        """Return every version of a picture, the clean one among them, and the seconds of its restoration."""
+        degraded = subject.degraded
+        if degraded is None:
+            degraded = degrade(subject.image, subject.masks, self.recipe, seed=self.seed, background=WHITE)
+        out = {"clean": subject.clean, "degraded": degraded}
+        out["restored"], seconds = self.restore(degraded)
+        if "vae_floor" in self.kinds:
+            out["vae_floor"] = vae_round_trip(self.vae, subject.clean)
+        if "no_harm" in self.kinds:
+            out["no_harm"], _ = self.restore(subject.clean)
+        return out, seconds
+
+    def row(self, name: str, subject: Subject) -> tuple[Row, Pictures]:
+        """Judge one picture: its row, with every column of the catalogue, and the pictures it is about.
+
+        Raises:
+            EnhancerError: The model gave something that is not a number; the message names the picture.
+        """
+        pictures, seconds = self.pictures(subject)
+        height, width = subject.clean.shape[:2]
+        row: Row = {"file": name, "width": width, "height": height, "seconds": round(seconds, 4)}
+        scorer = PictureScorer(self, subject)
+        for kind in KINDS:
+            if kind in self.kinds and not np.isfinite(pictures[kind]).all():
+                raise EnhancerError(
+                    f"{KINDS[kind]} of {name} is not a number everywhere: the checkpoint is broken."
+                )
+            found = scorer.score(pictures[kind]) if kind in self.kinds else {}
+            row |= {f"{kind}.{name}": found.get(name) for name in COLUMNS}
+        tint = 255 * (pictures["restored"] - subject.clean).mean((0, 1), dtype=np.float64)
+        row |= {
+            f"colour_error.{colour}": round(float(value), 4)
+            for colour, value in zip(COLOURS, tint, strict=True)
+        }
+        row["peak_memory_mib"] = peak_memory(self.model.device)
+        return row, pictures
+
+
+class PictureScorer:
+    """Scores versions of one picture; what only depends on the clean one is computed once."""
+
+    def __init__(self, judge: Judge, subject: Subject) -> None:
+        """Prepare the clean picture's features and embedding."""
+        self.judge, self.subject = judge, subject
+        clean = subject.clean
+        self.features = _activations(judge.features, clean) if judge.features else []
+        self.perceptual_features = {key: net.features(clean) for key, net in judge.perceptuals.items()}
+        self.points = landmarks(subject.labels) if judge.identity and subject.labels is not None else None
+        self.embedding = (
+            judge.identity.embedding(clean, self.points)
+            if judge.identity and self.points is not None
+            else None
+        )
+
+    def score(self, rgb: np.ndarray) -> dict[str, float | None]:
+        """Return column -> value of one version."""
+        judge, clean = self.judge, self.subject.clean
+        parts = {
+            part: mask
+            for part, mask in self.subject.masks.items()
+            if without_border(mask).sum() >= MIN_REGION
+        }
+        error, likeness = squared_error(rgb, clean), similarity(rgb, clean)
+        out: dict[str, float | None] = {}
+        for part, mask in {WHOLE: None, **parts}.items():
+            inner = None if mask is None else without_border(mask)
+            out[column(part, "psnr")] = psnr(weighted_mean(error, mask))
+            out[column(part, "ssim")] = weighted_mean(likeness, inner)
+        for key, network in judge.perceptuals.items():
+            out[key], field = network.compare(network.features(rgb), self.perceptual_features[key])
+            out |= {column(part, key): weighted_mean(field, mask) for part, mask in parts.items()}
+        if judge.features is not None:
+            ours = _activations(judge.features, rgb)
+            out["squeeze"] = float(feature_distance(ours, self.features))
+            out |= {
+                column(part, "squeeze"): part_distance(ours, self.features, mask)
+                for part, mask in parts.items()
+            }
+        if judge.ms_ssim is not None and min(rgb.shape[:2]) >= MS_SSIM_SIDE:
+            pair = [torch.from_numpy(picture.transpose(2, 0, 1)[None].copy()) for picture in (rgb, clean)]
+            out["ms_ssim"] = float(judge.ms_ssim(*pair, data_range=1.0))
+        if judge.identity is not None and self.points is not None and self.embedding is not None:
+            out["identity"] = float(judge.identity.embedding(rgb, self.points) @ self.embedding)
+        return {name: None if value is None else round(value, 6) for name, value in out.items()}
+
+
+@torch.inference_mode()
+def _activations(features: nn.Module, rgb: np.ndarray) -> list[Tensor]:
+    return features(to_model_range(rgb).to(features.get_buffer("mean").device))
+
+
+def part_distance(ours: list[Tensor], theirs: list[Tensor], mask: np.ndarray) -> float:
+    """Return `feature_distance` under a (H, W) mask, which is averaged down to each layer's size."""
+    weight = torch.from_numpy(np.ascontiguousarray(mask, np.float32))[None, None]
+    layers = []
+    for a, b in zip(ours, theirs, strict=True):
+        field = (
+            (nn.functional.normalize(a, dim=1) - nn.functional.normalize(b, dim=1)).square().sum(1)[0].cpu()
+        )
+        under = adaptive_avg_pool2d(weight, (field.shape[0], field.shape[1]))[0, 0]
+        layers.append(float((field * under).sum() / under.sum()))
+    return float(np.mean(layers))

@@ -1,0 +1,123 @@
+"""The pictures shared out among the processes of an evaluation, and every row put on disk as soon as it is made."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tqdm import tqdm
+
+from enhancer.errors import EnhancerError, ImageError, LabelError
+from enhancer.runtime.processes import Processes
+from training.data.backgrounds import Colour
+from training.evaluation.evaluator import Judge, Row
+from training.evaluation.results import SHOWN, Records, fingerprint_of_files
+from training.evaluation.samples import Sample, read_subject
+from training.evaluation.summary import chosen
+
+
+@dataclass
+class Share:
+    """What one process made of its share of the pictures."""
+
+    rows: dict[str, Row] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)  # picture -> why it could not be judged
+    error: EnhancerError | None = None  # why it stopped early, if it did
+    kept: set[str] = field(default_factory=set)  # pictures whose versions are on disk
+
+
+@dataclass(frozen=True)
+class Work:
+    """One process at work on an evaluation."""
+
+    judge: Judge
+    records: Records
+    processes: Processes
+    background: Colour | None  # put behind every person; None: the pictures as they are
+    keep_all: bool  # every picture, not only those that the sheets show
+
+    def judge_all(
+        self, samples: Sequence[Sample], found: Mapping[str, Row]
+    ) -> tuple[dict[str, Row], dict[str, str]]:
+        """Judge what has no row on disk yet, or whose files are others by now.
+
+        Args:
+            samples: The pictures.
+            found: Rows of earlier runs by picture.
+
+        Returns:
+            All rows by picture, in the order of `samples`, and why the pictures without a row have none.
+
+        Raises:
+            EnhancerError: A process had to stop; what all had done by then is on disk.
+        """
+        sources = {sample.name: fingerprint_of_files(sample.files, contents=False) for sample in samples}
+        valid = {name: row for name, row in found.items() if row.get("source") == sources.get(name)}
+        missing = [sample for sample in samples if sample.name not in valid]
+        share = Share()
+        self._judge(missing, len(samples), share)
+        shares = self.processes.gathered(share)
+        for each in shares:
+            if each.error is not None:
+                raise each.error
+        made = {name: row for each in shares for name, row in each.rows.items()} | valid
+        rows = {name: made[name] for name in sources if name in made}
+        if self.processes.is_main:
+            others = [row for name, row in found.items() if name not in sources]
+            self.records.unite([*rows.values(), *others])
+            if not self.keep_all:
+                self.records.prune(rows, shown(list(rows.values())))
+        return rows, {name: why for each in shares for name, why in each.problems.items()}
+
+    def _judge(self, missing: Sequence[Sample], total: int, share: Share) -> None:
+        """Judge this process's part of what is missing into `share`. What cannot be read is named and passed over."""
+        place, count = self.processes.place, self.processes.count
+        progress = tqdm(
+            initial=total - len(missing),
+            total=total,
+            mininterval=1,
+            unit="picture",
+            disable=not self.processes.is_main,
+        )
+        try:
+            for sample in missing[place::count]:
+                row = self._judge_one(sample, share)
+                if row is not None:
+                    gain = row["restored.psnr"] - row["degraded.psnr"]
+                    progress.set_postfix_str(f"{row['restored.psnr']:.2f} dB, {gain:+.2f}", refresh=False)
+                progress.update(min(count, total - progress.n))  # the others are about as far
+        except EnhancerError as error:
+            share.error = error
+        finally:
+            progress.close()
+
+    def _judge_one(self, sample: Sample, share: Share) -> Row | None:
+        try:
+            subject = read_subject(sample, self.background)
+        except (ImageError, LabelError) as error:
+            share.problems[sample.name] = str(error)
+            tqdm.write(f"{error} It is left out.", file=sys.stderr)
+            return None
+        if not share.rows:
+            self.judge.restore(subject.clean)  # the first pass is slower: it is not timed
+        row, pictures = self.judge.row(sample.name, subject)
+        row |= {
+            "processes": self.processes.count,
+            "source": fingerprint_of_files(sample.files, contents=False),
+        }
+        self.records.keep(sample.name, pictures)  # before its row: a row on disk has its pictures on disk
+        if self.judge.inception is not None:
+            features = {kind: self.judge.inception.features(pictures[kind]) for kind in SHOWN}
+            self.records.keep_features(sample.name, features)
+        self.records.append(row)
+        share.rows[sample.name] = row
+        share.kept.add(sample.name)
+        if not self.keep_all:
+            wanted = shown(list(share.rows.values()))
+            self.records.prune(share.kept, wanted)
+            share.kept &= wanted
+        return row
+
+
+def shown(rows: Sequence[Row]) -> set[str]:
+    """Return the pictures that the sheets of some rows show."""
+    return {row["file"] for some in chosen(rows).values() for row in some}

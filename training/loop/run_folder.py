@@ -1,0 +1,149 @@
+"""A run folder: its settings, its log, the newest checkpoints and the best, and going on from one."""
+
+import json
+import logging
+import math
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+
+from enhancer.errors import CheckpointError, SettingsError
+from enhancer.runtime.files import append_line, write_text
+from training.cli import differences
+from training.config import TrainConfig
+from training.loop.trainer import Learner
+
+CONFIG, STATE, BEST = "config.json", "training_state.pt", "best"
+LOG, VALIDATION_LOG = "log.jsonl", "validation.jsonl"
+# What a disk that is full or gone raises: torch and safetensors have their own ways of passing it on.
+WRITE_ERRORS = (OSError, RuntimeError, SafetensorError)
+
+_log = logging.getLogger(__name__)
+
+
+def step_of(folder: Path) -> int:
+    """Return the step in the name of a `checkpoint-<step>` folder, -1 if it has none."""
+    number = folder.name.removeprefix("checkpoint-")
+    return int(number) if number.isdecimal() and folder.name != number else -1
+
+
+class Run:
+    """One training run's folder, written by one process."""
+
+    def __init__(self, config: TrainConfig, fingerprint: str, writes: bool = True) -> None:
+        """Open the folder, or create it; a run of other settings in it is refused.
+
+        Args:
+            config: The run's settings.
+            fingerprint: Of its pictures.
+            writes: Whether this process is the one that does.
+
+        Raises:
+            SettingsError: The folder holds a run with other settings, or something else, or cannot be written.
+        """
+        self.folder, self.limit = Path(config.output_dir), config.checkpoints_total_limit
+        self.resume_from = config.resume_from_checkpoint
+        if not writes:
+            return
+        path = self.folder / CONFIG
+        try:
+            if path.exists():
+                self._compare(json.loads(path.read_text()), config.settled() | {"data": fingerprint})
+            elif self.folder.is_dir() and any(self.folder.iterdir()):
+                raise SettingsError(
+                    f"{self.folder} is not empty and holds no training run. Choose another --output_dir."
+                )
+        except (OSError, ValueError) as error:
+            raise SettingsError(f"{path} cannot be read: {error}. Choose another --output_dir.") from error
+        write_text(path, json.dumps(config.to_json() | {"data": fingerprint}, indent=2) + "\n")
+
+    def _compare(self, old: dict[str, Any], new: dict[str, Any]) -> None:
+        if changes := differences({key: old.get(key) for key in new}, new):
+            raise SettingsError(
+                f"{self.folder} holds a run with other settings: {changes}. "
+                "Choose another --output_dir, or repeat the run's own settings to go on with it."
+            )
+
+    def checkpoints(self) -> list[Path]:
+        """Return the complete `checkpoint-<step>` folders, oldest first."""
+        found = [folder for folder in self.folder.glob("checkpoint-*") if (folder / STATE).is_file()]
+        return sorted((folder for folder in found if step_of(folder) >= 0), key=step_of)
+
+    def resume(self) -> dict[str, Any] | None:
+        """Return the state to go on from, or None for a new run.
+
+        Raises:
+            CheckpointError: It is damaged, or not where `--resume_from_checkpoint` says.
+        """
+        if self.resume_from == "latest":
+            kept = self.checkpoints()
+            if not kept:
+                return None
+            folder = kept[-1]
+        else:
+            folder = Path(self.resume_from)
+        try:
+            return torch.load(folder / STATE, weights_only=True, map_location="cpu")
+        except FileNotFoundError as error:
+            raise CheckpointError(
+                f"{folder} holds no {STATE}. Give --resume_from_checkpoint latest, or a checkpoint-<step> folder of a run."
+            ) from error
+        except Exception as error:  # whatever pickle, zip or torch make of a damaged file
+            raise CheckpointError(
+                f"{folder / STATE} is damaged. Delete {folder} to go on from the one before."
+            ) from error
+
+    def save(self, step: int, learner: Learner) -> bool:
+        """Write `checkpoint-<step>`, whole or not at all, and delete what is too old.
+
+        Returns:
+            Whether it was written. A full disk is said and does not end the run.
+        """
+        try:
+            with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=self.folder) as scratch:
+                fresh = Path(scratch) / f"checkpoint-{step}"
+                with learner.averaged() as model:
+                    model.save_pretrained(fresh)
+                torch.save({"step": step, **learner.state()}, fresh / STATE)
+                if (self.folder / fresh.name).exists():
+                    (self.folder / fresh.name).rename(Path(scratch) / "old")
+                fresh.rename(self.folder / fresh.name)
+        except WRITE_ERRORS as error:
+            kept = self.checkpoints()
+            newest = f"The newest on disk is {kept[-1].name}" if kept else "None is on disk yet"
+            _log.warning("checkpoint-%d could not be written: %s. %s; training goes on.", step, error, newest)
+            return False
+        for old in self.checkpoints()[: -self.limit] if self.limit else []:
+            shutil.rmtree(old, ignore_errors=True)
+        return True
+
+    def save_if_best(self, step: int, loss: float, learner: Learner) -> bool:
+        """Write `best/` if no earlier validation had a lower loss.
+
+        Returns:
+            Whether it is the best so far.
+        """
+        path = self.folder / f"{BEST}.json"
+        if not math.isfinite(loss) or (path.exists() and loss >= json.loads(path.read_text())["loss"]):
+            return False
+        try:
+            with learner.averaged() as model:
+                model.save_pretrained(self.folder / BEST)
+            write_text(path, json.dumps({"step": step, "loss": loss}) + "\n")
+        except (*WRITE_ERRORS, SettingsError) as error:
+            _log.warning("%s could not be written: %s. Training goes on.", self.folder / BEST, error)
+            return False
+        return True
+
+    def log(self, step: int, values: dict[str, float], *, validation: bool = False) -> None:
+        """Append one line to `log.jsonl`, or `validation.jsonl`; a disk that does not take it loses the line and nothing else."""
+        kept = {name: round(value, 6) if math.isfinite(value) else None for name, value in values.items()}
+        line = json.dumps({"step": step} | kept)
+        try:
+            append_line(self.folder / (VALIDATION_LOG if validation else LOG), line)
+        except SettingsError as error:
+            _log.warning("%s", error)

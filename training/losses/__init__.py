@@ -1,0 +1,1 @@
+"""What a restored picture is judged by in training."""

@@ -1,0 +1,1 @@
+"""The face parser: its data and its training."""

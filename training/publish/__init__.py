@@ -1,0 +1,1 @@
+"""Checkpoints and apps on their way to the Hub."""

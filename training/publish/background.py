@@ -1,0 +1,76 @@
+"""Checkpoints on their way to the Hub while training goes on; whatever happens there, the run does not notice."""
+
+import logging
+import shutil
+import tempfile
+import threading
+from pathlib import Path
+
+from enhancer.errors import EnhancerError
+from training.config import TrainConfig
+from training.loop.run_folder import BEST, CONFIG
+from training.publish.checkpoint import PushOptions, push
+
+BRANCH = "training"  # where the versions on the way to the last one go
+
+_log = logging.getLogger(__name__)
+
+
+class Pusher:
+    """Pushes one checkpoint at a time, from a copy, on a thread."""
+
+    def __init__(self, config: TrainConfig) -> None:
+        """Nothing is sent yet."""
+        self.folder, self.repo, self.private = (
+            Path(config.output_dir),
+            config.hub_model_id,
+            config.hub_private_repo,
+        )
+        self._thread: threading.Thread | None = None
+
+    def push_newest(self, checkpoint: Path) -> None:
+        """Send a checkpoint to the branch of versions on the way, unless the one before is still being sent."""
+        if self._thread is not None and self._thread.is_alive():
+            _log.info("%s is not pushed: the one before is still on its way.", checkpoint.name)
+            return
+        self._start(checkpoint, PushOptions(branch=BRANCH, private=self.private, picture=False))
+
+    def push_best(self) -> None:
+        """Send the best checkpoint to the main branch, and wait for it."""
+        self.wait()
+        self._start(self.folder / BEST, PushOptions(private=self.private))
+        self.wait()
+
+    def wait(self) -> None:
+        """Wait until nothing is on its way. Sending ends by itself where no bytes flow."""
+        if self._thread is not None:
+            self._thread.join()
+
+    def _start(self, checkpoint: Path, options: PushOptions) -> None:
+        """Copy what is sent, since training may replace it meanwhile, and send it."""
+        scratch = tempfile.TemporaryDirectory(prefix="pushing-", ignore_cleanup_errors=True)
+        copy = Path(scratch.name) / checkpoint.name
+        try:
+            shutil.copy(self.folder / CONFIG, scratch.name)
+            shutil.copytree(checkpoint, copy, ignore=shutil.ignore_patterns("*.pt"))
+        except OSError as error:
+            scratch.cleanup()
+            self._failed(checkpoint, error)
+            return
+
+        def send() -> None:
+            with scratch:
+                try:
+                    _log.info("Pushed: %s", push(copy, self.repo, options))
+                except Exception as error:  # whatever it is, the run is worth more
+                    self._failed(checkpoint, error)
+
+        self._thread = threading.Thread(target=send, name="push", daemon=True)
+        self._thread.start()
+
+    def _failed(self, checkpoint: Path, error: Exception) -> None:
+        reason = str(error) if isinstance(error, EnhancerError) else f"{type(error).__name__}: {error}"
+        _log.warning(
+            "%s was not pushed: %s Nothing is lost; push it with: python -m training.push %s %s",
+            checkpoint.name, reason, checkpoint, self.repo,
+        )  # fmt: skip

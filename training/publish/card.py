@@ -1,0 +1,297 @@
+"""The model card of a checkpoint: front matter the Hub reads, and a page for people, from the run and its evaluation."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import EvalResult, ModelCard, ModelCardData
+
+from enhancer.model.config import EMBEDDED, EnhancerConfig
+from training.evaluation.metrics import COLUMNS, KINDS, score_of
+from training.report.tables import how_degraded
+
+TEMPLATE = Path(__file__).parent / "card_template.md"
+STABILITY = "stabilityai-ai-community"
+STABILITY_LICENCE = "https://huggingface.co/stabilityai/sd-turbo/blob/main/LICENSE.md"
+NOTICE = (
+    "This Stability AI Model is licensed under the Stability AI Community License, Copyright © Stability AI Ltd. "
+    "All Rights Reserved\n\nPowered by Stability AI\n\n"
+    "Changed by this checkpoint: low-rank adapters (LoRA) and skip connections were added to {base}, and the first "
+    "convolution of its UNet was trained.\n"
+    f"The agreement: {STABILITY_LICENCE}\n"
+)
+# Where things lay on the machine of the run: no business of the card's readers.
+_PLACES = re.compile(r"(_dir|_dirs|_weights|_path|checkpoint|token|_id)$")
+_SPLITS = ("train", "test", "val", "validation", "images")
+_LOSSES = (
+    "l1_weight", "lpips_weight", "perceptual_weight", "gram_weight", "clip_weight", "gradient_variance_weight",
+    "adversarial_weight",
+)  # fmt: skip
+_REGIONAL = (
+    "psnr",
+    "lpips_vgg",
+    "lpips_alex",
+    "squeeze",
+)  # of the scores by region, those a card has room for
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a card is written about.
+
+    Attributes:
+        config: Of the checkpoint.
+        repo: Where it will be.
+        tag: Of this version; None: the newest is meant.
+        run: The training run's settings, a `TrainConfig` as JSON; None where they are not known.
+        metrics: `metrics.json` of this very checkpoint's evaluation; None where there is none.
+        datasets: Hub ids of the data sets it was trained on.
+        data_licence: What the data's licence allows, in words.
+        picture: File name of the before/after picture in the repository.
+        lora: File name of the LoRA in diffusers' form.
+    """
+
+    config: EnhancerConfig
+    repo: str
+    tag: str | None = None
+    run: Mapping[str, Any] | None = None
+    metrics: Mapping[str, Any] | None = None
+    datasets: Sequence[str] = ()
+    data_licence: str = ""
+    picture: str | None = None
+    lora: str | None = None
+
+    @property
+    def hub_base(self) -> str | None:
+        """The base, if it is one on the Hub."""
+        base = self.config.base
+        return None if base == EMBEDDED or Path(base).is_absolute() else base
+
+
+def notice(config: EnhancerConfig) -> str | None:
+    """Return the text of the NOTICE file that SD-Turbo's licence asks for; None for other bases."""
+    base = "the base" if config.base == EMBEDDED else config.base
+    return NOTICE.format(base=base) if config.licence == STABILITY else None
+
+
+def model_card(subject: Subject) -> str:
+    """Return the text of README.md."""
+    config, metrics = subject.config, subject.metrics
+    card = ModelCard.from_template(
+        front_matter(subject),
+        template_path=str(TEMPLATE),
+        name=config.name,
+        repo=subject.repo,
+        ref=f"{subject.repo}@{subject.tag}" if subject.tag else subject.repo,
+        config=config,
+        opening=_opening(subject),
+        picture=subject.picture,
+        lora=subject.lora,
+        powered=config.licence == STABILITY,
+        facts=_table(("", ""), _facts(subject)),
+        evaluated=_evaluated(metrics) if metrics else "",
+        scores=_scores(metrics) if metrics else "",
+        notes=_notes(metrics) if metrics else "",
+        training=_table(("", ""), _training(subject.run)) if subject.run else "",
+        settings=json.dumps(_without_places(subject.run), indent=2) if subject.run else "",
+        data=_data(subject),
+        licence=_licence(subject),
+    )
+    return re.sub(r"\n{3,}", "\n\n", str(card)).strip() + "\n"
+
+
+def front_matter(subject: Subject) -> ModelCardData:
+    """Return what the Hub reads: base, licence, task, tags, data sets, and the results as `model-index`."""
+    config = subject.config
+    stability = config.licence == STABILITY
+    results = _results(subject.metrics) if subject.metrics else []
+    extra: dict[str, Any] = {
+        "license_name": STABILITY if stability else "see-licence-section",
+        "license_link": STABILITY_LICENCE if stability else "README.md",
+    }
+    if subject.hub_base and config.unet_rank:
+        extra["base_model_relation"] = "adapter"
+    return ModelCardData(
+        base_model=subject.hub_base,
+        library_name="splat-enhancer",
+        pipeline_tag="image-to-image",
+        license="other",
+        tags=["gaussian-splatting", "face-restoration", "one-step", *(["lora"] if config.unet_rank else [])],
+        datasets=list(subject.datasets) or None,
+        metrics=sorted({result.metric_type for result in results}) or None,
+        model_name=config.name if results else None,
+        eval_results=results or None,
+        **extra,
+    )
+
+
+def _results(metrics: Mapping[str, Any]) -> list[EvalResult]:
+    """Return the restored pictures' mean scores of the whole picture, as the Hub's `model-index` has them."""
+    out = []
+    for name in _columns(metrics):
+        if "." in name:
+            continue
+        score, value = score_of(name), metrics["rows"]["restored"][name]["mean"]
+        out.append(
+            EvalResult(
+                task_type="image-to-image",
+                task_name="Face render restoration",
+                dataset_type="image-folder",
+                dataset_name=_data_name(metrics),
+                metric_type="lpips" if name.startswith("lpips") else name,
+                metric_name=score.label,
+                metric_value=round(value, score.digits),
+            )
+        )
+    return out
+
+
+def _columns(metrics: Mapping[str, Any]) -> list[str]:
+    """Return the scores to show, in the catalogue's order: all of the whole picture, few of each region."""
+    measured = [name for name in COLUMNS if (metrics["gain"].get(name) or {}).get("count")]
+    return [name for name in measured if "." not in name or name.partition(".")[2] in _REGIONAL]
+
+
+def _scores(metrics: Mapping[str, Any]) -> str:
+    """Return the table of mean scores, one line a score, with median and deviation of the restored pictures."""
+    kinds = [kind for kind in KINDS if metrics["rows"].get(kind)]
+    heads = ("mean of " + str(metrics["data"]["scored"]), *(KINDS[kind] for kind in kinds))
+    lines = []
+    for name in _columns(metrics):
+        score, part = score_of(name), name.partition(".")[0] if "." in name else ""
+        label = (f"{part}: " if part else "") + score.label + (f", {score.unit}" if score.unit else "")
+        cells = [label + ("" if score.higher_is_better else " (lower is better)")]
+        for kind in kinds:
+            value = metrics["rows"][kind].get(name, {}).get("mean")
+            text = "–" if value is None else f"{value:.{score.digits}f}"
+            cells.append(f"**{text}**" if kind == "restored" else text)
+        spread = metrics["rows"]["restored"][name]
+        cells += [f"{spread[key]:.{score.digits}f}" for key in ("median", "std")]
+        lines.append([*cells, f"{metrics['improved'][name]:.0%}"])
+    return _table((*heads, "restored: median", "std", "better for"), lines)
+
+
+def _notes(metrics: Mapping[str, Any]) -> str:
+    """Return what the table's words mean and what it lacks."""
+    said = ['"Do nothing" is the degraded picture, scored as it is.']
+    if metrics["rows"].get("vae_floor"):
+        said.append('"VAE floor" is the clean picture through the autoencoder of the base and back.')
+    if metrics["rows"].get("no_harm"):
+        said.append('"No harm" is the clean picture after the checkpoint.')
+    tint = metrics["colour_error_levels"]
+    if None not in tint.values():
+        colours = ", ".join(f"{tint[colour]:+.2f} {colour}" for colour in ("red", "green", "blue"))
+        said.append(f"Mean colour error of 255 levels: {colours}.")
+    seconds = metrics["latency_seconds"]["p50"]
+    if seconds is not None:
+        said.append(f"{seconds:.2f} s a picture (median) on {metrics['machine']['name']}.")
+    unmeasured = [score_of(name).label for name in metrics["missing"] if name in COLUMNS]
+    if unmeasured:
+        said.append(f"Not measured: {', '.join(unmeasured)}.")
+    return " ".join(said)
+
+
+def _evaluated(metrics: Mapping[str, Any]) -> str:
+    settings, data = metrics["settings"], metrics["data"]
+    how = how_degraded(settings) if settings["seed"] is not None else "ready pairs"
+    return f"{data['scored']} pictures of {_data_name(metrics)}, {how}. All scores are against the clean pictures."
+
+
+def _data_name(metrics: Mapping[str, Any]) -> str:
+    return _folder_names(metrics["data"]["folders"])
+
+
+def _folder_names(folders: str) -> str:
+    """Return the names in a comma-separated list of folders, without where they lie; a split's with its data set's."""
+    paths = [Path(folder.strip()) for folder in folders.split(",") if folder.strip()]
+    return ", ".join("/".join(path.parts[-2:] if path.name in _SPLITS else path.parts[-1:]) for path in paths)
+
+
+def _opening(subject: Subject) -> str:
+    base = subject.hub_base
+    if subject.config.base == EMBEDDED:
+        return "It carries a small base of its own, so nothing else is downloaded."
+    if base is None:
+        return "Its base is a model in a folder of its maker's: this repository alone does not run."
+    return f"Adapters around [{base}](https://huggingface.co/{base}), which is fetched when it is loaded."
+
+
+def _facts(subject: Subject) -> list[tuple[str, str]]:
+    config = subject.config
+    base = "its own" if config.base == EMBEDDED else subject.hub_base or "a local folder"
+    revision = f" at `{config.base_revision[:7]}`" if config.base_revision else ""
+    parts = ["UNet" if config.unet_rank else "", "VAE decoder" if config.vae_rank else ""]
+    if config.vae_rank:
+        parts += ["VAE encoder" if config.adapt_encoder else "", "skips" if config.adapt_skips else ""]
+    lora = f"{', '.join(filter(None, parts))}; rank {config.unet_rank}/{config.vae_rank}, alpha {config.unet_alpha:g}/{config.vae_alpha:g}"
+    return [
+        ("Base", base + revision),
+        ("LoRA", lora if any(parts) else "none"),
+        ("Timestep", f"{config.timestep}, one UNet call"),
+        ("Trained for", f"faces of {config.image_size} px, degradation preset {config.preset}"),
+        *([("Prompt", f"“{config.prompt}”, encoded once and stored")] if config.prompt else []),
+    ]
+
+
+def _training(run: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the settings that matter most; the others are on the card as they are."""
+    losses = [
+        f"{name.removesuffix('_weight').replace('_', ' ')} {run[name]:g}" for name in _LOSSES if run.get(name)
+    ]
+    start = str(run.get("checkpoint") or "")
+    lines = {
+        "Started from": ("a checkpoint of its maker's" if Path(start).is_dir() else f"`{start}`")
+        if start
+        else None,
+        "Steps": run.get("max_train_steps"),
+        "Batch": run.get("train_batch_size"),
+        "Crops": f"{run['resolution']} px" if "resolution" in run else None,
+        "Degradation": f"preset {run['preset']}" if "preset" in run else None,
+        "Losses": " + ".join(losses) or None,
+        "Learning rate": run.get("learning_rate"),
+        "Weight decay": run.get("adam_weight_decay"),
+        "Seed": run.get("seed"),
+    }
+    return [(name, str(value)) for name, value in lines.items() if value is not None]
+
+
+def _without_places(run: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in run.items() if not _PLACES.search(key) and value != ""}
+
+
+def _data(subject: Subject) -> str:
+    """Return what it was trained on, under which licence; what is not known is said not to be."""
+    links = [f"[{name}](https://huggingface.co/datasets/{name})" for name in subject.datasets]
+    folders = (
+        _folder_names(subject.run["train_data_dir"])
+        if subject.run and subject.run.get("train_data_dir")
+        else ""
+    )
+    what = ", ".join(links) or (f"pictures in `{folders}`" if folders else "not recorded")
+    terms = (
+        subject.data_licence
+        or "not stated by whoever published this; take it for the strictest that faces come under"
+    )
+    return f"{what}. Their licence: {terms.rstrip('.')}."
+
+
+def _licence(subject: Subject) -> str:
+    if subject.config.licence == STABILITY:
+        return (
+            f"This is a derivative work of {subject.config.base} and comes under the [Stability AI Community License]"
+            f"({STABILITY_LICENCE}), free below a yearly revenue of one million US dollars; see `NOTICE`. "
+            "What the training data's licence forbids holds as well. The code of Splat Enhancer is Apache-2.0."
+        )
+    return (
+        "The weights come under what the licences of their base and their training data allow together, see above. "
+        "The code of Splat Enhancer is Apache-2.0."
+    )
+
+
+def _table(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """Return a Markdown table."""
+    rows = [heads, ["---"] * len(heads), *lines]
+    return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in rows)

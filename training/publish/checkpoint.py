@@ -1,0 +1,171 @@
+"""A checkpoint as a new version on the Hub: what belongs to it is gathered in one folder and sent as one commit."""
+
+import json
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from enhancer.errors import CheckpointError, HubError, SettingsError
+from enhancer.hub import Published, publish
+from enhancer.model import SplatEnhancer
+from enhancer.model.checkpoint import ADAPTERS, CONFIG, read_adapters
+from enhancer.model.config import EMBEDDED
+from enhancer.model.diffusers_lora import write_diffusers_lora
+from training.evaluation.results import METRICS, fingerprint_of_files
+from training.loop.run_folder import BEST, step_of
+from training.publish.card import Subject, model_card, notice
+from training.report.showcase import HEADS, before_after
+
+PICTURE, NOTICE = "before_after.png", "NOTICE"
+
+
+@dataclass(frozen=True)
+class PushOptions:
+    """How a checkpoint is pushed.
+
+    Attributes:
+        tag: Tag of the new version.
+        private: For a repository that does not exist yet.
+        pull_request: Open a pull request instead of committing.
+        branch: Commit to this branch, made where it does not exist; None: main.
+        dry_run: Only say what would be sent.
+        evaluation: Folder or `metrics.json` of its evaluation; None: one inside the run's folder, if it is of these weights.
+        datasets: Hub ids of the data sets it was trained on.
+        data_licence: Their licence, in words.
+        picture: Restore two example heads for the card.
+    """
+
+    tag: str | None = None
+    private: bool = False
+    pull_request: bool = False
+    branch: str | None = None
+    dry_run: bool = False
+    evaluation: str | Path | None = None
+    datasets: tuple[str, ...] = ()
+    data_licence: str = ""
+    picture: bool = True
+
+
+def push(checkpoint: str | Path, repo: str, options: PushOptions | None = None) -> Published:
+    """Send a checkpoint, with everything made from it, as one commit.
+
+    Args:
+        checkpoint: Folder of a checkpoint, or of a run: its best checkpoint, else its newest.
+        repo: ``"user/name"``; made if it does not exist.
+        options: See `PushOptions`.
+
+    Raises:
+        CheckpointError: There is no checkpoint, or nobody else could load it.
+        SettingsError: The evaluation is of other weights, or cannot be read.
+        HubError: The Hub says no, or does not answer.
+    """
+    options = options or PushOptions()
+    folder = find_checkpoint(Path(checkpoint))
+    with tempfile.TemporaryDirectory(prefix="push-") as scratch:
+        staging = Path(scratch)
+        gather(folder, repo, options, staging)
+        files = sorted(path.relative_to(staging).as_posix() for path in staging.rglob("*") if path.is_file())
+        step = step_of(folder)
+        return publish(
+            staging, repo, files=files, message=f"Checkpoint at step {step}" if step >= 0 else "Checkpoint",
+            tag=options.tag, private=options.private, pull_request=options.pull_request, branch=options.branch,
+            dry_run=options.dry_run,
+        )  # fmt: skip
+
+
+def find_checkpoint(folder: Path) -> Path:
+    """Return the checkpoint in a folder: itself, or of a run the best one, else the newest.
+
+    Raises:
+        CheckpointError: There is none.
+    """
+    if not folder.is_dir():
+        raise CheckpointError(f"There is no folder {folder}. Give a checkpoint's folder or a run's.")
+    if (folder / ADAPTERS).is_file():
+        return folder
+    kept = sorted(
+        (each for each in folder.glob("checkpoint-*") if step_of(each) >= 0), key=step_of, reverse=True
+    )
+    for found in (folder / BEST, *kept):
+        if (found / ADAPTERS).is_file():
+            return found
+    raise CheckpointError(
+        f"There is no checkpoint in {folder}: neither {CONFIG} with {ADAPTERS}, nor {BEST}/ or checkpoint-<step>/ of a run."
+    )
+
+
+def gather(checkpoint: Path, repo: str, options: PushOptions, staging: Path) -> None:
+    """Put everything that belongs to a version into the folder `staging`."""
+    config, _ = read_adapters(checkpoint)
+    if config.base != EMBEDDED and Path(config.base).is_absolute():
+        raise CheckpointError(
+            f"{checkpoint / CONFIG} names the base {config.base}, a folder that nobody else has. "
+            'Write its name on the Hub there ("base", and its commit as "base_revision"), then push again.'
+        )
+    for name in (CONFIG, ADAPTERS):
+        shutil.copy(checkpoint / name, staging / name)
+    if config.base == EMBEDDED:
+        wanted = shutil.ignore_patterns("*.pt", "*.bin", "*.pkl", ".*")
+        shutil.copytree(checkpoint / EMBEDDED, staging / EMBEDDED, ignore=wanted)
+    lora = write_diffusers_lora(checkpoint, staging)
+    if text := notice(config):
+        (staging / NOTICE).write_text(text, encoding="utf-8")
+    subject = Subject(
+        config, repo, tag=options.tag, run=_run_of(checkpoint), metrics=_metrics(checkpoint, options.evaluation),
+        datasets=options.datasets, data_licence=options.data_licence,
+        picture=_picture(checkpoint, staging) if options.picture else None, lora=lora.name if lora else None,
+    )  # fmt: skip
+    (staging / "README.md").write_text(model_card(subject), encoding="utf-8")
+
+
+def _picture(checkpoint: Path, staging: Path) -> str | None:
+    """Draw the before/after picture; without the base, or outside a checkout, the card does without."""
+    if not HEADS.is_dir():
+        return None
+    try:
+        model = SplatEnhancer.from_pretrained(checkpoint).for_inference()
+    except HubError as error:
+        print(f"No before/after picture on the card: {error}", file=sys.stderr)
+        return None
+    before_after(model).save(staging / PICTURE, optimize=True)
+    return PICTURE
+
+
+def _run_of(checkpoint: Path) -> Mapping[str, Any] | None:
+    """Return the settings of the run whose folder the checkpoint is in."""
+    path = checkpoint.absolute().parent / CONFIG
+    run = _json(path) if path.is_file() else None
+    return run if isinstance(run, Mapping) and "train_data_dir" in run else None
+
+
+def _metrics(checkpoint: Path, given: str | Path | None) -> Mapping[str, Any] | None:
+    """Return the evaluation of these weights and no others: the one that is given, or one in the run's folder."""
+    files = [*checkpoint.rglob("*.safetensors"), *checkpoint.rglob("*.json")]
+    ours = fingerprint_of_files(files, contents=True)
+    if given is None:
+        for path in sorted(checkpoint.absolute().parent.glob(f"*/{METRICS}")):
+            metrics = _json(path)
+            if metrics.get("checkpoint", {}).get("fingerprint") == ours:
+                return metrics
+        return None
+    path = Path(given) / METRICS if Path(given).is_dir() else Path(given)
+    if not path.is_file():
+        raise SettingsError(f"There is no evaluation {path}. Make one with python -m training.evaluate.")
+    metrics = _json(path)
+    theirs = metrics.get("checkpoint", {}).get("fingerprint")
+    if theirs != ours:
+        raise SettingsError(
+            f"{path} is an evaluation of other weights ({theirs}) than those in {checkpoint} ({ours}). Evaluate them anew."
+        )
+    return metrics
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{path} cannot be read: {error}.") from error

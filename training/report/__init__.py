@@ -1,0 +1,1 @@
+"""Evaluations and comparisons as pages, tables, charts and contact sheets."""
