@@ -27,6 +27,7 @@ from tests.test_model import picture
 from tests.test_prompt import base  # noqa: F401  (a fixture)
 from tests.tiny import TINY_CONFIG, tiny_model
 from training.evaluation.results import fingerprint_of_files
+from training.publish import checkpoint as publishing
 from training.publish.checkpoint import PushOptions, find_checkpoint, gather, push
 from training.publish.space import push_space, space_files
 from training.push import main
