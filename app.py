@@ -14,7 +14,7 @@ from starlette.middleware import Middleware
 
 from page import backend
 from page.api import add_api
-from page.batch_tab import Batch
+from page.batch_tab import BatchTab
 from page.first_result import first_look, time_again
 from page.headers import SafeHeaders
 from page.i18n.translate import I18N, label
@@ -53,7 +53,7 @@ def build_page() -> gr.Blocks:
             with gr.Tab(label("My render"), id=RENDER):
                 Workbench(RENDER)
             with gr.Tab(label("Batch"), id="batch"):
-                Batch()
+                BatchTab()
             with gr.Tab(label("How it works"), id="about"):
                 gr.HTML(label("about"), padding=False, elem_id="about")
         gr.HTML(label("footer"), padding=False, elem_id="footer")

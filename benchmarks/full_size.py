@@ -24,7 +24,7 @@ from enhancer.model.reference import random_model
 from enhancer.runtime.device import peak_memory
 from enhancer.tensors import to_model_range
 from training.config import TrainConfig
-from training.loop.trainer import Learner
+from training.loop.trainer import Trainer
 from training.losses.objective import build_objective
 from training.train import build_accelerator
 
@@ -57,13 +57,13 @@ def main() -> None:
         to_model_range(np.stack([picture] * options.batch)) for picture in (clean, degraded)
     )
     batch = (clean_batch, degraded_batch)
-    learner = Learner(model, build_objective(config), config, accelerator)
-    trained = sum(weight.numel() for weight in learner.weights)
+    trainer = Trainer(model, build_objective(config), config, accelerator)
+    trained = sum(weight.numel() for weight in trainer.weights)
     print(f"{trained:,} of {sum(p.numel() for p in model.parameters()):,} parameters train")
     losses, times = [], []
     for step, pair in enumerate(repeat(batch, options.steps)):
         start = time.perf_counter()
-        losses.append(learner.step(step, iter([pair]))["loss"])
+        losses.append(trainer.step(step, iter([pair]))["loss"])
         times.append(time.perf_counter() - start)
     device = accelerator.device
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"

@@ -30,7 +30,7 @@ from enhancer.imaging.provenance import png_bytes
 from enhancer.service import Service
 
 SIDE = 128  # pixels
-PATIENCE = 600.0  # seconds
+ANSWER_TIMEOUT_S = 600.0  # seconds
 
 
 class Nothing:
@@ -62,7 +62,7 @@ def visit(address: str, number: int, stand_in: bool) -> float:
     """
     start = time.perf_counter()
     mine = picture(number)
-    with httpx.Client(base_url=address, timeout=PATIENCE) as client:
+    with httpx.Client(base_url=address, timeout=ANSWER_TIMEOUT_S) as client:
         sent = client.post("/gradio_api/upload", files={"files": ("mine.png", png_bytes(mine))}).json()[0]
         data = {"image": {"path": sent, "meta": {"_type": "gradio.FileData"}}}
         event = client.post("/gradio_api/call/v2/restore", json=data).json()["event_id"]
@@ -116,10 +116,10 @@ def served(checkpoint: str | None) -> Iterator[tuple[str, int]]:
         address, start = f"http://127.0.0.1:{port}", time.monotonic()
         while True:
             try:
-                httpx.get(address, timeout=PATIENCE).raise_for_status()
+                httpx.get(address, timeout=ANSWER_TIMEOUT_S).raise_for_status()
                 break
             except httpx.HTTPError:
-                if server.poll() is not None or time.monotonic() - start > PATIENCE:
+                if server.poll() is not None or time.monotonic() - start > ANSWER_TIMEOUT_S:
                     raise
                 time.sleep(0.5)
         yield address, server.pid

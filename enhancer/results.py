@@ -17,7 +17,7 @@ from enhancer.imaging.regions import REGION_NAMES
 Scores = Mapping[
     str, Any
 ]  # {"psnr": dB, "ssim": .., "lpips": .. or None, "regions": {name: {"psnr", ..}, or None}}
-Say = Callable[[str], str]  # English phrase -> the reader's language
+Translate = Callable[[str], str]  # English phrase -> the reader's language
 Step = tuple[str, np.ndarray]  # name, and the picture after it
 SCHEMA = 1  # of the JSON report
 
@@ -139,7 +139,7 @@ _METRICS = (
 )
 
 
-def score_table(result: Result, say: Say = str) -> str:
+def score_table(result: Result, say: Translate = str) -> str:
     """Return the scores as an HTML table: whole picture and regions, before, after, and which way is better.
 
     Args:
@@ -170,7 +170,7 @@ def score_table(result: Result, say: Say = str) -> str:
     )
 
 
-def status_line(result: Result, say: Say = str) -> str:
+def status_line(result: Result, say: Translate = str) -> str:
     """Return HTML that says what was won, what ran and how long, and whatever else a visitor should know.
 
     Args:
@@ -195,7 +195,7 @@ def status_line(result: Result, say: Say = str) -> str:
     )
 
 
-def _lpips(result: Result, say: Say) -> str:
+def _lpips(result: Result, say: Translate) -> str:
     """Return LPIPS before and after as HTML, such as "LPIPS 0.317 → 0.215 (lower is better)"; nothing without it."""
     before, after = (
         None if scores is None else scores.get("lpips")
@@ -207,7 +207,7 @@ def _lpips(result: Result, say: Say) -> str:
     return f' <span class="lpips"><abbr title="{name}">LPIPS</abbr> {before:.3f} → {after:.3f} ({way})</span>'
 
 
-def patience(seconds: float, say: Say = str) -> str:
+def patience(seconds: float, say: Translate = str) -> str:
     """Return HTML that says, before a restoration, roughly how long it takes."""
     minutes = max(1, round(seconds / 60))
     time = f"{round(seconds, -1):.0f} s" if seconds < 90 else f"{minutes} min"
@@ -219,7 +219,7 @@ def _duration(seconds: float) -> str:
     return f"{1000 * seconds:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
 
 
-def _metric_head(metric: _Metric, lpips_name: str | None, say: Say) -> str:
+def _metric_head(metric: _Metric, lpips_name: str | None, say: Translate) -> str:
     label = lpips_name or metric.label if metric.key == "lpips" else metric.label
     way = say("higher is better") if metric.higher_is_better else say("lower is better")
     return (
@@ -228,7 +228,7 @@ def _metric_head(metric: _Metric, lpips_name: str | None, say: Say) -> str:
     )
 
 
-def _change(metric: _Metric, before: Scores | None, after: Scores | None, say: Say) -> str:
+def _change(metric: _Metric, before: Scores | None, after: Scores | None, say: Translate) -> str:
     """Return one cell; words where there is no number, for 0 would be a number."""
     if before is None or after is None:
         return f'<span class="quiet">{escape(say("too few pixels"))}</span>'

@@ -20,7 +20,9 @@ from enhancer.imaging.regions import region_map
 from enhancer.parts import FaceParser, LateParser, ScoreKeeper, best_device, load_restorer, load_scorer
 from enhancer.results import Degraded, Result, Step
 
-Picture = np.ndarray | Image.Image  # an `image` as `enhancer.imaging.io` defines it, or an opened PIL picture
+ImageLike = (
+    np.ndarray | Image.Image
+)  # an `image` as `enhancer.imaging.io` defines it, or an opened PIL picture
 
 PARSING = 2  # the step that changes no pixel: its regions are shown instead
 NO_FACE = (
@@ -99,7 +101,7 @@ class Service:
 
     def degrade(
         self,
-        image: Picture,
+        image: ImageLike,
         labels: np.ndarray | None = None,
         *,
         keep_steps: bool = False,
@@ -129,17 +131,17 @@ class Service:
         return Degraded(_as_saved(last), tuple(steps), dict(clock), seen.by, seen.notes)
 
     def steps(
-        self, image: Picture, labels: np.ndarray | None = None, **degradation: Unpack[Degradation]
+        self, image: ImageLike, labels: np.ndarray | None = None, **degradation: Unpack[Degradation]
     ) -> tuple[Step, ...]:
         """Return (name, image) after each of the 14 steps; the arguments are those of `degrade`."""
         return self.degrade(image, labels, keep_steps=True, **degradation).steps
 
     def restore(
         self,
-        image: Picture,
+        image: ImageLike,
         *,
         degrade_first: bool = False,
-        reference: Picture | None = None,
+        reference: ImageLike | None = None,
         labels: np.ndarray | None = None,
         restoration: Restoration = FULL,
         with_scores: bool = True,
@@ -277,7 +279,7 @@ def _recipe(given: Degradation) -> tuple[Recipe, int]:
     return face_render(given.get("preset", DEFAULT_PRESET), strengths), seed
 
 
-def _as_image(picture: Picture) -> np.ndarray:
+def _as_image(picture: ImageLike) -> np.ndarray:
     return from_pil(picture) if isinstance(picture, Image.Image) else picture
 
 

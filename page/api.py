@@ -1,6 +1,6 @@
-"""What the page offers to programs: five named endpoints, their parameters typed and explained.
+"""What the page offers to programs: five named endpoints, their parameters typed and told.
 
-To agents they are tools, called by their functions' names and explained by their docstrings.
+To agents they are tools, called by their functions' names and told by their docstrings.
 """
 
 from typing import Any
@@ -158,12 +158,12 @@ def _labels(given: Given | None) -> Any:
 def _shares(name: str) -> gr.JSON:
     """Return an input of a number by region, its type told: gradio's own says none, which no agent's tool may."""
     component = gr.JSON(label=name)
-    told = {
+    api_info = {
         "type": "object",
         "properties": {region: {"type": "number"} for region in REGION_NAMES},
         "description": "a number from 0 to 1 by region",
     }
-    setattr(component, "api_info", lambda: told)  # noqa: B010  as in page.controls
+    setattr(component, "api_info", lambda: api_info)  # noqa: B010  as in page.controls
     return component
 
 

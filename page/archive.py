@@ -43,10 +43,10 @@ def scores_csv(rows: Sequence[Mapping[str, Any]]) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["name", "checkpoint", "sha", "seconds", "preset", "seed", *scored, "notes", "error"])
     for row in rows:
-        told = [row.get(key) for key in ("name", "checkpoint", "sha", "seconds", "preset", "seed")]
+        cells = [row.get(key) for key in ("name", "checkpoint", "sha", "seconds", "preset", "seed")]
         numbers = [_score(row.get("scores"), part, metric, when) for part in parts for metric in METRICS
                    for when in ("degraded", "restored")]  # fmt: skip
-        line = [*told, *numbers, " ".join(row.get("notes") or []), row.get("error")]
+        line = [*cells, *numbers, " ".join(row.get("notes") or []), row.get("error")]
         writer.writerow([_plain(cell) for cell in line])
     return text.getvalue()
 

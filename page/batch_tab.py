@@ -11,11 +11,11 @@ from enhancer.degrade import DEFAULT_PRESET
 from enhancer.errors import EnhancerError
 from enhancer.imaging.io import read_image
 from enhancer.imaging.provenance import Record, png_bytes
-from enhancer.results import Say, failed_row, result_row
+from enhancer.results import Translate, failed_row, result_row
 from page import backend
 from page.archive import safe_names, scores_csv, zipped
 from page.controls import take_uploads_only
-from page.i18n.translate import label, refusal, said_to
+from page.i18n.translate import label, refusal, translator
 from page.limits import require_size
 from page.outputs import stored
 
@@ -25,7 +25,7 @@ PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 Row = dict[str, Any]
 
 
-class Batch:
+class BatchTab:
     """Its components, and what they do."""
 
     def __init__(self) -> None:
@@ -66,7 +66,7 @@ class Batch:
 
     def stopped(self, request: gr.Request) -> str:
         """Say so; what is done stays."""
-        return f"<p role='status'>{escape(said_to(request)('Stopped.'))}</p>"
+        return f"<p role='status'>{escape(translator(request)('Stopped.'))}</p>"
 
     def run(
         self, paths: list[str] | None, degrade_first: bool, request: gr.Request
@@ -76,7 +76,7 @@ class Batch:
             raise refusal("There are no pictures yet. Drop some on the page.")
         if len(paths) > MOST:
             raise refusal(TOO_MANY, count=len(paths), most=MOST)
-        say = said_to(request)
+        say = translator(request)
         rows: list[Row] = []
         files: dict[str, bytes] = {}
         panels: list[tuple[str, str]] = []
@@ -109,7 +109,7 @@ def _one(path: str, degrade_first: bool) -> tuple[Row, bytes]:
     return result_row(result, **settings), png_bytes(result.restored, record)
 
 
-def _progress(done: int, count: int, say: Say) -> str:
+def _progress(done: int, count: int, say: Translate) -> str:
     share = 100 * done // count
     return (
         f"<p role='status'>{done} {escape(say('of'))} {count} {escape(say('done'))}</p>"
@@ -117,7 +117,7 @@ def _progress(done: int, count: int, say: Say) -> str:
     )
 
 
-def _table(rows: list[Row], say: Say) -> str:
+def _table(rows: list[Row], say: Translate) -> str:
     """Return what became of each picture; names are strangers' and are escaped."""
     body = "".join(
         f"<tr><th scope='row'>{escape(row['name'])}</th>"

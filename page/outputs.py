@@ -15,7 +15,7 @@ from enhancer.imaging.masks import soft_masks
 from enhancer.imaging.plots import close_up, difference, gains, improvement
 from enhancer.imaging.provenance import Record, png_bytes
 from enhancer.results import Result
-from page.i18n.translate import Say
+from page.i18n.translate import Translate
 
 KEPT = tempfile.TemporaryDirectory(prefix="splat-enhancer-")  # for pictures shown to every visitor
 Panel = tuple[str, str]  # path, caption
@@ -96,12 +96,12 @@ class Details:
         clean = None if result.clean is None else saved(result.clean, "clean", folder=folder)
         return cls(clean, improved, pair, tuple(close_ups))
 
-    def close_up_panels(self, say: Say) -> list[Panel]:
+    def close_up_panels(self, say: Translate) -> list[Panel]:
         """Return the close-ups with their captions."""
         return [(path, f"{say(region.capitalize())}, {say(name)}") for path, region, name in self.close_ups]
 
 
-def steps_shown(steps: Any, say: Say = str) -> list[Panel]:
+def steps_shown(steps: Any, say: Translate = str) -> list[Panel]:
     """Return the film strip."""
     return [(saved(image, f"step_{n:02}"), f"{n}. {say(name)}") for n, (name, image) in enumerate(steps, 1)]
 

@@ -17,7 +17,7 @@ from page.backend import HEADS, shown_to_visitor
 from page.controls import DamageControls, Given, RestorationControls, hex_of, image_of, picture_input
 from page.first_result import Look, first_look, first_pair
 from page.i18n.de import DROP_HERE
-from page.i18n.translate import Say, label, said_to
+from page.i18n.translate import Translate, label, translator
 from page.link import read_link
 from page.outputs import Details, Pair, image_update, steps_shown
 from page.share import Share, file_of
@@ -221,10 +221,15 @@ class Workbench:
             damage = self.damage.read(values) if self.damage else {}
         given = None if self.damage else values[self.reference]
         about: dict[str, Any] = {"checkpoint": values[self.checkpoint], "reference": given and given.image}
-        yield from self._show(image, restoration, damage, said_to(request), **about)
+        yield from self._show(image, restoration, damage, translator(request), **about)
 
     def _show(
-        self, image: np.ndarray, restoration: Restoration, damage: dict[str, Any], say: Say, **settings: Any
+        self,
+        image: np.ndarray,
+        restoration: Restoration,
+        damage: dict[str, Any],
+        say: Translate,
+        **settings: Any,
     ) -> Iterator[Updates]:
         """Restore a picture and show it, then what is told about it."""
         settings |= {"restoration": restoration, **damage, "degrade_first": self.degrades}
@@ -243,7 +248,7 @@ class Workbench:
 
     def first(self, request: gr.Request) -> Iterator[Updates]:
         """Show what the page's address asks for, else the first example: a visitor finds something to look at."""
-        say = said_to(request)
+        say = translator(request)
         with suppress(SettingsError):  # `Share.opened` says so
             if link := read_link(request.query_params):
                 record = link.record
@@ -255,7 +260,7 @@ class Workbench:
         yield {self.slider: (pair.before, pair.after), self.status: status_line(result, say)}
         yield self._told(first_look(), say)
 
-    def _told(self, look: Look, say: Say) -> Updates:
+    def _told(self, look: Look, say: Translate) -> Updates:
         """Return what the page shows of a result besides the two pictures of the slider."""
         result, details = look.result, look.details
         before, after = details.differences
@@ -283,7 +288,7 @@ class Workbench:
         """Take over the settings that a picture of ours tells."""
         if given is None or given.image is None or given.record is None:  # a bad one raises here
             return gr.skip()
-        gr.Info(said_to(request)("This picture tells how it was made: its settings are set now."))
+        gr.Info(translator(request)("This picture tells how it was made: its settings are set now."))
         updates = self.restoration.updates(given.record)
         return updates | (self.damage.updates(given.record) if self.damage else {})
 
@@ -292,7 +297,7 @@ class Workbench:
         assert self.damage is not None
         image = image_of(values[self.image])
         degraded = backend.degraded(image, keep_steps=True, **self.damage.read(values))
-        panels = steps_shown(degraded.steps, said_to(request))
+        panels = steps_shown(degraded.steps, translator(request))
         return {
             self.film: gr.update(value=panels, selected_index=len(panels) - 1),
             self.scrubber: len(panels),

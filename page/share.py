@@ -11,7 +11,7 @@ from enhancer.imaging.provenance import Record
 from page import backend
 from page.backend import HEADS, shown_to_visitor
 from page.controls import DamageControls, RestorationControls, image_of
-from page.i18n.translate import label, refusal, said_to
+from page.i18n.translate import label, refusal, translator
 from page.link import NOT_HERE, Link, read_link
 from page.outputs import stored
 
@@ -70,7 +70,7 @@ class Share:
         try:
             link = read_link(request.query_params)
         except SettingsError:
-            gr.Warning(said_to(request)(NOT_HERE))
+            gr.Warning(translator(request)(NOT_HERE))
             return gr.skip()
         if link is None:
             return gr.skip()

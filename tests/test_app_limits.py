@@ -18,7 +18,7 @@ from enhancer.errors import EnhancerError, ImageError
 from enhancer.imaging.io import MIN_SIDE, read_image, read_labels
 from enhancer.metrics import Scorer
 from page import limits
-from page.batch_tab import Batch
+from page.batch_tab import BatchTab
 from page.controls import picture_input
 from page.i18n.translate import said_in
 from page.limits import LARGEST_SIDE, require_size
@@ -36,7 +36,11 @@ def inputs():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         with gr.Blocks(analytics_enabled=False):
-            given = {"picture": picture_input(), "labels": picture_input(read_labels), "files": Batch().files}
+            given = {
+                "picture": picture_input(),
+                "labels": picture_input(read_labels),
+                "files": BatchTab().files,
+            }
         yield given
         gc.collect()  # gradio leaves event loops behind: here, lest it happen in another module's test
 

@@ -22,10 +22,10 @@ from enhancer.service import NO_FACE, TILED, Service
 from page import backend
 from page.archive import safe_names, scores_csv
 from page.backend import NO_MEMORY
-from page.batch_tab import MOST, TOO_MANY, Batch
+from page.batch_tab import MOST, TOO_MANY, BatchTab
 from page.controls import Given, hex_of, rgb_of
 from page.i18n.passages import PASSAGES
-from page.i18n.translate import label, said_in, said_to
+from page.i18n.translate import label, said_in, translator
 from page.restore_tab import RENDER, TRY, Workbench
 from tests.stand_ins import KnownParser, PlainScorer
 
@@ -56,7 +56,7 @@ def tabs():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         with gr.Blocks(analytics_enabled=False):
-            yield {TRY: Workbench(TRY), RENDER: Workbench(RENDER), "batch": Batch()}
+            yield {TRY: Workbench(TRY), RENDER: Workbench(RENDER), "batch": BatchTab()}
         gc.collect()  # gradio leaves event loops behind: here, lest it happen in another module's test
 
 
@@ -190,8 +190,8 @@ def test_a_label_without_german_fails_the_start():
 
 
 def test_an_unknown_language_is_answered_in_english():
-    assert said_to(asked_in("fr-FR"))("better") == "better"
-    assert said_to(None)("better") == "better"
+    assert translator(asked_in("fr-FR"))("better") == "better"
+    assert translator(None)("better") == "better"
     assert said_in("de")("no such phrase") == "no such phrase"
 
 

@@ -11,7 +11,7 @@ from enhancer.model import EnhancerConfig
 from enhancer.model.config import EMBEDDED
 from training.evaluation.metrics import COLUMNS, KINDS
 from training.evaluation.summary import summary
-from training.publish.card import Subject, model_card, notice
+from training.publish.card import CardInfo, model_card, notice
 
 TURBO = EnhancerConfig(name="turbo", base_revision="b261bac6fd2cf515557d5d0707481eafa0485ec2")
 RUN = {
@@ -53,7 +53,7 @@ def tables(text: str) -> list[list[str]]:
 
 
 def test_front_matter_says_base_task_licence_and_results(metrics):
-    matter = front_matter(model_card(Subject(TURBO, "user/repo", metrics=metrics, datasets=["user/faces"])))
+    matter = front_matter(model_card(CardInfo(TURBO, "user/repo", metrics=metrics, datasets=["user/faces"])))
     assert (matter["base_model"], matter["base_model_relation"]) == ("stabilityai/sd-turbo", "adapter")
     assert (matter["pipeline_tag"], matter["library_name"]) == ("image-to-image", "splat-enhancer")
     assert (matter["license"], matter["license_name"]) == ("other", "stabilityai-ai-community")
@@ -66,12 +66,12 @@ def test_front_matter_says_base_task_licence_and_results(metrics):
 
 
 def test_the_library_reads_its_results_back(metrics):
-    card = ModelCard(model_card(Subject(TURBO, "user/repo", metrics=metrics)))
+    card = ModelCard(model_card(CardInfo(TURBO, "user/repo", metrics=metrics)))
     assert {result.dataset_name for result in card.data.eval_results} == {"faces/test"}
 
 
 def test_every_line_of_a_table_has_as_many_cells_as_its_head(metrics):
-    found = tables(model_card(Subject(TURBO, "user/repo", run=RUN, metrics=metrics)))
+    found = tables(model_card(CardInfo(TURBO, "user/repo", run=RUN, metrics=metrics)))
     assert len(found) == 3
     for lines in found:
         assert len({line.count("|") for line in lines}) == 1
@@ -82,7 +82,7 @@ def test_every_line_of_a_table_has_as_many_cells_as_its_head(metrics):
 
 
 def test_without_an_evaluation_the_card_says_so_and_gives_no_figure():
-    text = model_card(Subject(TURBO, "user/repo"))
+    text = model_card(CardInfo(TURBO, "user/repo"))
     assert "**Not evaluated.** There are no figures" in text
     assert "model-index" not in text
     assert "metrics" not in front_matter(text)
@@ -91,11 +91,11 @@ def test_without_an_evaluation_the_card_says_so_and_gives_no_figure():
 
 
 def test_what_was_not_measured_is_named(metrics):
-    assert "Not measured: LPIPS (AlexNet)." in model_card(Subject(TURBO, "user/repo", metrics=metrics))
+    assert "Not measured: LPIPS (AlexNet)." in model_card(CardInfo(TURBO, "user/repo", metrics=metrics))
 
 
 def test_nothing_of_the_machine_is_published(metrics):
-    text = model_card(Subject(TURBO, "user/repo", run=RUN, metrics=metrics))
+    text = model_card(CardInfo(TURBO, "user/repo", run=RUN, metrics=metrics))
     assert "/home" not in text
     assert "jordan" not in text
     assert "pictures in `faces/train`" in text
@@ -104,7 +104,7 @@ def test_nothing_of_the_machine_is_published(metrics):
 
 
 def test_sd_turbo_s_licence_is_shown_and_noticed_and_other_bases_are_not_said_to_have_it():
-    assert "**Powered by Stability AI**" in model_card(Subject(TURBO, "user/repo"))
+    assert "**Powered by Stability AI**" in model_card(CardInfo(TURBO, "user/repo"))
     text = notice(TURBO)
     assert text.startswith(
         "This Stability AI Model is licensed under the Stability AI Community License, Copyright ©"
@@ -112,13 +112,13 @@ def test_sd_turbo_s_licence_is_shown_and_noticed_and_other_bases_are_not_said_to
     assert "Powered by Stability AI" in text
     own = EnhancerConfig(name="own", base=EMBEDDED, unet_rank=0, vae_rank=0, licence="other")
     assert notice(own) is None
-    card = model_card(Subject(own, "user/repo"))
+    card = model_card(CardInfo(own, "user/repo"))
     assert "Stability" not in card
     assert "base_model" not in front_matter(card)
 
 
 def test_how_to_use_it_names_the_version_that_was_tagged():
-    text = model_card(Subject(TURBO, "user/repo", tag="v3", lora="lora.safetensors"))
+    text = model_card(CardInfo(TURBO, "user/repo", tag="v3", lora="lora.safetensors"))
     assert "CHECKPOINT=user/repo@v3 python app.py" in text
     assert "--checkpoint user/repo@v3" in text
     assert 'SplatEnhancer.from_pretrained("user/repo@v3")' in text
@@ -126,11 +126,11 @@ def test_how_to_use_it_names_the_version_that_was_tagged():
 
 
 def test_no_template_mark_is_left(metrics):
-    for subject in (
-        Subject(TURBO, "u/r"),
-        Subject(TURBO, "u/r", run=RUN, metrics=metrics, picture="p.png", lora="l"),
+    for info in (
+        CardInfo(TURBO, "u/r"),
+        CardInfo(TURBO, "u/r", run=RUN, metrics=metrics, picture="p.png", lora="l"),
     ):
-        text = model_card(subject)
+        text = model_card(info)
         assert not re.search(r"\{[{%]|[%}]\}|None", text)
         assert "\n\n\n" not in text
 

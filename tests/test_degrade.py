@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from enhancer.degrade import PRESETS, STEP_NAMES, Recipe, degrade, face_render, strengths_of, trace
-from enhancer.degrade.steps import FLAT, HEAVY, SOFT, Noise, blend
+from enhancer.degrade.steps import FLAT, HEAVY, SOFT, Noise, lerp
 from enhancer.errors import SettingsError
 from enhancer.imaging.io import WHITE, composite
 from enhancer.imaging.masks import soft_masks
@@ -178,7 +178,7 @@ def test_settings_out_of_range_are_refused_by_name(arguments, message):
 
 def test_blend_by_a_mask_moves_only_where_the_mask_is():
     rgb, other = np.zeros((2, 2, 3), np.float32), np.ones((2, 2, 3), np.float32)
-    out = blend(rgb, other, np.array([[0, 0.25], [0.5, 1]], np.float32))
+    out = lerp(rgb, other, np.array([[0, 0.25], [0.5, 1]], np.float32))
     np.testing.assert_allclose(out[..., 0], [[0, 0.25], [0.5, 1]])
     assert rgb.max() == 0
 

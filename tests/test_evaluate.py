@@ -28,7 +28,7 @@ from enhancer.imaging.io import composite, write_png
 from tests.tiny import tiny_model
 from training import evaluate
 from training.evaluate import EvalConfig
-from training.evaluation.evaluator import Judge
+from training.evaluation.evaluator import Evaluator
 from training.evaluation.gates import Gate, failures
 from training.evaluation.metrics import COLUMNS, KINDS
 
@@ -122,7 +122,7 @@ def test_the_sheets_show_the_pictures_at_their_pixels(finished):
 
 def test_the_same_command_again_judges_nothing_anew(finished, faces, tiny_checkpoint, squeeze, monkeypatch):
     folder, metrics = finished
-    monkeypatch.setattr(Judge, "row", lambda *_: pytest.fail("judged again"))
+    monkeypatch.setattr(Evaluator, "row", lambda *_: pytest.fail("judged again"))
     again = EvalConfig(
         data_dir=str(faces), checkpoint=str(tiny_checkpoint), output_dir=str(folder), lpips_nets="",
         perceptual_weights=str(squeeze), device="cpu",
@@ -134,15 +134,15 @@ def test_stopped_half_way_it_keeps_what_is_done_and_goes_on(config, monkeypatch,
     flags = [f"--data_dir={config.data_dir}", f"--checkpoint={config.checkpoint}"]
     flags += [f"--output_dir={config.output_dir}", "--lpips_nets=", "--device=cpu"]
     judged = []
-    judge = Judge.row
+    evaluator = Evaluator.row
 
-    def stop_at_the_second(self, name, subject):
+    def stop_at_the_second(self, name, loaded):
         judged.append(name)
         if len(judged) == 2:
             raise KeyboardInterrupt
-        return judge(self, name, subject)
+        return evaluator(self, name, loaded)
 
-    monkeypatch.setattr(Judge, "row", stop_at_the_second)
+    monkeypatch.setattr(Evaluator, "row", stop_at_the_second)
     assert evaluate.command(flags) == 130
     rows = Path(config.output_dir) / "rows.jsonl"
     assert [json.loads(line)["file"] for line in rows.read_text().splitlines()] == ["a.png"]
@@ -285,6 +285,6 @@ def test_a_label_map_of_another_size_is_named(config, faces, tmp_path):
 
 def test_a_broken_checkpoint_is_said_with_the_picture(config, monkeypatch):
     broken = (np.full((128, 128, 3), np.nan, np.float32), 0.1)
-    monkeypatch.setattr(Judge, "restore", lambda *_: broken)
+    monkeypatch.setattr(Evaluator, "restore", lambda *_: broken)
     with pytest.raises(EnhancerError, match=r"Restored of a\.png is not a number"):
         evaluate.main(config)

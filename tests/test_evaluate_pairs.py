@@ -22,9 +22,9 @@ from enhancer.imaging.io import composite, read_image, write_png
 from tests.small_faces import put_face
 from training import evaluate
 from training.evaluate import EvalConfig
-from training.evaluation import results, work
+from training.evaluation import distributed, results
 from training.evaluation.metrics import FOREGROUND
-from training.evaluation.samples import list_subjects, read_subject
+from training.evaluation.samples import find_samples, load_sample
 
 TOLD_BY_THE_CLOCK = {"seconds", "peak_memory_mib", "processes"}
 
@@ -105,33 +105,33 @@ def test_photographs_and_ready_pairs_may_be_mixed(config, faces, pairs):
 
 
 def test_on_a_background_the_person_stands_there_before_anything_is_degraded(config, faces, small_head):
-    subject = read_subject(list_subjects(str(faces))[0], (0.0, 0.5, 1.0))
+    loaded = load_sample(find_samples(str(faces))[0], (0.0, 0.5, 1.0))
     unseen = small_head.image[:, ::-1, 3] == 0
-    assert subject.image.shape == (128, 128, 3)
-    np.testing.assert_array_equal(subject.clean, subject.image)
-    np.testing.assert_array_equal(subject.clean[unseen], [[0.0, 0.5, 1.0]] * unseen.sum())
-    np.testing.assert_array_equal(subject.masks[FOREGROUND], small_head.image[:, ::-1, 3])
+    assert loaded.image.shape == (128, 128, 3)
+    np.testing.assert_array_equal(loaded.clean, loaded.image)
+    np.testing.assert_array_equal(loaded.clean[unseen], [[0.0, 0.5, 1.0]] * unseen.sum())
+    np.testing.assert_array_equal(loaded.masks[FOREGROUND], small_head.image[:, ::-1, 3])
     metrics = evaluate.main(replace(config, background="#0080ff", limit=1))
     assert metrics["settings"]["background"] == "#0080ff"
     assert "1 picture, preset v2, seed 0, on #0080ff" in (Path(config.output_dir) / "table.md").read_text()
 
 
 def test_a_photograph_without_alpha_is_cut_out_by_its_label_map(train_faces, small_head):
-    subject = read_subject(list_subjects(str(train_faces))[0], (0.0, 0.0, 0.0))
+    loaded = load_sample(find_samples(str(train_faces))[0], (0.0, 0.0, 0.0))
     far = cv2.dilate((small_head.labels != 0).astype(np.uint8), np.ones((5, 5))) == 0
     assert far.any()
-    assert subject.clean[far].max() == 0
-    assert 0 < subject.masks[FOREGROUND].mean() < 1
+    assert loaded.clean[far].max() == 0
+    assert 0 < loaded.masks[FOREGROUND].mean() < 1
 
 
 def test_ready_pairs_change_their_background_only_by_alpha(pairs):
-    sample = list_subjects(str(pairs))[0]
+    sample = find_samples(str(pairs))[0]
     with pytest.raises(ImageError, match=r"p\.png and .*p\.png do not both have alpha"):
-        read_subject(sample, (0.0, 0.0, 0.0))
+        load_sample(sample, (0.0, 0.0, 0.0))
     write_png(read_image(sample.image), sample.degraded)
-    subject = read_subject(sample, (0.0, 0.0, 0.0))
-    np.testing.assert_array_equal(subject.degraded, subject.clean)
-    assert subject.clean[0, 0].max() == 0
+    loaded = load_sample(sample, (0.0, 0.0, 0.0))
+    np.testing.assert_array_equal(loaded.degraded, loaded.clean)
+    assert loaded.clean[0, 0].max() == 0
 
 
 def test_a_background_that_is_no_colour_is_named():
@@ -142,7 +142,7 @@ def test_a_background_that_is_no_colour_is_named():
 def test_label_maps_that_are_named_but_missing_are_said(pairs):
     (pairs / "regions.png").unlink()
     with pytest.raises(ImageError, match=r"names label maps that do not exist: .*regions\.png"):
-        list_subjects(str(pairs))
+        find_samples(str(pairs))
 
 
 def test_a_pair_of_two_sizes_is_named_and_the_others_are_judged(config, pairs, capsys):
@@ -164,8 +164,10 @@ def test_a_picture_that_cannot_be_read_is_judged_once_it_is_mended(config, faces
     assert list(metrics["data"]["left_out"]) == ["c.png"]
     assert "c.png" in (Path(config.output_dir) / "report.html").read_text()
     (faces / "images/c.png").write_bytes(whole)
-    judged, judge = [], work.Judge.row
-    monkeypatch.setattr(work.Judge, "row", lambda *args: judged.append(args[1]) or judge(*args))
+    judged, evaluator = [], distributed.Evaluator.row
+    monkeypatch.setattr(
+        distributed.Evaluator, "row", lambda *args: judged.append(args[1]) or evaluator(*args)
+    )
     assert evaluate.command(flags(config)) == 0
     assert judged == ["c.png"]
     assert [row["file"] for row in rows_of(config.output_dir)] == [f"{name}.png" for name in "abcde"]

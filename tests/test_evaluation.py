@@ -21,7 +21,7 @@ from tests.tiny import tiny_model
 from training.evaluation import compare
 from training.evaluation.compare import interval
 from training.evaluation.evaluator import (
-    Judge,
+    Evaluator,
     PictureScorer,
     part_distance,
     vae_round_trip,
@@ -29,7 +29,7 @@ from training.evaluation.evaluator import (
 )
 from training.evaluation.fid import frechet_distance, kernel_distance
 from training.evaluation.identity import TEMPLATE, Identity, alignment, landmarks
-from training.evaluation.samples import Subject
+from training.evaluation.samples import LoadedSample
 from training.evaluation.summary import chosen, gains, summary
 from training.losses.terms import feature_distance
 from training.report.charts import Series, dumbbells, histogram, nice_step, tick
@@ -113,7 +113,7 @@ def test_the_vae_floor_is_the_untouched_base_without_skips(small_head):
 
 def test_a_checkpoint_on_a_base_of_its_own_has_no_floor_but_another_has():
     kinds = {
-        base: Judge(tiny_model(base=base), "v2", 0, no_harm=True, dtype=torch.float32).kinds
+        base: Evaluator(tiny_model(base=base), "v2", 0, no_harm=True, dtype=torch.float32).kinds
         for base in ("base", "x")
     }
     assert kinds == {
@@ -187,23 +187,23 @@ def test_crowds_of_known_distance():
 
 def test_ms_ssim_where_torchmetrics_is_installed(head):
     pytest.importorskip("torchmetrics")
-    judge = Judge(tiny_model(), "v2", 0, no_harm=False, dtype=torch.float32).bring_scores(())
+    evaluator = Evaluator(tiny_model(), "v2", 0, no_harm=False, dtype=torch.float32).bring_scores(())
     rgb = composite(head.image)[::2, ::2]
-    scorer = PictureScorer(judge, Subject(rgb, rgb, head.labels[::2, ::2], {}))
+    scorer = PictureScorer(evaluator, LoadedSample(rgb, rgb, head.labels[::2, ::2], {}))
     assert scorer.score(rgb)["ms_ssim"] == pytest.approx(1, abs=1e-5)
     assert 0.5 < (scorer.score(0.8 * rgb)["ms_ssim"] or 0) < 0.999
-    assert "ms_ssim" not in PictureScorer(judge, Subject(rgb[:128], rgb[:128], head.labels, {})).score(
-        rgb[:128]
-    )
+    assert "ms_ssim" not in PictureScorer(
+        evaluator, LoadedSample(rgb[:128], rgb[:128], head.labels, {})
+    ).score(rgb[:128])
 
 
 def test_lpips_of_both_networks_whole_and_by_region(small_head):
-    judge = Judge(tiny_model(), "v2", 0, no_harm=False, dtype=torch.float32)
+    evaluator = Evaluator(tiny_model(), "v2", 0, no_harm=False, dtype=torch.float32)
     vgg = LpipsNetwork("vgg", vgg16_trunk(), published_heads("vgg"))
-    judge.perceptuals = {"lpips_alex": Perceptual(lpips_network()), "lpips_vgg": Perceptual(vgg)}
+    evaluator.perceptuals = {"lpips_alex": Perceptual(lpips_network()), "lpips_vgg": Perceptual(vgg)}
     rgb = composite(small_head.image)
     eyes = (small_head.labels == 2).astype(np.float32)
-    scorer = PictureScorer(judge, Subject(rgb, rgb, small_head.labels, {"eyes": eyes}))
+    scorer = PictureScorer(evaluator, LoadedSample(rgb, rgb, small_head.labels, {"eyes": eyes}))
     worse = scorer.score(np.where(eyes[..., None] > 0, 0.5, rgb).astype(np.float32))
     for key in ("lpips_alex", "lpips_vgg"):
         assert scorer.score(rgb)[f"eyes.{key}"] == scorer.score(rgb)[key] == 0

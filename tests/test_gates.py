@@ -10,7 +10,7 @@ from training.cli import from_flags
 from training.evaluate import EvalConfig
 from training.evaluation.compare import compare
 from training.evaluation.gates import Gate, failures, named_values
-from training.evaluation.results import Records
+from training.evaluation.results import ResultsFolder
 from training.evaluation.summary import summary
 
 ROWS = [
@@ -146,11 +146,11 @@ def test_what_does_not_compare_is_refused_by_name(tmp_path):
 def test_an_output_folder_that_is_a_file_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(SettingsError, match="is a file"):
-        Records(tmp_path / "file", {}).open()
+        ResultsFolder(tmp_path / "file", {}).open()
 
 
 def test_damaged_rows_are_said(tmp_path):
-    records = Records(tmp_path / "out", {})
+    records = ResultsFolder(tmp_path / "out", {})
     assert records.open() == {}
     (tmp_path / "out/rows.jsonl").write_text("nonsense\n")
     with pytest.raises(SettingsError, match=r"rows\.jsonl is damaged"):

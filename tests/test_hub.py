@@ -5,7 +5,7 @@ import time
 import pytest
 
 from enhancer.errors import CheckpointError
-from enhancer.hub import KINDS, Patience, publish, resolve, resolve_base
+from enhancer.hub import ARTIFACTS, Patience, publish, resolve, resolve_base
 from enhancer.hub.errors import scrubbed
 from tests.hub_client import FILES, LocalHub, content, failure, made, talking_to
 
@@ -126,7 +126,7 @@ def test_what_is_no_name_is_refused_without_asking_anybody(ref):
 
 
 def test_what_comes_with_the_project_and_folders_ask_nobody(tmp_path):
-    assert resolve("pocket").folder == KINDS["checkpoint"].pocket
+    assert resolve("pocket").folder == ARTIFACTS["checkpoint"].pocket
     assert resolve(tmp_path).name == str(tmp_path)
     assert resolve_base(tmp_path).folder == tmp_path
     with pytest.raises(CheckpointError, match="No base model is embedded"):

@@ -115,7 +115,7 @@ def test_validation_chooses_the_best_and_draws_a_sheet(train_config, train_faces
 def test_validation_gives_the_same_numbers_whenever_it_is_asked(train_config, train_faces):
     training = train.Training(replace(train_config, validation_data_dir=str(train_faces)))
     assert training.validation is not None
-    first, again = (training.validation(0, training.learner)[0] for _ in range(2))
+    first, again = (training.validation(0, training.trainer)[0] for _ in range(2))
     assert first == again
     training.close()
 
@@ -155,7 +155,7 @@ def test_bfloat16_trains_in_float32_with_frozen_weights_in_half(train_config, tr
         train_config, mixed_precision="bf16", max_train_steps=2, validation_data_dir=str(train_faces)
     )
     training = train.Training(config)
-    dtypes = {weight.requires_grad: weight.dtype for weight in training.learner.model.parameters()}
+    dtypes = {weight.requires_grad: weight.dtype for weight in training.trainer.model.parameters()}
     assert dtypes == {True: torch.float32, False: torch.bfloat16}
     training.steps()
     training.close()
@@ -166,15 +166,15 @@ def test_bfloat16_trains_in_float32_with_frozen_weights_in_half(train_config, tr
 def test_bfloat16_weights_have_masters_that_are_saved_and_judged(train_config):
     config = replace(train_config, mixed_precision="bf16_weights", train_base=True, max_train_steps=2)
     training = train.Training(config)
-    learner = training.learner
-    weight = learner.model.trainable()[0]
-    assert (weight.dtype, learner.weights[0].dtype) == (torch.bfloat16, torch.float32)
+    trainer = training.trainer
+    weight = trainer.model.trainable()[0]
+    assert (weight.dtype, trainer.weights[0].dtype) == (torch.bfloat16, torch.float32)
     training.steps()
     training.close()
-    assert torch.equal(weight, learner.weights[0].bfloat16())
-    assert not torch.equal(weight.float(), learner.weights[0]), "the masters keep what bfloat16 drops"
-    with learner.averaged():
-        assert torch.equal(weight, learner.ema.average[0]) or torch.equal(weight, learner.weights[0])
+    assert torch.equal(weight, trainer.weights[0].bfloat16())
+    assert not torch.equal(weight.float(), trainer.weights[0]), "the masters keep what bfloat16 drops"
+    with trainer.averaged():
+        assert torch.equal(weight, trainer.ema.average[0]) or torch.equal(weight, trainer.weights[0])
         assert weight.dtype == torch.float32
     assert weight.dtype == torch.bfloat16
 
@@ -186,7 +186,7 @@ def test_the_weight_of_a_balanced_discriminator_is_a_share_of_the_other_gradient
     )  # fmt: skip
     training = train.Training(config)
     training.steps()
-    first = training.learner.balance
+    first = training.trainer.balance
     training.close()
     assert first > 0
     assert [row["adversarial"] is not None for row in lines_of(config)] == [True, True]

@@ -136,7 +136,7 @@ def test_a_tracker_that_fails_or_hangs_costs_the_run_nothing(train_config, monke
 
     monkeypatch.setattr("training.loop.trackers.LOGGER_TYPE_TO_CLASS", {"wandb": Broken, "trackio": Silent})
     monkeypatch.setattr("training.loop.trackers.find_spec", lambda name: True)
-    monkeypatch.setattr("training.loop.trackers.PATIENCE", 0.1)
+    monkeypatch.setattr("training.loop.trackers.FINISH_TIMEOUT_S", 0.1)
     train.main(replace(train_config, report_to="wandb,trackio", max_train_steps=2))
     assert "checkpoint-2" in folders(train_config)
     assert any("wandb is left alone from now on: tracker.example" in message for message in caplog.messages)

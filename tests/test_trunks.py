@@ -122,7 +122,7 @@ def test_a_server_that_falls_silent_halfway_leaves_nothing_behind(monkeypatch, t
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     half = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nhalf"
     with silent_server(half) as port, pytest.raises(UnavailableError, match=r"silent \(waited 0.3 s\)"):
-        trunks.download(f"http://127.0.0.1:{port}/x-00000000.pth", tmp_path / "x.pth", patience=0.3)
+        trunks.download(f"http://127.0.0.1:{port}/x-00000000.pth", tmp_path / "x.pth", timeout_s=0.3)
     assert not list(tmp_path.iterdir())
 
 
@@ -136,7 +136,7 @@ def test_a_slow_name_server_is_given_up_too(monkeypatch, tmp_path):
     monkeypatch.setattr("socket.getaddrinfo", slow)
     started = time.monotonic()
     with pytest.raises(UnavailableError, match="silent"):
-        trunks.download("http://somewhere.invalid/x-00000000.pth", tmp_path / "x.pth", patience=0.3)
+        trunks.download("http://somewhere.invalid/x-00000000.pth", tmp_path / "x.pth", timeout_s=0.3)
     assert time.monotonic() - started < 2
     released.set()
 

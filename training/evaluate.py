@@ -36,12 +36,12 @@ from training.cli import flag, from_flags
 from training.data.backgrounds import Colour, colour_of
 from training.evaluation.compare import compare, write_comparison
 from training.evaluation.compare import table as comparison_table
-from training.evaluation.evaluator import Judge, Pictures, Row
+from training.evaluation.distributed import DistributedEvaluation
+from training.evaluation.evaluator import Evaluator, Pictures, Row
 from training.evaluation.gates import Gate, failures
-from training.evaluation.results import Records, fingerprint_of_files, fingerprint_of_names
-from training.evaluation.samples import list_subjects, read_subject
-from training.evaluation.summary import SCHEMA, crowd, summary
-from training.evaluation.work import Work
+from training.evaluation.results import ResultsFolder, fingerprint_of_files, fingerprint_of_names
+from training.evaluation.samples import find_samples, load_sample
+from training.evaluation.summary import SCHEMA, set_metrics, summary
 from training.report.comparison import write_comparison_report
 from training.report.contact_sheet import write_sheets
 from training.report.evaluation import write_report
@@ -130,9 +130,9 @@ class EvalConfig:
         return tuple(name.strip() for name in self.lpips_nets.split(",") if name.strip())
 
 
-def prepare(config: EvalConfig, processes: Processes) -> tuple[Judge, dict[str, Any]]:
+def prepare(config: EvalConfig, processes: Processes) -> tuple[Evaluator, dict[str, Any]]:
     """Load the checkpoint and the scores' networks; returns them and the checkpoint's part of `metrics.json`."""
-    device = device_of(config.device, processes.place_on_machine)
+    device = device_of(config.device, processes.local_rank)
     found = processes.on_main(lambda: resolve(config.checkpoint))  # one downloads, the others find it on disk
     if processes.is_main and found.notice:
         print(found.notice, file=sys.stderr)
@@ -145,34 +145,36 @@ def prepare(config: EvalConfig, processes: Processes) -> tuple[Judge, dict[str, 
         "base": model.config.base, "timestep": model.config.timestep,
     }  # fmt: skip
     model = model.to(device)
-    judge = Judge(
+    evaluator = Evaluator(
         model, config.preset, config.seed, no_harm=config.no_harm, dtype=getattr(torch, config.dtype)
     )
     networks = (config.perceptual_weights, config.identity_weights, config.inception_weights)
-    return judge.bring_scores(config.nets, *networks, lpips_trunk=config.lpips_trunk), about
+    return evaluator.bring_scores(config.nets, *networks, lpips_trunk=config.lpips_trunk), about
 
 
 def main(config: EvalConfig) -> dict[str, Any]:
     """Evaluate and write the results; returns what `metrics.json` holds, on every process."""
     gates = [Gate.parse(text) for text in config.fail_if]  # a typo should not cost an evaluation
-    listed = list_subjects(config.data_dir)
+    listed = find_samples(config.data_dir)
     samples = listed[: config.limit or None]
     processes = Processes(cpu=config.device == "cpu")
     try:
-        judge, checkpoint = prepare(config, processes)
+        evaluator, checkpoint = prepare(config, processes)
         degrades = any(sample.degraded is None for sample in listed)
         settings = {
             "checkpoint": f"{checkpoint['name']} {checkpoint['fingerprint']}",
             "pictures": fingerprint_of_names(sample.name for sample in listed),
             "preset": config.preset if degrades else None, "seed": config.seed if degrades else None,
             "background": config.background or None,
-            "rows": list(judge.kinds), "scores": list(judge.scores), "fid": judge.inception is not None,
-            "device": judge.model.device.type, "dtype": config.dtype,
+            "rows": list(evaluator.kinds), "scores": list(evaluator.scores), "fid": evaluator.inception is not None,
+            "device": evaluator.model.device.type, "dtype": config.dtype,
         }  # fmt: skip
-        records = Records(config.folder, settings, processes.place)
+        records = ResultsFolder(config.folder, settings, processes.rank)
         found = processes.on_main(lambda: records.open(overwrite=config.overwrite))
-        work = Work(judge, records, processes, config.behind, keep_all=config.keep_pictures)
-        rows, problems = work.judge_all(samples, found)
+        work = DistributedEvaluation(
+            evaluator, records, processes, config.behind, keep_all=config.keep_pictures
+        )
+        rows, problems = work.evaluate(samples, found)
         if not rows:
             raise ImageError(f"None of the {len(samples)} pictures in {config.data_dir} can be judged.")
         about = {
@@ -183,26 +185,28 @@ def main(config: EvalConfig) -> dict[str, Any]:
         }  # fmt: skip
         metrics = {
             "schema": SCHEMA, "program": program(), "checkpoint": checkpoint, "settings": settings, "data": about,
-            "machine": machine(judge.model.device, config.dtype),
+            "machine": machine(evaluator.model.device, config.dtype),
         }  # fmt: skip
         by_name = {sample.name: sample for sample in samples}
 
         def find(name: str) -> Pictures:
-            return records.kept(name) or judge.pictures(read_subject(by_name[name], config.behind))[0]
+            return records.kept(name) or evaluator.pictures(load_sample(by_name[name], config.behind))[0]
 
-        return processes.on_main(lambda: finish(metrics, list(rows.values()), judge, find, records, gates))
+        return processes.on_main(
+            lambda: finish(metrics, list(rows.values()), evaluator, find, records, gates)
+        )
     finally:
         processes.part()
 
 
 def finish(
-    metrics: dict[str, Any], rows: list[Row], judge: Judge, find: Callable[[str], Pictures], records: Records,
+    metrics: dict[str, Any], rows: list[Row], evaluator: Evaluator, find: Callable[[str], Pictures], records: ResultsFolder,
     gates: Sequence[Gate],
 ) -> dict[str, Any]:  # fmt: skip
     """Write the results and say them; returns what `metrics.json` holds."""
     names = [row["file"] for row in rows]
-    metrics |= summary(rows) | crowd(records.features(names) if judge.inception else None)
-    metrics["missing"] = judge.missing
+    metrics |= summary(rows) | set_metrics(records.features(names) if evaluator.inception else None)
+    metrics["missing"] = evaluator.missing
     records.write_results(metrics, rows, for_card(metrics))
     write_sheets(rows, find, records.folder)
     write_report(metrics, rows, find, records.folder)

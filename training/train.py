@@ -36,9 +36,9 @@ from training.config import TrainConfig
 from training.data.dataset import Pairs, list_samples
 from training.data.pool import batches
 from training.loop.build import build_model
-from training.loop.run_folder import Run
+from training.loop.run_folder import RunFolder
 from training.loop.trackers import Tracker, require_installed
-from training.loop.trainer import Learner, check_state
+from training.loop.trainer import Trainer, check_state
 from training.loop.validation import Validation
 from training.losses.objective import build_objective
 from training.publish.background import Pusher
@@ -88,18 +88,18 @@ class Training:
         self.is_main = self.accelerator.is_main_process
         cv2.setNumThreads(1)  # the other cores are the model's
         self.pairs = Pairs(list_samples(config.train_data_dir), config)
-        self.run = Run(config, self.pairs.fingerprint(), self.is_main)
+        self.run = RunFolder(config, self.pairs.fingerprint(), self.is_main)
         self.accelerator.wait_for_everyone()
         self.validation = Validation(config, self.accelerator) if config.validation_data_dir else None
         torch.manual_seed(config.seed)  # noqa: TID251  (initial weights; everything else has an addressed stream)
         state, model = self.run.resume(), build_model(config)
         if state:
             check_state(state, model)  # before the losses' networks are loaded
-        self.learner = Learner(model, build_objective(config), config, self.accelerator)
+        self.trainer = Trainer(model, build_objective(config), config, self.accelerator)
         self.start, self.end = 0, config.stop_at_step or config.max_train_steps
         if state:
             self.start = state["step"]
-            self.learner.load_state(state)
+            self.trainer.load_state(state)
         folder, settings = Path(config.output_dir), config.to_json()
         self.trackers = [
             Tracker(name, config.tracker_project_name, folder, settings)
@@ -110,7 +110,7 @@ class Training:
 
     def announce(self) -> None:
         """Say what is about to happen."""
-        config, count = self.config, sum(weight.numel() for weight in self.learner.weights)
+        config, count = self.config, sum(weight.numel() for weight in self.trainer.weights)
         crops = config.gradient_accumulation_steps * self.accelerator.num_processes
         shown = ", ".join(
             f"{crops * phase.batch_size} crops of {phase.resolution} px a step"
@@ -143,8 +143,8 @@ class Training:
             KeyboardInterrupt: It was asked for.
             GaveUpError: Ten losses in a row were not finite, or the end could not be saved.
         """
-        place, count = self.accelerator.process_index, self.accelerator.num_processes
-        stream = batches(self.pairs, self.start, place, count)
+        rank, world_size = self.accelerator.process_index, self.accelerator.num_processes
+        stream = batches(self.pairs, self.start, rank, world_size)
         if self.validation and not self.start:
             self.validate(0)  # what is to be bettered
         interruption = Interruption()
@@ -155,18 +155,18 @@ class Training:
         try:
             for step in progress:
                 self.announce_phase(step)
-                values = self.learner.step(step, stream)
+                values = self.trainer.step(step, stream)
                 progress.set_postfix_str(f"loss {values['loss']:.4f}", refresh=False)
                 self.report(step, values)
-                stop = self.anybody(interruption.asked)
-                self.after(step + 1, stop=stop)
+                stop = self.any_rank(interruption.asked)
+                self.save_and_validate(step + 1, stop=stop)
                 if stop:
                     raise KeyboardInterrupt
         finally:
             progress.close()
             interruption.close()
             if self.is_main and progress.n > self.start:
-                _log.info("%s", self.learner.watch.report(progress.n - self.start))
+                _log.info("%s", self.trainer.watch.report(progress.n - self.start))
 
     def report(self, step: int, values: dict[str, float]) -> None:
         """Put a step into the log and the trackers, and say where it was not finite."""
@@ -174,12 +174,12 @@ class Training:
             self.run.log(step, values)
             for tracker in self.trackers:
                 tracker.log(step, {f"train/{name}": value for name, value in values.items()})
-        if self.learner.bad_steps and self.is_main:
+        if self.trainer.bad_steps and self.is_main:
             _log.warning(
                 "Step %d: the loss is %g, the gradient norm %g; the step is skipped.",
                 step, values["loss"], values["grad_norm"],
             )  # fmt: skip
-        if self.learner.bad_steps >= MAX_BAD_STEPS:
+        if self.trainer.bad_steps >= MAX_BAD_STEPS:
             kept = self.run.checkpoints()
             good = f"the last good state is {kept[-1]}" if kept else "no checkpoint had been written yet"
             raise GaveUpError(
@@ -187,28 +187,28 @@ class Training:
                 "Try a lower --learning_rate, or --mixed_precision no."
             )
 
-    def after(self, done: int, *, stop: bool) -> None:
+    def save_and_validate(self, done: int, *, stop: bool) -> None:
         """Save and validate where it is due after `done` steps."""
         config = self.config
         last = done == self.end
         if done % config.checkpointing_steps == 0 or last or stop:
-            if self.is_main and self.run.save(done, self.learner):
+            if self.is_main and self.run.save(done, self.trainer):
                 self.saved = done
             self.accelerator.wait_for_everyone()
         if self.validation and (done % config.validation_steps == 0 or last) and not stop:
             self.validate(done)
         elif not self.validation and self.is_main and self.saved == done:
-            self.run.save_if_best(done, -done, self.learner)  # nothing to judge by: the newest
+            self.run.save_if_best(done, -done, self.trainer)  # nothing to judge by: the newest
         if self.pusher and config.push_steps and done % config.push_steps == 0 and self.run.checkpoints():
             self.pusher.push_newest(self.run.checkpoints()[-1])
 
     def validate(self, done: int) -> None:
         """Restore the validation pictures, and keep the weights if they are the best so far."""
         assert self.validation is not None
-        values, sheet = self.validation(done, self.learner)
+        values, sheet = self.validation(done, self.trainer)
         if not self.is_main:
             return
-        best = self.run.save_if_best(done, values["loss"], self.learner)
+        best = self.run.save_if_best(done, values["loss"], self.trainer)
         self.run.log(done, values, validation=True)
         _log.info(
             "Step %d: validation loss %.4f, %+.2f dB%s", done, values["loss"], values["psnr_gain"],
@@ -219,7 +219,7 @@ class Training:
             if sheet is not None:
                 tracker.show(done, "validation", sheet)
 
-    def anybody(self, asked: bool) -> bool:
+    def any_rank(self, asked: bool) -> bool:
         """Say whether any process was interrupted: they stop together or not at all."""
         flag = torch.tensor(float(asked), device=self.accelerator.device)
         return bool(self.accelerator.reduce(flag, "sum"))

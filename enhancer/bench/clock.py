@@ -50,13 +50,13 @@ def peak_of(device: torch.device) -> Iterator[list[float]]:
 
     On a GPU what tensors held, on Linux what the process held.
     """
-    told: list[float] = []
+    peaks: list[float] = []
     if device.type == "cuda":
         synchronize(device)
         torch.cuda.reset_peak_memory_stats(device)
         before = torch.cuda.memory_allocated(device)
-        yield told
-        told.append((torch.cuda.max_memory_allocated(device) - before) / 2**20)
+        yield peaks
+        peaks.append((torch.cuda.max_memory_allocated(device) - before) / 2**20)
         return
     try:
         # else memory that was freed, but not given back, is taken again unseen
@@ -64,10 +64,10 @@ def peak_of(device: torch.device) -> Iterator[list[float]]:
         Path("/proc/self/clear_refs").write_text("5")  # forgets the peak, see proc(5)
         before = _resident("VmRSS")
     except (OSError, AttributeError):  # not Linux, or not glibc
-        yield told
+        yield peaks
         return
-    yield told
-    told.append((_resident("VmHWM") - before) / 2**10)
+    yield peaks
+    peaks.append((_resident("VmHWM") - before) / 2**10)
 
 
 def _resident(what: str) -> int:

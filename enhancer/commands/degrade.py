@@ -7,9 +7,9 @@ from typing import Any
 
 from enhancer.commands.overlap import Stages
 from enhancer.commands.pictures import (
+    Input,
     Load,
-    Picture,
-    Told,
+    LogLines,
     add_shared,
     degrade_settings,
     for_each,
@@ -38,16 +38,16 @@ def degrade(args: argparse.Namespace, load: Load | None) -> int:
     service = cache(partial(load or Service.load, None, lpips_net=None))
     settings = degrade_settings(args)
 
-    def read(picture: Picture) -> tuple[Any, Any]:
+    def read(picture: Input) -> tuple[Any, Any]:
         source, name = picture
         image = read_image(source, "this file")
         outputs.path(f"{name}.png")  # what is wrong with the folder should be known now
         return image, labels_of(source, args)
 
-    def work(_: Picture, given: tuple[Any, Any]) -> Any:
+    def work(_: Input, given: tuple[Any, Any]) -> Any:
         return service().degrade(*given, keep_steps=args.steps, **settings)
 
-    def write(picture: Picture, made: Any) -> Told:
+    def write(picture: Input, made: Any) -> LogLines:
         source, name = picture
         output = outputs.path(f"{name}.png")
         write_png(made.image, output)

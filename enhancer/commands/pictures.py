@@ -17,8 +17,8 @@ if TYPE_CHECKING:  # the imports that take time wait until a command runs, so th
 
 FINE, BAD_INPUT, INTERRUPTED = 0, 2, 130  # exit codes
 
-Picture = tuple[Path, str]  # the file, and the name of its results without suffix
-Told = tuple[str, Sequence[str]]  # a line about a picture, and notes: what writing it returns
+Input = tuple[Path, str]  # the file, and the name of its results without suffix
+LogLines = tuple[str, Sequence[str]]  # a line about a picture, and notes: what writing it returns
 Load = Callable[..., "Service"]  # Service.load, or what stands in for it
 
 
@@ -62,7 +62,7 @@ def _names(sources: Sequence[Path], endings: Sequence[str]) -> dict[Path, str]:
 
 
 def for_each(
-    pictures: Sequence[Picture],
+    pictures: Sequence[Input],
     stages: Stages,
     processes: Processes,
     note_failure: Callable[[Path, EnhancerError], Any] | None = None,
@@ -75,10 +75,10 @@ def for_each(
 
     from enhancer.imaging.io import MAX_SIDE
 
-    pictures = pictures[processes.place :: processes.count]
+    pictures = pictures[processes.rank :: processes.world_size]
     code = FINE
-    told: set[str] = set()  # what holds for every picture is said once
-    threads, heaviest = threads_for(processes.count_on_machine), MAX_SIDE**2 * 4 * 4  # RGBA in float32
+    said: set[str] = set()  # what holds for every picture is said once
+    threads, heaviest = threads_for(processes.local_world_size), MAX_SIDE**2 * 4 * 4  # RGBA in float32
     with (
         closing(overlapped(pictures, stages, threads, heaviest)) as outcomes,
         tqdm(total=len(pictures), unit="picture", disable=len(pictures) < 2 or not processes.is_main) as bar,
@@ -91,8 +91,8 @@ def for_each(
                     note_failure(source, outcome)
             else:
                 line, notes = outcome
-                tqdm.write("  ".join([line, *(note for note in notes if note not in told)]))
-                told.update(notes)
+                tqdm.write("  ".join([line, *(note for note in notes if note not in said)]))
+                said.update(notes)
             bar.update()
     return code
 

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import enhancer
 from enhancer.commands.overlap import Stages
 from enhancer.commands.pictures import (
+    Input,
     Load,
+    LogLines,
     Outputs,
-    Picture,
-    Told,
     add_shared,
     degrade_settings,
     for_each,
@@ -75,7 +75,7 @@ class _Made(NamedTuple):
 
     pictures: dict[Path, Any]
     row: dict[str, Any]
-    told: Told
+    said: LogLines
     made_from: dict[str, Any]
 
 
@@ -102,10 +102,10 @@ class _Restoring:
         options: dict[str, Any] = {"lpips_net": args.lpips if scores else None}
         if args.lpips_trunk is not None:
             options["lpips_trunk"] = args.lpips_trunk
-        if processes.count > 1:
+        if processes.world_size > 1:
             options["device"] = _own_device(processes)
         self._service = cache(partial(load or Service.load, args.checkpoint, **options))
-        self._journal = Journal(args.output, processes.place) if args.input.is_dir() else None
+        self._journal = Journal(args.output, processes.rank) if args.input.is_dir() else None
         self._rows: dict[Path, dict[str, Any]] = {}
         self._clock = _Clock()
 
@@ -132,7 +132,7 @@ class _Restoring:
         from enhancer.commands.journal import sweep
 
         found: dict[Path, dict[str, Any]] = {}
-        if self._processes.count > 1:
+        if self._processes.world_size > 1:
             self._service()
         if self._journal is None or not self._args.output.is_dir():
             return found
@@ -176,7 +176,7 @@ class _Restoring:
             files["degraded"] = str(self._outputs.path(f"{name}_degraded.png"))
         return files
 
-    def _read(self, picture: Picture) -> _Given:
+    def _read(self, picture: Input) -> _Given:
         from enhancer.imaging.io import read_image, read_labels
 
         source, name = picture
@@ -191,7 +191,7 @@ class _Restoring:
             stamps,
         )
 
-    def _work(self, picture: Picture, given: _Given) -> _Made:
+    def _work(self, picture: Input, given: _Given) -> _Made:
         from enhancer.results import result_row
 
         service = self._service()
@@ -214,7 +214,7 @@ class _Restoring:
                 line += f"  {result.lpips_name} {before['lpips']:.3f} -> {after['lpips']:.3f}"
         return _Made(pictures, row, (line, result.notes), self._made_from(name, given.stamps))
 
-    def _write(self, picture: Picture, made: _Made) -> Told:
+    def _write(self, picture: Input, made: _Made) -> LogLines:
         from enhancer.imaging.io import write_png
 
         if self._journal is not None:
@@ -223,7 +223,7 @@ class _Restoring:
             for path, image in made.pictures.items():
                 write_png(image, path)
         self._rows[picture[0]] = made.row
-        return made.told
+        return made.said
 
     def _note_failure(self, source: Path, error: EnhancerError) -> None:
         from enhancer.results import failed_row
@@ -242,7 +242,7 @@ def _own_device(processes: Processes) -> str | None:
     import torch
 
     count = torch.cuda.device_count()
-    return f"cuda:{processes.place_on_machine % count}" if count else None
+    return f"cuda:{processes.local_rank % count}" if count else None
 
 
 def _weight(given: _Given) -> int:
@@ -274,11 +274,11 @@ class _Clock:
 def _summary(shares: list[_Share], skipped: int) -> str:
     """Return how fast the pictures came, as a line."""
     clocks = [share.clock for share in shares]
-    told = f"{sum(clock.pictures for clock in clocks)} pictures restored."
+    said = f"{sum(clock.pictures for clock in clocks)} pictures restored."
     if seconds := max(clock.seconds for clock in clocks):
         rate = sum(max(0, clock.pictures - 1) for clock in clocks) / seconds
         busy = sum(clock.busy for clock in clocks) / sum(clock.seconds for clock in clocks)
-        told += f" After the first, {rate:.2f} a second for {seconds:.1f} s, the device busy {busy:.0%} of the time."
+        said += f" After the first, {rate:.2f} a second for {seconds:.1f} s, the device busy {busy:.0%} of the time."
     if skipped:
-        told += f" {skipped} were there already (--overwrite restores them anew)."
-    return f"{told}\n"
+        said += f" {skipped} were there already (--overwrite restores them anew)."
+    return f"{said}\n"

@@ -92,7 +92,7 @@ HEAVY = Gaussian(101, 40)
 FLAT = Gaussian(41, 15)
 
 
-def blend(rgb: np.ndarray, other: np.ndarray, weight: np.ndarray | float) -> np.ndarray:
+def lerp(rgb: np.ndarray, other: np.ndarray, weight: np.ndarray | float) -> np.ndarray:
     """Return `rgb` moved towards `other` by `weight`: a number, or an (H, W) mask."""
     if not isinstance(weight, np.ndarray):
         return cv2.addWeighted(rgb, 1 - weight, other, weight, 0)
@@ -155,9 +155,9 @@ class RegionBlur:
         variation = self.blobs.draw(rng, rgb.shape).variation_mask(rgb.shape)
         out = rgb.copy()
         weight = np.minimum(mask[box] * variation[box] * self.strength, 1)
-        out[box] = blend(rgb[box], self.blur(rgb, box), weight)
+        out[box] = lerp(rgb[box], self.blur(rgb, box), weight)
         if self.then is not None:
-            out[box] = blend(out[box], self.then(rgb, box), mask[box] * self.then_strength)
+            out[box] = lerp(out[box], self.then(rgb, box), mask[box] * self.then_strength)
         return out
 
 
@@ -217,7 +217,7 @@ class Brightness:
         np.clip(out, self.floor / 255, self.ceiling / 255, out=out)
         for region, floor in self.region_floors:
             box = _box(masks[region])
-            out[box] = blend(out[box], np.maximum(out[box], floor / 255), masks[region][box])
+            out[box] = lerp(out[box], np.maximum(out[box], floor / 255), masks[region][box])
         return out
 
 
@@ -231,7 +231,7 @@ class OverallBlur:
 
     def apply(self, rgb: np.ndarray, masks: Masks, rng: np.random.Generator) -> np.ndarray:  # noqa: ARG002
         """Blend towards the blurred picture."""
-        return blend(rgb, self.blur(rgb), self.strength)
+        return lerp(rgb, self.blur(rgb), self.strength)
 
 
 @dataclass(frozen=True)
@@ -260,7 +260,7 @@ class Downscale:
         height, width = rgb.shape[:2]
         small = cv2.resize(rgb, (width // self.factor, height // self.factor), interpolation=cv2.INTER_AREA)
         up = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
-        return up if self.strength == 1 else blend(rgb, up, self.strength)
+        return up if self.strength == 1 else lerp(rgb, up, self.strength)
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,13 @@
 """
 
 from enhancer.hub.publishing import Published, publish
-from enhancer.hub.references import BASE, BASE_REVISION, KINDS, POCKET
+from enhancer.hub.references import ARTIFACTS, BASE, BASE_REVISION, POCKET
 from enhancer.hub.resolving import Patience, Resolved, resolve, resolve_base
 
 __all__ = [
+    "ARTIFACTS",
     "BASE",
     "BASE_REVISION",
-    "KINDS",
     "POCKET",
     "Patience",
     "Published",

@@ -57,20 +57,20 @@ def download(
                 raise UnreachableError(
                     f"The download of {repo} ended without a word{_last_word(complaints)}."
                 )
-            told = json.loads(line)
-            if "folder" in told:
-                return Path(told["folder"])
-            if "error" in told:
-                raise (UnreachableError if told["unreachable"] else HubError)(told["error"])
-            if "ready" in told:
+            message = json.loads(line)
+            if "folder" in message:
+                return Path(message["folder"])
+            if "error" in message:
+                raise (UnreachableError if message["unreachable"] else HubError)(message["error"])
+            if "ready" in message:
                 until = time.monotonic() + first
-            arrived = arrived or bool(told.get("bytes"))
+            arrived = arrived or bool(message.get("bytes"))
             limit = (
                 silence if arrived else max(0.0, until - time.monotonic())
             )  # answers alone are no progress
-            if told.get("of"):
-                bar.total = told["of"]
-                bar.update(told["bytes"] - bar.n)
+            if message.get("of"):
+                bar.total = message["of"]
+                bar.update(message["bytes"] - bar.n)
 
 
 @contextmanager

@@ -65,8 +65,8 @@ def main() -> None:
             )
         say(folder=folder)
     except Exception as error:  # whatever it is, it is told
-        told = explain(error, asked["repo"], asked["commit"])
-        say(error=str(told), unreachable=isinstance(told, UnreachableError))
+        explained = explain(error, asked["repo"], asked["commit"])
+        say(error=str(explained), unreachable=isinstance(explained, UnreachableError))
 
 
 if __name__ == "__main__":

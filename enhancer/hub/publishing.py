@@ -115,10 +115,10 @@ def publish(  # noqa: PLR0913  one call says it all
         with limited_silence(repo):
             return _publish(target, local, tag=tag, private=private, dry_run=dry_run)
     except Exception as error:  # whatever it is: the library lets several families of errors through
-        told = explain(error, repo, branch)
-        if isinstance(told, UnreachableError):
-            told = HubError(f"{told} {_AGAIN}")
-        raise told from (None if told is error else error)
+        explained = explain(error, repo, branch)
+        if isinstance(explained, UnreachableError):
+            explained = HubError(f"{explained} {_AGAIN}")
+        raise explained from (None if explained is error else error)
 
 
 def _publish(

@@ -35,7 +35,7 @@ _CLIP = (
     "pytorch_model.bin",
 )  # OpenAI's, 605 MB; no other runtimes' exports
 _GRAPHS = ("encoder.onnx", "unet.onnx", "decoder.onnx")  # large weights lie beside: unet.onnx.data
-KINDS = {
+ARTIFACTS = {
     "checkpoint": Kind(
         "checkpoint",
         ("config.json", "adapters.safetensors", "base/*.json", "base/*.safetensors", "README.md", "NOTICE"),

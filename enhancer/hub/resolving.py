@@ -10,7 +10,7 @@ from pathlib import Path
 from enhancer.errors import CheckpointError, HubError
 from enhancer.hub.download import download
 from enhancer.hub.errors import UnreachableError, explain
-from enhancer.hub.references import BASE, BASE_REVISION, KINDS, POCKET, TEXT_FILES, Kind, Reference
+from enhancer.hub.references import ARTIFACTS, BASE, BASE_REVISION, POCKET, TEXT_FILES, Kind, Reference
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def resolve(
 
     Args:
         ref: ``"user/repo"``, ``"user/repo@tag-or-commit"``, a folder, or ``"pocket"`` for what is embedded.
-        kind: What it is, a key of `KINDS`.
+        kind: What it is, a key of `ARTIFACTS`.
         allow: Patterns of the files to fetch; None: those of the kind.
         token: None: HF_TOKEN, or what `hf auth login` keeps.
         patience: Time limits.
@@ -58,7 +58,7 @@ def resolve(
         CheckpointError: `ref` is neither a name nor a folder.
         HubError: The Hub says no, or says nothing and no copy is here; after 10 seconds without progress at most.
     """
-    what = KINDS[kind]
+    what = ARTIFACTS[kind]
     if str(ref) == POCKET:
         if what.pocket is None:
             raise CheckpointError(f"No {what.word} is embedded. Give user/repo or a folder.")
@@ -85,7 +85,7 @@ def resolve_base(
     if revision is None and str(ref) == BASE:
         revision = BASE_REVISION
     pinned = revision is not None and "@" not in str(ref) and not Path(ref).is_dir()
-    allow = KINDS["base"].files + (TEXT_FILES if text else ())
+    allow = ARTIFACTS["base"].files + (TEXT_FILES if text else ())
     return resolve(f"{ref}@{revision}" if pinned else ref, kind="base", allow=allow, token=token)
 
 

@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-Restorer = Callable[[np.ndarray], np.ndarray]  # rgb -> rgb of the same size
+Restore = Callable[[np.ndarray], np.ndarray]  # rgb -> rgb of the same size
 
 OVERLAP = 64  # pixels, over which one tile fades into the next
 
 
 def in_tiles(
-    restorer: Restorer, rgb: np.ndarray, side: int, *, overlap: int = OVERLAP, multiple: int = 1
+    restorer: Restore, rgb: np.ndarray, side: int, *, overlap: int = OVERLAP, multiple: int = 1
 ) -> np.ndarray:
     """Restore overlapping tiles and fade them into each other.
 

@@ -28,7 +28,9 @@ EMBEDDED = (
     Path(__file__).with_name("weights") / "alex_features_fp16.safetensors"
 )  # 4.9 MB; its NOTICE is beside it
 VARIABLE = "LPIPS_TRUNK"  # names a file with VGG16's weights
-PATIENCE = 3.0  # seconds of silence, before the first byte or between two, after which a server is given up
+SILENCE_TIMEOUT_S = (
+    3.0  # seconds of silence, before the first byte or between two, after which a server is given up
+)
 
 _log = logging.getLogger(__name__)
 
@@ -139,7 +141,7 @@ def _why_missing(trunk: Trunk, path: Path) -> str | None:
     return None
 
 
-def download(url: str, path: Path, patience: float = PATIENCE) -> None:
+def download(url: str, path: Path, timeout_s: float = SILENCE_TIMEOUT_S) -> None:
     """Download a file whose name holds the start of its sha256; `path` appears when it is whole and right.
 
     However long it takes is fine as long as bytes keep coming.
@@ -147,7 +149,7 @@ def download(url: str, path: Path, patience: float = PATIENCE) -> None:
     Args:
         url: http or https; the name ends in ``-<hex digits>.<suffix>``.
         path: Where to put it.
-        patience: Seconds of silence to bear.
+        timeout_s: Seconds of silence to bear.
 
     Raises:
         UnavailableError: No answer, a refusal, silence halfway, other content, or the disk does not take it.
@@ -158,7 +160,7 @@ def download(url: str, path: Path, patience: float = PATIENCE) -> None:
     _log.info("Downloading %s", url)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with unfinished.open("wb") as file, contextlib.closing(_chunks(url, patience)) as chunks:
+        with unfinished.open("wb") as file, contextlib.closing(_chunks(url, timeout_s)) as chunks:
             for chunk in chunks:
                 digest.update(chunk)
                 file.write(chunk)
@@ -172,7 +174,7 @@ def download(url: str, path: Path, patience: float = PATIENCE) -> None:
             unfinished.unlink(missing_ok=True)
 
 
-def _chunks(url: str, patience: float) -> Generator[bytes]:
+def _chunks(url: str, timeout_s: float) -> Generator[bytes]:
     """Yield a reply's bytes as they come.
 
     A thread does the reading: urlopen's own timeout neither covers the look-up of the host's name nor adds up
@@ -184,7 +186,7 @@ def _chunks(url: str, patience: float) -> Generator[bytes]:
 
     def read() -> None:
         try:
-            with urllib.request.urlopen(url, timeout=patience) as reply:
+            with urllib.request.urlopen(url, timeout=timeout_s) as reply:
                 left = int(reply.headers.get("Content-Length", 0))
                 while not given_up.is_set() and (chunk := reply.read1(1 << 20)):
                     left -= len(chunk)
@@ -195,7 +197,7 @@ def _chunks(url: str, patience: float) -> Generator[bytes]:
 
     threading.Thread(target=read, name="trunk download", daemon=True).start()
     try:
-        while chunk := arrived.get(timeout=patience):
+        while chunk := arrived.get(timeout=timeout_s):
             if isinstance(chunk, TimeoutError):
                 raise queue.Empty
             if isinstance(chunk, Exception):
@@ -204,6 +206,6 @@ def _chunks(url: str, patience: float) -> Generator[bytes]:
                 raise UnavailableError(f"{host} cannot be reached ({words}).") from chunk
             yield chunk
     except queue.Empty:
-        raise UnavailableError(f"{host} is silent (waited {patience:g} s).") from None
+        raise UnavailableError(f"{host} is silent (waited {timeout_s:g} s).") from None
     finally:
         given_up.set()

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from enhancer.errors import EnhancerError
 
-PATIENCE = timedelta(hours=12)  # how long one process waits for another before it takes it for dead
+BARRIER_TIMEOUT = timedelta(hours=12)  # how long one process waits for another before it takes it for dead
 Result = TypeVar("Result")
 
 
@@ -17,28 +17,28 @@ class Processes:
     Attributes:
         place: Number of this one, from 0.
         count: How many there are.
-        place_on_machine: Number among those of this machine, from 0.
-        count_on_machine: How many run on this machine.
+        local_rank: Number among those of this machine, from 0.
+        local_world_size: How many run on this machine.
     """
 
     def __init__(self, *, cpu: bool) -> None:
         """Find the others, if a launcher started any; `cpu` keeps them from talking by way of their GPUs."""
         self._state = None
-        self.place, self.count, self.place_on_machine = 0, 1, 0
-        self.count_on_machine = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+        self.rank, self.world_size, self.local_rank = 0, 1, 0
+        self.local_world_size = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
         if int(os.environ.get("WORLD_SIZE", "1")) > 1:
             from accelerate import (
                 PartialState,
             )  # here rather than above: it brings torch, and --help should not wait
 
-            self._state = PartialState(cpu=cpu, timeout=PATIENCE)
-            self.place, self.count = self._state.process_index, self._state.num_processes
-            self.place_on_machine = self._state.local_process_index
+            self._state = PartialState(cpu=cpu, timeout=BARRIER_TIMEOUT)
+            self.rank, self.world_size = self._state.process_index, self._state.num_processes
+            self.local_rank = self._state.local_process_index
 
     @property
     def is_main(self) -> bool:
         """Whether this is the one that speaks and writes the results."""
-        return self.place == 0
+        return self.rank == 0
 
     def on_main(self, action: Callable[[], Result]) -> Result:
         """Do something on the main process; its result, or its `EnhancerError`, is everybody's."""
@@ -48,7 +48,7 @@ class Processes:
                 outcome[0] = action()
             except EnhancerError as error:
                 outcome[1] = error
-        if self.count > 1:
+        if self.world_size > 1:
             from accelerate.utils import broadcast_object_list
 
             broadcast_object_list(outcome)
@@ -58,7 +58,7 @@ class Processes:
 
     def gathered(self, value: Result) -> list[Result]:
         """Return the values of all processes, by their places; waits for all."""
-        if self.count == 1:
+        if self.world_size == 1:
             return [value]
         from accelerate.utils import gather_object
 

@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 from gradio.context import LocalContext
 
-from enhancer.results import Say
+from enhancer.results import Translate
 from page.i18n.de import GERMAN, GERMAN_SENTENCES
 from page.i18n.passages import PASSAGES
 
@@ -26,7 +26,7 @@ def label(phrase: str) -> Any:  # gradio's own hints say str where it takes this
     return I18N(phrase)
 
 
-def said_in(language: str) -> Say:
+def said_in(language: str) -> Translate:
     """Return what puts an English phrase or sentence into a language; what is not known stays English."""
     if language == "en":
         return lambda phrase: I18N.translations["en"].get(phrase, phrase)
@@ -51,7 +51,7 @@ def _in_german(sentence: str) -> str:
     return sentence
 
 
-def said_to(request: gr.Request | None) -> Say:
+def translator(request: gr.Request | None) -> Translate:
     """Return what puts an English phrase into the language a visitor's browser asks for first."""
     asked = "" if request is None else str(request.headers.get("accept-language") or "")
     first = asked.split(",")[0].strip().lower()[:2]
@@ -65,7 +65,7 @@ def refusal(sentence: str, **values: Any) -> gr.Error:
         sentence: What was wrong, what was given and what to do; with `values`, a format for them.
         values: Such as a count.
     """
-    say = said_to(LocalContext.request.get(None))
+    say = translator(LocalContext.request.get(None))
     told = say(sentence).format(**values) if values else say(sentence)
     # The page shows messages as HTML, and some of them quote what a stranger sent.
     return gr.Error(escape(told, quote=False), print_exception=False)

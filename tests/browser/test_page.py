@@ -224,7 +224,15 @@ def test_nothing_is_found_by_axe(visit, theme):
     found = {"Try it": broken(axe, page)}
     for button in page.locator(".settings > button:visible").all():
         button.click()
-    for tab in ("Close-ups", "Difference", "The 14 steps", "Pictures", "My render", "Batch", "How it works"):
+    for tab in (
+        "Close-ups",
+        "Difference",
+        "The 14 steps",
+        "Pictures",
+        "My render",
+        "Batch",
+        "How it works",
+    ):
         page.get_by_role("tab", name=tab, exact=True).first.click()
         page.get_by_role("tab", name=tab, exact=True, selected=True).first.wait_for()
         if tab == "The 14 steps":

@@ -5,7 +5,7 @@ from typing import Protocol
 
 import numpy as np
 
-from enhancer.degrade.steps import Desaturation, Gaussian, Noise, blend
+from enhancer.degrade.steps import Desaturation, Gaussian, Noise, lerp
 from enhancer.imaging.io import fill_transparent, split_alpha, with_alpha
 from enhancer.imaging.masks import length_scale
 from enhancer.seeding import rng_for
@@ -51,7 +51,7 @@ class BlurBlobs:
             patch = np.exp(-0.5 * (((x - middle_x) / radius_x) ** 2 + ((y - middle_y) / radius_y) ** 2))
             patches = np.maximum(patches, patch.astype(np.float32))
         sigma = rng.uniform(*self.sigma)
-        return blend(rgb, Gaussian(6 * round(sigma) + 1, sigma)(rgb), patches)
+        return lerp(rgb, Gaussian(6 * round(sigma) + 1, sigma)(rgb), patches)
 
 
 @dataclass(frozen=True)

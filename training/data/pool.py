@@ -27,23 +27,23 @@ SHOWN = 32  # pictures: filling a pool of fewer needs no progress bar
 class Pool:
     """The window of pictures that one process draws its crops from."""
 
-    def __init__(self, pairs: Pairs, first_crop: int, process: int = 0, processes: int = 1) -> None:
+    def __init__(self, pairs: Pairs, first_crop: int, rank: int = 0, world_size: int = 1) -> None:
         """Start degrading, at the picture that `first_crop` begins with.
 
         Args:
             pairs: The numbered pictures. Process k of N owns every N-th of them, from k on.
             first_crop: Number of the first crop that will be asked for, counted in this process.
-            process: Which of the processes this is.
-            processes: How many share the pictures.
+            rank: Which of the processes this is.
+            world_size: How many share the pictures.
         """
-        self.config, self.process, self.processes = pairs.config, process, processes
+        self.config, self.rank, self.world_size = pairs.config, rank, world_size
         self.first = (
             first_crop // self.config.crops_per_image
         )  # number of the window's first picture, in this process
         self.pictures: deque[Batch] = deque()
         last_crop = self.config.crops_before(self.config.max_train_steps) - 1
         end = last_crop // self.config.crops_per_image + self.config.pool_size
-        numbers = range(self.first * processes + process, end * processes, processes)
+        numbers = range(self.first * world_size + rank, end * world_size, world_size)
         workers = self.config.dataloader_num_workers
         # Enough on the way for two steps, however few workers there are
         wanted = max(phase.batch_size for phase in self.config.schedule) // self.config.crops_per_image
@@ -68,7 +68,7 @@ class Pool:
             self.first += 1
         self._fill()
         # With a pool of one picture, a crop is the same however many processes there are.
-        picture = first * self.processes + self.process
+        picture = first * self.world_size + self.rank
         rng = rng_for(config.seed, "crop", picture * config.crops_per_image + number % config.crops_per_image)
         pair = self.pictures[int(rng.integers(config.pool_size))]
         y, x = (int(rng.integers(0, length - side + 1)) for length in pair[0].shape[:2])
@@ -82,7 +82,7 @@ class Pool:
         missing = self.config.pool_size - len(self.pictures)
         if not missing:
             return
-        silent = missing < SHOWN or self.process > 0
+        silent = missing < SHOWN or self.rank > 0
         for _ in tqdm(range(missing), "Filling the pool", unit="picture", leave=False, disable=silent):
             pair = next(self.stream)
             if isinstance(pair, EnhancerError):
@@ -90,7 +90,7 @@ class Pool:
             self.pictures.append(tuple(pair))
 
 
-def batches(pairs: Pairs, first_step: int, process: int = 0, processes: int = 1) -> Iterator[Batch]:
+def batches(pairs: Pairs, first_step: int, rank: int = 0, world_size: int = 1) -> Iterator[Batch]:
     """Yield one process's batches from an optimizer step on, `gradient_accumulation_steps` for each step.
 
     Everything is addressed by number, so a run goes on after a stop as if there had been none; a pool is filled again
@@ -99,7 +99,7 @@ def batches(pairs: Pairs, first_step: int, process: int = 0, processes: int = 1)
     """
     config = pairs.config
     crop = config.crops_before(first_step)
-    pool = Pool(pairs, crop, process, processes)
+    pool = Pool(pairs, crop, rank, world_size)
     for step in range(first_step, config.max_train_steps):
         phase = config.phase_at(step)
         for _ in range(config.gradient_accumulation_steps):

@@ -29,7 +29,7 @@ from enhancer.tensors import to_model_range, to_rgb
 from training.evaluation.fid import Inception
 from training.evaluation.identity import Identity, landmarks
 from training.evaluation.metrics import COLOURS, COLUMNS, KINDS, SCORES, WHOLE, column
-from training.evaluation.samples import Subject
+from training.evaluation.samples import LoadedSample
 from training.losses.networks import SqueezeFeatures
 from training.losses.terms import feature_distance
 
@@ -58,7 +58,7 @@ def vae_round_trip(vae: Any, rgb: np.ndarray) -> np.ndarray:
     return to_rgb(vae.decode(latents).sample)[0, :height, :width]
 
 
-class Judge:
+class Evaluator:
     """Makes the versions of a picture and scores each against the clean one.
 
     Attributes:
@@ -93,7 +93,7 @@ class Judge:
     def bring_scores(
         self, lpips_nets: tuple[str, ...], squeeze: str = "", identity: str = "", inception: str = "", *,
         lpips_trunk: str = "",
-    ) -> "Judge":  # fmt: skip
+    ) -> "Evaluator":  # fmt: skip
         """Load the networks of the scores; what cannot be had is noted in `missing`.
 
         Raises:
@@ -142,29 +142,29 @@ class Judge:
             out = restore(self.model, rgb)  # ends on the CPU, so a GPU has finished when it returns
         return out, time.perf_counter() - start
 
-    def pictures(self, subject: Subject) -> tuple[Pictures, float]:
+    def pictures(self, loaded: LoadedSample) -> tuple[Pictures, float]:
         """Return every version of a picture, the clean one among them, and the seconds of its restoration."""
-        degraded = subject.degraded
+        degraded = loaded.degraded
         if degraded is None:
-            degraded = degrade(subject.image, subject.masks, self.recipe, seed=self.seed, background=WHITE)
-        out = {"clean": subject.clean, "degraded": degraded}
+            degraded = degrade(loaded.image, loaded.masks, self.recipe, seed=self.seed, background=WHITE)
+        out = {"clean": loaded.clean, "degraded": degraded}
         out["restored"], seconds = self.restore(degraded)
         if "vae_floor" in self.kinds:
-            out["vae_floor"] = vae_round_trip(self.vae, subject.clean)
+            out["vae_floor"] = vae_round_trip(self.vae, loaded.clean)
         if "no_harm" in self.kinds:
-            out["no_harm"], _ = self.restore(subject.clean)
+            out["no_harm"], _ = self.restore(loaded.clean)
         return out, seconds
 
-    def row(self, name: str, subject: Subject) -> tuple[Row, Pictures]:
+    def row(self, name: str, loaded: LoadedSample) -> tuple[Row, Pictures]:
         """Judge one picture: its row, with every column of the catalogue, and the pictures it is about.
 
         Raises:
             EnhancerError: The model gave something that is not a number; the message names the picture.
         """
-        pictures, seconds = self.pictures(subject)
-        height, width = subject.clean.shape[:2]
+        pictures, seconds = self.pictures(loaded)
+        height, width = loaded.clean.shape[:2]
         row: Row = {"file": name, "width": width, "height": height, "seconds": round(seconds, 4)}
-        scorer = PictureScorer(self, subject)
+        scorer = PictureScorer(self, loaded)
         for kind in KINDS:
             if kind in self.kinds and not np.isfinite(pictures[kind]).all():
                 raise EnhancerError(
@@ -172,7 +172,7 @@ class Judge:
                 )
             found = scorer.score(pictures[kind]) if kind in self.kinds else {}
             row |= {f"{kind}.{name}": found.get(name) for name in COLUMNS}
-        tint = 255 * (pictures["restored"] - subject.clean).mean((0, 1), dtype=np.float64)
+        tint = 255 * (pictures["restored"] - loaded.clean).mean((0, 1), dtype=np.float64)
         row |= {
             f"colour_error.{colour}": round(float(value), 4)
             for colour, value in zip(COLOURS, tint, strict=True)
@@ -184,26 +184,24 @@ class Judge:
 class PictureScorer:
     """Scores versions of one picture; what only depends on the clean one is computed once."""
 
-    def __init__(self, judge: Judge, subject: Subject) -> None:
+    def __init__(self, evaluator: Evaluator, loaded: LoadedSample) -> None:
         """Prepare the clean picture's features and embedding."""
-        self.judge, self.subject = judge, subject
-        clean = subject.clean
-        self.features = _activations(judge.features, clean) if judge.features else []
-        self.perceptual_features = {key: net.features(clean) for key, net in judge.perceptuals.items()}
-        self.points = landmarks(subject.labels) if judge.identity and subject.labels is not None else None
+        self.evaluator, self.loaded = evaluator, loaded
+        clean = loaded.clean
+        self.features = _activations(evaluator.features, clean) if evaluator.features else []
+        self.perceptual_features = {key: net.features(clean) for key, net in evaluator.perceptuals.items()}
+        self.points = landmarks(loaded.labels) if evaluator.identity and loaded.labels is not None else None
         self.embedding = (
-            judge.identity.embedding(clean, self.points)
-            if judge.identity and self.points is not None
+            evaluator.identity.embedding(clean, self.points)
+            if evaluator.identity and self.points is not None
             else None
         )
 
     def score(self, rgb: np.ndarray) -> dict[str, float | None]:
         """Return column -> value of one version."""
-        judge, clean = self.judge, self.subject.clean
+        evaluator, clean = self.evaluator, self.loaded.clean
         parts = {
-            part: mask
-            for part, mask in self.subject.masks.items()
-            if without_border(mask).sum() >= MIN_REGION
+            part: mask for part, mask in self.loaded.masks.items() if without_border(mask).sum() >= MIN_REGION
         }
         error, likeness = squared_error(rgb, clean), similarity(rgb, clean)
         out: dict[str, float | None] = {}
@@ -211,21 +209,21 @@ class PictureScorer:
             inner = None if mask is None else without_border(mask)
             out[column(part, "psnr")] = psnr(weighted_mean(error, mask))
             out[column(part, "ssim")] = weighted_mean(likeness, inner)
-        for key, network in judge.perceptuals.items():
+        for key, network in evaluator.perceptuals.items():
             out[key], field = network.compare(network.features(rgb), self.perceptual_features[key])
             out |= {column(part, key): weighted_mean(field, mask) for part, mask in parts.items()}
-        if judge.features is not None:
-            ours = _activations(judge.features, rgb)
+        if evaluator.features is not None:
+            ours = _activations(evaluator.features, rgb)
             out["squeeze"] = float(feature_distance(ours, self.features))
             out |= {
                 column(part, "squeeze"): part_distance(ours, self.features, mask)
                 for part, mask in parts.items()
             }
-        if judge.ms_ssim is not None and min(rgb.shape[:2]) >= MS_SSIM_SIDE:
+        if evaluator.ms_ssim is not None and min(rgb.shape[:2]) >= MS_SSIM_SIDE:
             pair = [torch.from_numpy(picture.transpose(2, 0, 1)[None].copy()) for picture in (rgb, clean)]
-            out["ms_ssim"] = float(judge.ms_ssim(*pair, data_range=1.0))
-        if judge.identity is not None and self.points is not None and self.embedding is not None:
-            out["identity"] = float(judge.identity.embedding(rgb, self.points) @ self.embedding)
+            out["ms_ssim"] = float(evaluator.ms_ssim(*pair, data_range=1.0))
+        if evaluator.identity is not None and self.points is not None and self.embedding is not None:
+            out["identity"] = float(evaluator.identity.embedding(rgb, self.points) @ self.embedding)
         return {name: None if value is None else round(value, 6) for name, value in out.items()}
 
 

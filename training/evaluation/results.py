@@ -46,7 +46,7 @@ def fingerprint_of_names(names: Iterable[str]) -> str:
     return blake2b("\0".join(sorted(names)).encode(), digest_size=8).hexdigest()
 
 
-class Records:
+class ResultsFolder:
     """The folder of one evaluation, as one of its processes sees it."""
 
     def __init__(self, folder: Path, settings: Mapping[str, Any], process: int = 0) -> None:

@@ -32,7 +32,7 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class Subject:
+class LoadedSample:
     """A picture as it is judged."""
 
     image: np.ndarray  # the clean picture that is degraded, perhaps with alpha
@@ -42,7 +42,7 @@ class Subject:
     degraded: np.ndarray | None = None  # the one that was given, over white; None: degrade it
 
 
-def list_subjects(folders: str) -> list[Sample]:
+def find_samples(folders: str) -> list[Sample]:
     """Return what comma-separated folders hold, in order: ready pairs, photographs with label maps, or both.
 
     Raises:
@@ -80,7 +80,7 @@ def _named_maps(folder: Path) -> dict[Path, Path]:
     return maps
 
 
-def read_subject(sample: Sample, background: Colour | None = None) -> Subject:
+def load_sample(sample: Sample, background: Colour | None = None) -> LoadedSample:
     """Read a picture, its label map and its degraded version, as far as they exist.
 
     Args:
@@ -123,4 +123,4 @@ def read_subject(sample: Sample, background: Colour | None = None) -> Subject:
         masks[FOREGROUND] = alpha
     if background is not None:
         image = composite(image, background)
-    return Subject(image, composite(image, WHITE), labels, masks, degraded)
+    return LoadedSample(image, composite(image, WHITE), labels, masks, degraded)

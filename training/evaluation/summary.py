@@ -101,7 +101,7 @@ def summary(rows: Sequence[Row]) -> dict[str, Any]:
     return out
 
 
-def crowd(features: Mapping[str, np.ndarray] | None) -> dict[str, Any]:
+def set_metrics(features: Mapping[str, np.ndarray] | None) -> dict[str, Any]:
     """Return FID and KID of the degraded and the restored pictures against the clean ones; null without features."""
     if features is None or len(features["clean"]) < 2:
         return {"fid": None, "kid": None}

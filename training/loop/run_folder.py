@@ -15,7 +15,7 @@ from enhancer.errors import CheckpointError, SettingsError
 from enhancer.runtime.files import append_line, write_text
 from training.cli import differences
 from training.config import TrainConfig
-from training.loop.trainer import Learner
+from training.loop.trainer import Trainer
 
 CONFIG, STATE, BEST = "config.json", "training_state.pt", "best"
 LOG, VALIDATION_LOG = "log.jsonl", "validation.jsonl"
@@ -31,7 +31,7 @@ def step_of(folder: Path) -> int:
     return int(number) if number.isdecimal() and folder.name != number else -1
 
 
-class Run:
+class RunFolder:
     """One training run's folder, written by one process."""
 
     def __init__(self, config: TrainConfig, fingerprint: str, writes: bool = True) -> None:
@@ -97,7 +97,7 @@ class Run:
                 f"{folder / STATE} is damaged. Delete {folder} to go on from the one before."
             ) from error
 
-    def save(self, step: int, learner: Learner) -> bool:
+    def save(self, step: int, trainer: Trainer) -> bool:
         """Write `checkpoint-<step>`, whole or not at all, and delete what is too old.
 
         Returns:
@@ -106,9 +106,9 @@ class Run:
         try:
             with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=self.folder) as scratch:
                 fresh = Path(scratch) / f"checkpoint-{step}"
-                with learner.averaged() as model:
+                with trainer.averaged() as model:
                     model.save_pretrained(fresh)
-                torch.save({"step": step, **learner.state()}, fresh / STATE)
+                torch.save({"step": step, **trainer.state()}, fresh / STATE)
                 if (self.folder / fresh.name).exists():
                     (self.folder / fresh.name).rename(Path(scratch) / "old")
                 fresh.rename(self.folder / fresh.name)
@@ -121,7 +121,7 @@ class Run:
             shutil.rmtree(old, ignore_errors=True)
         return True
 
-    def save_if_best(self, step: int, loss: float, learner: Learner) -> bool:
+    def save_if_best(self, step: int, loss: float, trainer: Trainer) -> bool:
         """Write `best/` if no earlier validation had a lower loss.
 
         Returns:
@@ -131,7 +131,7 @@ class Run:
         if not math.isfinite(loss) or (path.exists() and loss >= json.loads(path.read_text())["loss"]):
             return False
         try:
-            with learner.averaged() as model:
+            with trainer.averaged() as model:
                 model.save_pretrained(self.folder / BEST)
             write_text(path, json.dumps({"step": step, "loss": loss}) + "\n")
         except (*WRITE_ERRORS, SettingsError) as error:

@@ -15,7 +15,7 @@ from accelerate.tracking import LOGGER_TYPE_TO_CLASS, GeneralTracker
 from enhancer.errors import SettingsError
 
 WAITING = 1000  # values kept for a tracker that does not keep up; later ones are dropped
-PATIENCE = 20.0  # seconds a tracker gets at the end of a run to finish
+FINISH_TIMEOUT_S = 20.0  # seconds a tracker gets at the end of a run to finish
 FAILURES = 3  # in a row, after which a tracker is left alone
 
 _log = logging.getLogger(__name__)
@@ -61,11 +61,13 @@ class Tracker:
         """Let it finish, but not for long."""
         try:
             self._queue.put(None, timeout=1)
-            self._thread.join(PATIENCE)
+            self._thread.join(FINISH_TIMEOUT_S)
         except queue.Full:
             pass
         if self._thread.is_alive():
-            _log.warning("%s did not finish within %g s; what it had not sent is lost.", self.name, PATIENCE)
+            _log.warning(
+                "%s did not finish within %g s; what it had not sent is lost.", self.name, FINISH_TIMEOUT_S
+            )
 
     def _put(self, what: str, step: int, values: dict[str, Any]) -> None:
         if self._thread.is_alive():
@@ -98,8 +100,8 @@ class Tracker:
 
     def _start(self) -> GeneralTracker:
         build: Any = LOGGER_TYPE_TO_CLASS[self.name]
-        place = {"logging_dir": str(self.folder / "logs")} if build.requires_logging_directory else {}
-        tracker = build(self.project, **place)
+        options = {"logging_dir": str(self.folder / "logs")} if build.requires_logging_directory else {}
+        tracker = build(self.project, **options)
         tracker.start()
         tracker.store_init_configuration(dict(self.settings))
         return tracker

@@ -114,7 +114,7 @@ class Masters:
             weight.grad = None
 
 
-class Learner:
+class Trainer:
     """A model in training: everything that changes from step to step.
 
     Attributes:

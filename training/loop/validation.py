@@ -19,7 +19,7 @@ from enhancer.model import restore
 from enhancer.tensors import to_model_range
 from training.config import TrainConfig
 from training.data.dataset import Pairs, list_samples
-from training.loop.trainer import Learner
+from training.loop.trainer import Trainer
 from training.report.figures import Tile, sheet
 
 SHEET_SIDE = 256  # px of a picture on the sheet
@@ -53,32 +53,32 @@ class Validation:
         self.folder, self.accelerator = Path(config.output_dir) / "validation", accelerator
         self.lpips = Perceptual.from_pretrained("alex", accelerator.device)
 
-    def __call__(self, step: int, learner: Learner) -> tuple[Row, np.ndarray | None]:
+    def __call__(self, step: int, trainer: Trainer) -> tuple[Row, np.ndarray | None]:
         """Restore every picture with the averaged weights.
 
         Args:
             step: Optimizer steps taken; it names the sheet.
-            learner: Whose model it is.
+            trainer: Whose model it is.
 
         Returns:
             Means over the set, the same on every process: loss, its terms, psnr and psnr_gain in dB, lpips_alex. And on
             the main process the sheet, (H, W, 3) uint8: degraded, restored, clean.
         """
-        place, count = self.accelerator.process_index, self.accelerator.num_processes
+        rank, world_size = self.accelerator.process_index, self.accelerator.num_processes
         rows, tiles = [], []
-        with learner.averaged():
-            for index in range(place, len(self.pairs.samples), count):
+        with trainer.averaged():
+            for index in range(rank, len(self.pairs.samples), world_size):
                 try:
                     clean, degraded = self.pairs.pair(0, index)
                 except EnhancerError as error:
                     _log.warning("Validation goes without a picture: %s", error)
                     continue
                 with self.accelerator.autocast():
-                    restored = restore(learner.model, degraded)
-                rows.append((index, self._judge(restored, degraded, clean, learner, step)))
+                    restored = restore(trainer.model, degraded)
+                rows.append((index, self._judge(restored, degraded, clean, trainer, step)))
                 if index < self.shown:
                     tiles.append((index, [shrunk(picture) for picture in (degraded, restored, clean)]))
-        if count > 1:
+        if world_size > 1:
             rows, tiles = gather_object(rows), gather_object(tiles)
         if not rows:
             raise EnhancerError(f"None of the {len(self.pairs.samples)} pictures to validate on can be used.")
@@ -91,15 +91,17 @@ class Validation:
 
     @torch.no_grad()
     def _judge(
-        self, restored: np.ndarray, degraded: np.ndarray, clean: np.ndarray, learner: Learner, step: int
+        self, restored: np.ndarray, degraded: np.ndarray, clean: np.ndarray, trainer: Trainer, step: int
     ) -> Row:
         pair = [to_model_range(picture).to(self.accelerator.device) for picture in (restored, clean)]
-        with learner.autocast():
+        with trainer.autocast():
             # Every term at its full weight, so that the losses of two steps compare
-            loss, parts = learner.objective(pair[0], pair[1], step + learner.config.lpips_ramp_steps)
+            loss, parts = trainer.objective(pair[0], pair[1], step + trainer.config.lpips_ramp_steps)
         row: dict[str, Any] = {"loss": loss, **parts}
-        after, before = (psnr(float(squared_error(each, clean).mean())) for each in (restored, degraded))
-        row |= {"psnr": after, "psnr_gain": after - before}
+        save_and_validate, before = (
+            psnr(float(squared_error(each, clean).mean())) for each in (restored, degraded)
+        )
+        row |= {"psnr": save_and_validate, "psnr_gain": save_and_validate - before}
         row["lpips_alex"] = self.lpips.distance(restored, clean)[0]
         return {name: float(value) for name, value in row.items()}
 

@@ -39,7 +39,7 @@ _REGIONAL = (
 
 
 @dataclass(frozen=True)
-class Subject:
+class CardInfo:
     """What a card is written about.
 
     Attributes:
@@ -77,50 +77,50 @@ def notice(config: EnhancerConfig) -> str | None:
     return NOTICE.format(base=base) if config.licence == STABILITY else None
 
 
-def model_card(subject: Subject) -> str:
+def model_card(info: CardInfo) -> str:
     """Return the text of README.md."""
-    config, metrics = subject.config, subject.metrics
+    config, metrics = info.config, info.metrics
     card = ModelCard.from_template(
-        front_matter(subject),
+        front_matter(info),
         template_path=str(TEMPLATE),
         name=config.name,
-        repo=subject.repo,
-        ref=f"{subject.repo}@{subject.tag}" if subject.tag else subject.repo,
+        repo=info.repo,
+        ref=f"{info.repo}@{info.tag}" if info.tag else info.repo,
         config=config,
-        opening=_opening(subject),
-        picture=subject.picture,
-        lora=subject.lora,
+        opening=_opening(info),
+        picture=info.picture,
+        lora=info.lora,
         powered=config.licence == STABILITY,
-        facts=_table(("", ""), _facts(subject)),
+        facts=_table(("", ""), _facts(info)),
         evaluated=_evaluated(metrics) if metrics else "",
         scores=_scores(metrics) if metrics else "",
         notes=_notes(metrics) if metrics else "",
-        training=_table(("", ""), _training(subject.run)) if subject.run else "",
-        settings=json.dumps(_without_places(subject.run), indent=2) if subject.run else "",
-        data=_data(subject),
-        licence=_licence(subject),
+        training=_table(("", ""), _training(info.run)) if info.run else "",
+        settings=json.dumps(_without_places(info.run), indent=2) if info.run else "",
+        data=_data(info),
+        licence=_licence(info),
     )
     return re.sub(r"\n{3,}", "\n\n", str(card)).strip() + "\n"
 
 
-def front_matter(subject: Subject) -> ModelCardData:
+def front_matter(info: CardInfo) -> ModelCardData:
     """Return what the Hub reads: base, licence, task, tags, data sets, and the results as `model-index`."""
-    config = subject.config
+    config = info.config
     stability = config.licence == STABILITY
-    results = _results(subject.metrics) if subject.metrics else []
+    results = _results(info.metrics) if info.metrics else []
     extra: dict[str, Any] = {
         "license_name": STABILITY if stability else "see-licence-section",
         "license_link": STABILITY_LICENCE if stability else "README.md",
     }
-    if subject.hub_base and config.unet_rank:
+    if info.hub_base and config.unet_rank:
         extra["base_model_relation"] = "adapter"
     return ModelCardData(
-        base_model=subject.hub_base,
+        base_model=info.hub_base,
         library_name="splat-enhancer",
         pipeline_tag="image-to-image",
         license="other",
         tags=["gaussian-splatting", "face-restoration", "one-step", *(["lora"] if config.unet_rank else [])],
-        datasets=list(subject.datasets) or None,
+        datasets=list(info.datasets) or None,
         metrics=sorted({result.metric_type for result in results}) or None,
         model_name=config.name if results else None,
         eval_results=results or None,
@@ -210,18 +210,18 @@ def _folder_names(folders: str) -> str:
     return ", ".join("/".join(path.parts[-2:] if path.name in _SPLITS else path.parts[-1:]) for path in paths)
 
 
-def _opening(subject: Subject) -> str:
-    base = subject.hub_base
-    if subject.config.base == EMBEDDED:
+def _opening(info: CardInfo) -> str:
+    base = info.hub_base
+    if info.config.base == EMBEDDED:
         return "It carries a small base of its own, so nothing else is downloaded."
     if base is None:
         return "Its base is a model in a folder of its maker's: this repository alone does not run."
     return f"Adapters around [{base}](https://huggingface.co/{base}), which is fetched when it is loaded."
 
 
-def _facts(subject: Subject) -> list[tuple[str, str]]:
-    config = subject.config
-    base = "its own" if config.base == EMBEDDED else subject.hub_base or "a local folder"
+def _facts(info: CardInfo) -> list[tuple[str, str]]:
+    config = info.config
+    base = "its own" if config.base == EMBEDDED else info.hub_base or "a local folder"
     revision = f" at `{config.base_revision[:7]}`" if config.base_revision else ""
     parts = ["UNet" if config.unet_rank else "", "VAE decoder" if config.vae_rank else ""]
     if config.vae_rank:
@@ -262,26 +262,22 @@ def _without_places(run: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in run.items() if not _PLACES.search(key) and value != ""}
 
 
-def _data(subject: Subject) -> str:
+def _data(info: CardInfo) -> str:
     """Return what it was trained on, under which licence; what is not known is said not to be."""
-    links = [f"[{name}](https://huggingface.co/datasets/{name})" for name in subject.datasets]
-    folders = (
-        _folder_names(subject.run["train_data_dir"])
-        if subject.run and subject.run.get("train_data_dir")
-        else ""
-    )
+    links = [f"[{name}](https://huggingface.co/datasets/{name})" for name in info.datasets]
+    folders = _folder_names(info.run["train_data_dir"]) if info.run and info.run.get("train_data_dir") else ""
     what = ", ".join(links) or (f"pictures in `{folders}`" if folders else "not recorded")
     terms = (
-        subject.data_licence
+        info.data_licence
         or "not stated by whoever published this; take it for the strictest that faces come under"
     )
     return f"{what}. Their licence: {terms.rstrip('.')}."
 
 
-def _licence(subject: Subject) -> str:
-    if subject.config.licence == STABILITY:
+def _licence(info: CardInfo) -> str:
+    if info.config.licence == STABILITY:
         return (
-            f"This is a derivative work of {subject.config.base} and comes under the [Stability AI Community License]"
+            f"This is a derivative work of {info.config.base} and comes under the [Stability AI Community License]"
             f"({STABILITY_LICENCE}), free below a yearly revenue of one million US dollars; see `NOTICE`. "
             "What the training data's licence forbids holds as well. The code of Splat Enhancer is Apache-2.0."
         )

@@ -17,7 +17,7 @@ from enhancer.model.config import EMBEDDED
 from enhancer.model.diffusers_lora import write_diffusers_lora
 from training.evaluation.results import METRICS, fingerprint_of_files
 from training.loop.run_folder import BEST, step_of
-from training.publish.card import Subject, model_card, notice
+from training.publish.card import CardInfo, model_card, notice
 from training.report.showcase import HEADS, before_after
 
 PICTURE, NOTICE = "before_after.png", "NOTICE"
@@ -114,12 +114,12 @@ def gather(checkpoint: Path, repo: str, options: PushOptions, staging: Path) -> 
     lora = write_diffusers_lora(checkpoint, staging)
     if text := notice(config):
         (staging / NOTICE).write_text(text, encoding="utf-8")
-    subject = Subject(
+    info = CardInfo(
         config, repo, tag=options.tag, run=_run_of(checkpoint), metrics=_metrics(checkpoint, options.evaluation),
         datasets=options.datasets, data_licence=options.data_licence,
         picture=_picture(checkpoint, staging) if options.picture else None, lora=lora.name if lora else None,
     )  # fmt: skip
-    (staging / "README.md").write_text(model_card(subject), encoding="utf-8")
+    (staging / "README.md").write_text(model_card(info), encoding="utf-8")
 
 
 def _picture(checkpoint: Path, staging: Path) -> str | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from enhancer.runtime.files import write_text
 from training.evaluation.metrics import PARTS, SCORES, WHOLE, Score, column
-from training.evaluation.results import Records
+from training.evaluation.results import ResultsFolder
 from training.report.charts import Series, forest, histogram, number
 from training.report.shell import figures, page, picture_button
 
@@ -135,7 +135,7 @@ def _spread(each: Sequence[Row]) -> str:
 
 
 def _pictures(result: Result, each: Sequence[Row]) -> str:
-    kept = [Records(Path(result[which]["folder"]), {}) for which in "ab"]
+    kept = [ResultsFolder(Path(result[which]["folder"]), {}) for which in "ab"]
     ranked = sorted(each, key=lambda row: (-row["psnr.difference"], row["file"]))
     known = [row for row in ranked if all(records.has(row["file"]) for records in kept)]
     if not known:
@@ -150,14 +150,14 @@ def _pictures(result: Result, each: Sequence[Row]) -> str:
     return "".join(_faces(title, said, rows, kept) for title, rows in sides if rows)
 
 
-def _faces(title: str, said: str, rows: Sequence[Row], kept: Sequence[Records]) -> str:
+def _faces(title: str, said: str, rows: Sequence[Row], kept: Sequence[ResultsFolder]) -> str:
     cells = "".join(_four(row, kept) for row in rows)
     return (
         f'<section><h2>{title}</h2><p class="quiet">{said}</p><div class="faces wide">{cells}</div></section>'
     )
 
 
-def _four(row: Row, kept: Sequence[Records]) -> str:
+def _four(row: Row, kept: Sequence[ResultsFolder]) -> str:
     a, b = (records.kept(row["file"]) or {} for records in kept)
     versions = (
         ("Degraded", a.get("degraded")),

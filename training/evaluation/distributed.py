@@ -9,14 +9,14 @@ from tqdm import tqdm
 from enhancer.errors import EnhancerError, ImageError, LabelError
 from enhancer.runtime.processes import Processes
 from training.data.backgrounds import Colour
-from training.evaluation.evaluator import Judge, Row
-from training.evaluation.results import SHOWN, Records, fingerprint_of_files
-from training.evaluation.samples import Sample, read_subject
+from training.evaluation.evaluator import Evaluator, Row
+from training.evaluation.results import SHOWN, ResultsFolder, fingerprint_of_files
+from training.evaluation.samples import Sample, load_sample
 from training.evaluation.summary import chosen
 
 
 @dataclass
-class Share:
+class Partial:
     """What one process made of its share of the pictures."""
 
     rows: dict[str, Row] = field(default_factory=dict)
@@ -26,16 +26,16 @@ class Share:
 
 
 @dataclass(frozen=True)
-class Work:
+class DistributedEvaluation:
     """One process at work on an evaluation."""
 
-    judge: Judge
-    records: Records
+    evaluator: Evaluator
+    records: ResultsFolder
     processes: Processes
     background: Colour | None  # put behind every person; None: the pictures as they are
     keep_all: bool  # every picture, not only those that the sheets show
 
-    def judge_all(
+    def evaluate(
         self, samples: Sequence[Sample], found: Mapping[str, Row]
     ) -> tuple[dict[str, Row], dict[str, str]]:
         """Judge what has no row on disk yet, or whose files are others by now.
@@ -53,8 +53,8 @@ class Work:
         sources = {sample.name: fingerprint_of_files(sample.files, contents=False) for sample in samples}
         valid = {name: row for name, row in found.items() if row.get("source") == sources.get(name)}
         missing = [sample for sample in samples if sample.name not in valid]
-        share = Share()
-        self._judge(missing, len(samples), share)
+        share = Partial()
+        self._evaluate_share(missing, len(samples), share)
         shares = self.processes.gathered(share)
         for each in shares:
             if each.error is not None:
@@ -68,9 +68,9 @@ class Work:
                 self.records.prune(rows, shown(list(rows.values())))
         return rows, {name: why for each in shares for name, why in each.problems.items()}
 
-    def _judge(self, missing: Sequence[Sample], total: int, share: Share) -> None:
+    def _evaluate_share(self, missing: Sequence[Sample], total: int, share: Partial) -> None:
         """Judge this process's part of what is missing into `share`. What cannot be read is named and passed over."""
-        place, count = self.processes.place, self.processes.count
+        place, count = self.processes.rank, self.processes.world_size
         progress = tqdm(
             initial=total - len(missing),
             total=total,
@@ -80,7 +80,7 @@ class Work:
         )
         try:
             for sample in missing[place::count]:
-                row = self._judge_one(sample, share)
+                row = self._evaluate_one(sample, share)
                 if row is not None:
                     gain = row["restored.psnr"] - row["degraded.psnr"]
                     progress.set_postfix_str(f"{row['restored.psnr']:.2f} dB, {gain:+.2f}", refresh=False)
@@ -90,23 +90,23 @@ class Work:
         finally:
             progress.close()
 
-    def _judge_one(self, sample: Sample, share: Share) -> Row | None:
+    def _evaluate_one(self, sample: Sample, share: Partial) -> Row | None:
         try:
-            subject = read_subject(sample, self.background)
+            loaded = load_sample(sample, self.background)
         except (ImageError, LabelError) as error:
             share.problems[sample.name] = str(error)
             tqdm.write(f"{error} It is left out.", file=sys.stderr)
             return None
         if not share.rows:
-            self.judge.restore(subject.clean)  # the first pass is slower: it is not timed
-        row, pictures = self.judge.row(sample.name, subject)
+            self.evaluator.restore(loaded.clean)  # the first pass is slower: it is not timed
+        row, pictures = self.evaluator.row(sample.name, loaded)
         row |= {
-            "processes": self.processes.count,
+            "processes": self.processes.world_size,
             "source": fingerprint_of_files(sample.files, contents=False),
         }
         self.records.keep(sample.name, pictures)  # before its row: a row on disk has its pictures on disk
-        if self.judge.inception is not None:
-            features = {kind: self.judge.inception.features(pictures[kind]) for kind in SHOWN}
+        if self.evaluator.inception is not None:
+            features = {kind: self.evaluator.inception.features(pictures[kind]) for kind in SHOWN}
             self.records.keep_features(sample.name, features)
         self.records.append(row)
         share.rows[sample.name] = row
