@@ -21,10 +21,11 @@ from enhancer.errors import ImageError, SettingsError
 from enhancer.imaging.io import composite, read_image, write_png
 from tests.small_faces import put_face
 from training import evaluate
+from training.data.folders import find_samples
 from training.evaluate import EvalConfig
 from training.evaluation import distributed, results
 from training.evaluation.metrics import FOREGROUND
-from training.evaluation.samples import find_samples, load_sample
+from training.evaluation.samples import load_sample
 
 TOLD_BY_THE_CLOCK = {"seconds", "peak_memory_mib", "processes"}
 
@@ -141,7 +142,7 @@ def test_a_background_that_is_no_colour_is_named():
 
 def test_label_maps_that_are_named_but_missing_are_said(pairs):
     (pairs / "regions.png").unlink()
-    with pytest.raises(ImageError, match=r"names label maps that do not exist: .*regions\.png"):
+    with pytest.raises(ImageError, match=r"names files that do not exist: .*regions\.png"):
         find_samples(str(pairs))
 
 

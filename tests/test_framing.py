@@ -9,7 +9,7 @@ from enhancer.errors import ImageError, LabelError
 from enhancer.imaging.io import composite, write_png
 from enhancer.imaging.regions import HEAD_LABELS, region_map
 from training.data.crop import face_crop, prepare
-from training.data.folders import Photograph, find_photographs
+from training.data.photographs import Photograph, find_photographs
 
 OTHER = HEAD_LABELS.index("other")
 

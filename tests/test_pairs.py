@@ -13,7 +13,8 @@ from enhancer.errors import ImageError, SettingsError
 from enhancer.imaging.io import composite, write_png
 from training import preview
 from training.config import TrainConfig
-from training.data.dataset import Face, Pairs, ReadyPair, list_pairs, list_samples
+from training.data.dataset import Pairs
+from training.data.folders import find_samples
 from training.data.pool import batches
 from training.prepare import PrepareConfig, main
 
@@ -45,14 +46,14 @@ def config(renders) -> TrainConfig:
 
 
 def test_batches_of_ready_pairs_are_addressed_by_step(config):
-    first, again = (next(batches(Pairs(list_samples(config.train_data_dir), config), 3)) for _ in range(2))
+    first, again = (next(batches(Pairs(find_samples(config.train_data_dir), config), 3)) for _ in range(2))
     assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
     assert first[0].shape == (2, 64, 64, 3)
     assert not torch.equal(*first)
 
 
 def test_a_ready_pair_is_shown_as_it_is(config, renders):
-    pairs = Pairs(list_samples(config.train_data_dir), replace(config, plain_background_share=0))
+    pairs = Pairs(find_samples(config.train_data_dir), replace(config, plain_background_share=0))
     clean, degraded = pairs.pair(0, 0)
     for shown, folder in ((clean, "images"), (degraded, "degraded")):
         with Image.open(renders / folder / "a.png") as picture:
@@ -62,7 +63,7 @@ def test_a_ready_pair_is_shown_as_it_is(config, renders):
 
 
 def test_a_ready_pair_with_alpha_stands_on_plain_colours_too(config):
-    pairs = Pairs(list_samples(config.train_data_dir), replace(config, plain_background_share=1.0))
+    pairs = Pairs(find_samples(config.train_data_dir), replace(config, plain_background_share=1.0))
     corners = []
     for epoch in range(12):
         clean, degraded = pairs.pair(epoch, 0)
@@ -72,13 +73,14 @@ def test_a_ready_pair_with_alpha_stands_on_plain_colours_too(config):
 
 
 def test_pairs_and_photographs_train_together(faces, renders):
-    samples = list_samples(f"{faces}, {renders}")
-    assert [type(sample) for sample in samples] == [Face, Face, ReadyPair, ReadyPair]
+    samples = find_samples(f"{faces}, {renders}")
+    assert [sample.degraded is not None for sample in samples] == [False, False, True, True]
+    assert samples[0].name == (faces / "images/a.png").as_posix(), "two samples are called a.png"
 
 
 def test_a_pictures_own_alpha_cuts_it_out(config, faces, small_head):
     config = replace(config, train_data_dir=str(faces), plain_background_share=1.0)
-    clean, _ = Pairs(list_samples(str(faces)), config).pair(0, 0)
+    clean, _ = Pairs(find_samples(str(faces)), config).pair(0, 0)
     unseen = small_head.image[..., 3] == 0
     assert np.ptp(clean[unseen], axis=0).max() == 0
 
@@ -87,7 +89,7 @@ def test_extras_change_the_degraded_side_only(config, monkeypatch):
     monkeypatch.setattr("training.data.dataset.augment", lambda image, address: np.zeros_like(image))
     plain = replace(config, plain_background_share=0)
     off, on = (
-        Pairs(list_samples(config.train_data_dir), replace(plain, augment=flag)) for flag in (False, True)
+        Pairs(find_samples(config.train_data_dir), replace(plain, augment=flag)) for flag in (False, True)
     )
     np.testing.assert_array_equal(off.pair(0, 0)[0], on.pair(0, 0)[0])
     assert (off.pair(0, 0)[1] != on.pair(0, 0)[1]).mean() > 0.1
@@ -99,28 +101,28 @@ def test_pairs_of_two_sizes_are_named(config, tmp_path):
     row = {"file_name": "clean.png", "degraded_file_name": "bad.png"}
     (tmp_path / "metadata.jsonl").write_text(json.dumps(row))
     with pytest.raises(ImageError, match=r"bad\.png are 128x128 and 128x160"):
-        Pairs(list_samples(str(tmp_path)), config).pair(0, 0)
+        Pairs(find_samples(str(tmp_path)), config).pair(0, 0)
 
 
 def test_missing_pictures_and_broken_lines_of_the_metadata_are_named(tmp_path):
     row = {"file_name": "gone.png", "degraded_file_name": "gone_too.png"}
     (tmp_path / "metadata.jsonl").write_text(json.dumps(row))
     with pytest.raises(ImageError, match=r"gone\.png, .*gone_too\.png"):
-        list_pairs(tmp_path)
+        find_samples(str(tmp_path))
     (tmp_path / "metadata.jsonl").write_text('{"file_name": "a.png"}\n{"file_n')
     with pytest.raises(ImageError, match="line 2"):
-        list_pairs(tmp_path)
+        find_samples(str(tmp_path))
 
 
 def test_a_prepared_folder_given_whole_is_answered_with_its_split(renders):
     with pytest.raises(ImageError, match=f"such as {renders}"):
-        list_samples(str(renders.parent))
+        find_samples(str(renders.parent))
 
 
 def test_a_picture_smaller_than_the_crop_is_named(config):
     config = replace(config, resolution=256)
     with pytest.raises(ImageError, match=r"\.png is 128x128 pixels, smaller than the crops of 256"):
-        next(batches(Pairs(list_samples(config.train_data_dir), config), 0))
+        next(batches(Pairs(find_samples(config.train_data_dir), config), 0))
 
 
 def test_the_preview_shows_the_batches_training_sees(config, tmp_path):
@@ -133,7 +135,7 @@ def test_the_preview_shows_the_batches_training_sees(config, tmp_path):
         preview.PreviewConfig(train_data_dir=config.train_data_dir, resolution=64, train_batch_size=2, rows=3)
     )
     assert len(shown) == 3
-    batch = next(batches(Pairs(list_samples(config.train_data_dir), config), 1))
+    batch = next(batches(Pairs(find_samples(config.train_data_dir), config), 1))
     third = [tile.picture for tile in shown[2]]
     for picture, crops in zip(third, batch, strict=True):
         np.testing.assert_array_equal(picture, crops[0].numpy().astype(np.float32) / 255)

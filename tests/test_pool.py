@@ -12,13 +12,14 @@ import torch
 from enhancer.errors import ImageError, SettingsError
 from enhancer.imaging.io import write_png
 from training.config import TrainConfig
-from training.data.dataset import Pairs, list_samples
+from training.data.dataset import Pairs
+from training.data.folders import find_samples
 from training.data.pool import Batch, Pool, batches, to_grey
 
 
 def pairs_of(config: TrainConfig, **changes) -> Pairs:
     config = replace(config, **changes)
-    return Pairs(list_samples(config.train_data_dir), config)
+    return Pairs(find_samples(config.train_data_dir), config)
 
 
 def assert_same(ours: list[Batch], theirs: list[Batch]) -> None:

@@ -16,7 +16,7 @@ from enhancer.imaging.masks import soft_masks
 from enhancer.imaging.regions import region_map
 from tests.small_faces import put_face, rows, small_config
 from training import prepare
-from training.data.dataset import ReadyPair, list_faces, list_samples
+from training.data.folders import Sample, find_samples
 from training.prepare import PrepareConfig, main
 
 DRAW_FIGURES = prepare.draw_figures
@@ -41,7 +41,7 @@ def source(config) -> Path:
 def test_photographs_become_faces_that_training_reads(config, source):
     assert main(config) == []
     out = Path(config.output_dir)
-    assert len(list_faces(f"{out / 'train'},{out / 'test'}")) == 6
+    assert len(find_samples(f"{out / 'train'},{out / 'test'}")) == 6
     row = rows(out)[0]
     here = out / row["split"]
     np.testing.assert_array_equal(
@@ -87,7 +87,7 @@ def test_written_pairs_can_be_made_again_from_their_row(config):
     stored = read_image(here / row["degraded_file_name"])
     assert np.abs(again - stored).max() <= 0.5001 / 255
     np.testing.assert_array_equal(stored[..., 3], clean[..., 3])
-    assert all(isinstance(sample, ReadyPair) for sample in list_samples(str(out / "train")))
+    assert all(sample.degraded is not None for sample in find_samples(str(out / "train")))
 
 
 def test_the_clean_picture_is_the_first_column(config):
@@ -135,8 +135,8 @@ def test_ready_pairs_are_matched_by_name_and_every_misfit_is_named_at_once(small
     out = Path(config.output_dir)
     assert (out / "problems.txt").read_text().splitlines() == problems
     assert [row["name"] for row in rows(out)] == ["good"]
-    assert list_samples(str(out / "train")) == [
-        ReadyPair(out / "train/images/good.png", out / "train/degraded/good.png")
+    assert find_samples(str(out / "train")) == [
+        Sample("good.png", out / "train/images/good.png", out / "train/degraded/good.png")
     ]
 
 

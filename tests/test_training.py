@@ -16,14 +16,15 @@ from enhancer.errors import CheckpointError, ImageError, SettingsError
 from training import recipes
 from training.cli import from_flags
 from training.config import PRESET_SETTINGS, TrainConfig
-from training.data.dataset import Pairs, list_faces
+from training.data.dataset import Pairs
+from training.data.folders import find_samples
 from training.loop.build import build_model
 from training.loop.trainer import learning_rate_factor
 from training.train import build_accelerator, command
 
 
 def pairs_of(config: TrainConfig, **changes) -> Pairs:
-    return Pairs(list_faces(config.train_data_dir), replace(config, **changes))
+    return Pairs(find_samples(config.train_data_dir), replace(config, **changes))
 
 
 def test_an_epoch_shows_every_picture_once_freshly_degraded(train_config):
@@ -43,13 +44,13 @@ def test_on_a_plain_background_the_background_stays_plain_and_equal(train_config
 def test_a_picture_without_label_map_is_named(train_faces, tmp_path):
     (tmp_path / "images").mkdir()
     (tmp_path / "images/lonely.png").write_bytes((train_faces / "images/a.png").read_bytes())
-    with pytest.raises(ImageError, match=r"lonely\.png has no label map"):
-        list_faces(str(tmp_path))
+    with pytest.raises(ImageError, match=r"have no label map: .*lonely\.png"):
+        find_samples(str(tmp_path))
 
 
 def test_an_empty_folder_is_named(tmp_path):
     with pytest.raises(ImageError, match="No pictures in"):
-        list_faces(str(tmp_path))
+        find_samples(str(tmp_path))
 
 
 @pytest.mark.parametrize(

@@ -34,13 +34,14 @@ from enhancer.runtime.device import device_of, machine, program
 from enhancer.runtime.processes import Processes
 from training.cli import flag, from_flags
 from training.data.backgrounds import Colour, colour_of
+from training.data.folders import find_samples
 from training.evaluation.compare import compare, write_comparison
 from training.evaluation.compare import table as comparison_table
 from training.evaluation.distributed import DistributedEvaluation
 from training.evaluation.evaluator import Evaluator, Pictures, Row
 from training.evaluation.gates import Gate, failures
 from training.evaluation.results import ResultsFolder, fingerprint_of_files, fingerprint_of_names
-from training.evaluation.samples import find_samples, load_sample
+from training.evaluation.samples import load_sample
 from training.evaluation.summary import SCHEMA, set_metrics, summary
 from training.report.comparison import write_comparison_report
 from training.report.contact_sheet import write_sheets

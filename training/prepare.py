@@ -30,8 +30,8 @@ from enhancer.runtime.files import write_text
 from enhancer.seeding import rng_for
 from training.cli import flag, from_flags
 from training.data.crop import LabelMaker, prepare
-from training.data.folders import Photograph, find_pairs, find_photographs
 from training.data.output import Output, Row
+from training.data.photographs import Photograph, find_pairs, find_photographs
 from training.report.figures import mask_figure, pipeline_figure
 
 FINE, BAD_INPUT, INTERRUPTED = 0, 2, 130  # exit codes, as of `python -m enhancer`

@@ -17,7 +17,8 @@ from enhancer.errors import EnhancerError, SettingsError
 from enhancer.imaging.io import write_png
 from training.cli import flag, from_flags
 from training.config import TrainConfig
-from training.data.dataset import Pairs, list_samples
+from training.data.dataset import Pairs
+from training.data.folders import find_samples
 from training.data.pool import batches
 from training.report.figures import Tile, sheet
 
@@ -44,7 +45,7 @@ class PreviewConfig(TrainConfig):
 
 def rows_of(config: PreviewConfig) -> list[tuple[Tile, Tile]]:
     """Return the first rows that training sees from a step on, each as clean and degraded."""
-    pairs = Pairs(list_samples(config.train_data_dir), config)
+    pairs = Pairs(find_samples(config.train_data_dir), config)
     rows: list[tuple[Tile, Tile]] = []
     for number, batch in enumerate(batches(pairs, config.first_step)):
         step = config.first_step + number // config.gradient_accumulation_steps

@@ -33,7 +33,8 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 from enhancer.errors import EnhancerError, SettingsError
 from training.cli import from_flags
 from training.config import TrainConfig
-from training.data.dataset import Pairs, list_samples
+from training.data.dataset import Pairs
+from training.data.folders import find_samples
 from training.data.pool import batches
 from training.loop.build import build_model
 from training.loop.run_folder import RunFolder
@@ -87,7 +88,7 @@ class Training:
         self.config, self.accelerator = config, build_accelerator(config)
         self.is_main = self.accelerator.is_main_process
         cv2.setNumThreads(1)  # the other cores are the model's
-        self.pairs = Pairs(list_samples(config.train_data_dir), config)
+        self.pairs = Pairs(find_samples(config.train_data_dir), config)
         self.run = RunFolder(config, self.pairs.fingerprint(), self.is_main)
         self.accelerator.wait_for_everyone()
         self.validation = Validation(config, self.accelerator) if config.validation_data_dir else None

@@ -10,7 +10,7 @@ from enhancer.errors import ImageError, LabelError
 from enhancer.imaging.faces import largest_face
 from enhancer.imaging.io import composite, fill_transparent, read_labels, split_alpha, with_alpha
 from enhancer.imaging.regions import HEAD_LABELS, region_map
-from training.data.folders import Photograph, Source, Window, read_photograph, read_window
+from training.data.photographs import Photograph, Source, Window, read_photograph, read_window
 
 BACKGROUND, OTHER = HEAD_LABELS.index("background"), HEAD_LABELS.index("other")
 

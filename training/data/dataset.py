@@ -1,10 +1,8 @@
 """Photographs or ready pairs -> numbered (clean, degraded) pictures, drawn fresh for every epoch, the same after a resume."""
 
 import hashlib
-import json
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,103 +12,18 @@ from torch.utils.data import Dataset
 
 from enhancer.degrade import degrade, face_render
 from enhancer.errors import EnhancerError, ImageError, SettingsError
-from enhancer.imaging.io import IMAGE_SUFFIXES, WHITE, composite, read_image, read_labels
+from enhancer.imaging.io import WHITE, composite, read_image, read_labels
 from enhancer.imaging.masks import soft_masks
 from enhancer.imaging.regions import region_map
 from enhancer.seeding import rng_for
 from training.config import CLEAN, PAIRS, TrainConfig
 from training.data.augment import augment
 from training.data.backgrounds import cut_out, draw_colour
+from training.data.folders import METADATA, Sample
 
-METADATA = "metadata.jsonl"
 SPARES = 10  # pictures tried in place of one that cannot be used
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Face:
-    """A photograph and its label map."""
-
-    image: Path
-    labels: Path
-
-
-@dataclass(frozen=True)
-class ReadyPair:
-    """A clean picture and the degraded one somebody made of it."""
-
-    image: Path
-    degraded: Path
-
-
-Sample = Face | ReadyPair
-
-
-def list_samples(folders: str) -> list[Sample]:
-    """Return what comma-separated folders hold to train on.
-
-    A folder whose `metadata.jsonl` names degraded pictures holds ready pairs; any other, photographs with label maps.
-
-    Raises:
-        ImageError: A folder holds nothing to train on, or something in it is missing.
-    """
-    samples: list[Sample] = []
-    for name in folders.split(","):
-        pairs = list_pairs(Path(name.strip()))
-        samples += pairs or list_faces(name)
-    return samples
-
-
-def list_pairs(folder: Path) -> list[ReadyPair]:
-    """Return the ready pairs of a Hugging Face imagefolder, in the order of its `metadata.jsonl`; none if it has none.
-
-    Raises:
-        ImageError: A line cannot be read, or pictures it names do not exist.
-    """
-    path = folder / METADATA
-    if not path.is_file():
-        return []
-    pairs, missing = [], []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        try:
-            row = json.loads(line)
-            names = row["file_name"], row.get("degraded_file_name")
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ImageError(
-                f"{path}, line {number}, is no row with a file_name. Write the file again."
-            ) from error
-        if names[1] is None:
-            continue
-        pair = ReadyPair(folder / names[0], folder / names[1])
-        missing += [str(file) for file in (pair.image, pair.degraded) if not file.is_file()]
-        pairs.append(pair)
-    if missing:
-        more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
-        raise ImageError(f"{path} names pictures that do not exist: {', '.join(missing[:5])}{more}.")
-    return pairs
-
-
-def list_faces(folders: str) -> list[Face]:
-    """Return the pictures under `images/` of each comma-separated folder, with their label map under `masks/`.
-
-    Raises:
-        ImageError: A folder holds no pictures, or a picture has no label map.
-    """
-    faces = []
-    for folder in (Path(name.strip()) for name in folders.split(",")):
-        pictures = sorted(p for p in (folder / "images").glob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
-        if not pictures:
-            advice = "Put photographs there and label maps in masks/."
-            if (folder / "train").is_dir():
-                advice = f"Give one of its splits, such as {folder / 'train'}."
-            raise ImageError(f"No pictures in {folder / 'images'}. {advice}")
-        for picture in pictures:
-            labels = folder / "masks" / f"{picture.stem}.png"
-            if not labels.is_file():
-                raise ImageError(f"{picture} has no label map: {labels} does not exist.")
-            faces.append(Face(picture, labels))
-    return faces
 
 
 def sources_of(samples: Sequence[Sample], config: TrainConfig) -> dict[str, Sequence[Sample]]:
@@ -119,8 +32,8 @@ def sources_of(samples: Sequence[Sample], config: TrainConfig) -> dict[str, Sequ
     Raises:
         SettingsError: There is nothing for a kind; the message names it.
     """
-    faces = [sample for sample in samples if isinstance(sample, Face)]
-    pairs = [sample for sample in samples if isinstance(sample, ReadyPair)]
+    faces = [sample for sample in samples if sample.degraded is None]
+    pairs = [sample for sample in samples if sample.degraded is not None]
     special: dict[str, Sequence[Sample]] = {PAIRS: pairs, CLEAN: samples}
     found = {kind: special.get(kind, faces) for kind in config.shares} or {"": samples}
     for kind, its in found.items():
@@ -135,19 +48,6 @@ def sources_of(samples: Sequence[Sample], config: TrainConfig) -> dict[str, Sequ
                 f"{config.train_data_dir} holds no {wanted}. Add one, or give a --mixture without {kind}."
             )
     return found
-
-
-def read_pair(pair: ReadyPair) -> tuple[np.ndarray, np.ndarray]:
-    """Read a ready pair as (clean, degraded), with alpha where it has some.
-
-    Raises:
-        ImageError: One cannot be read, or they are not of one size.
-    """
-    clean, degraded = read_image(pair.image), read_image(pair.degraded)
-    if clean.shape[:2] != degraded.shape[:2]:
-        sizes = " and ".join(f"{image.shape[1]}x{image.shape[0]}" for image in (clean, degraded))
-        raise ImageError(f"{pair.image} and {pair.degraded} are {sizes} pixels. Give both at one size.")
-    return clean, degraded
 
 
 class Pairs(Dataset[tuple[Tensor, Tensor] | EnhancerError]):
@@ -177,15 +77,22 @@ class Pairs(Dataset[tuple[Tensor, Tensor] | EnhancerError]):
         plain = rng.random() < config.plain_background_share
         background = draw_colour(config.colours, rng) if plain else WHITE
         severity = 1.0 if rng.random() < config.full_severity_share else float(rng.uniform(0, 1.2))
-        if isinstance(sample, ReadyPair):
-            clean, degraded = read_pair(sample)
-        else:
-            clean, labels = read_image(sample.image), read_labels(sample.labels)
-            clean = cut_out(clean, labels) if plain else clean
+        clean = read_image(sample.image)
+        if sample.degraded is not None:
+            degraded = read_image(sample.degraded)
+            _check_sizes(sample, clean, degraded)
+        elif kind == CLEAN and not plain:
             degraded = clean
-            if kind != CLEAN:
-                recipe = face_render(kind or config.preset, severity=severity)
-                degraded = degrade(clean, soft_masks(region_map(labels)), recipe, seed=address)
+        else:
+            assert sample.labels is not None
+            labels = read_labels(sample.labels)
+            clean = cut_out(clean, labels) if plain else clean
+            recipe = face_render(config.preset if kind in ("", CLEAN) else kind, severity=severity)
+            degraded = (
+                clean
+                if kind == CLEAN
+                else degrade(clean, soft_masks(region_map(labels)), recipe, seed=address)
+            )
         if kind == CLEAN:
             degraded = clean
         elif config.augment:
@@ -233,3 +140,9 @@ class Pairs(Dataset[tuple[Tensor, Tensor] | EnhancerError]):
         """Return a short hash of which pictures there are, so that a resume on other data is noticed."""
         names = "\n".join(sample.image.name for sample in self.samples)
         return hashlib.sha256(names.encode()).hexdigest()[:16]
+
+
+def _check_sizes(sample: Sample, clean: np.ndarray, degraded: np.ndarray) -> None:
+    if clean.shape[:2] != degraded.shape[:2]:
+        sizes = " and ".join(f"{image.shape[1]}x{image.shape[0]}" for image in (clean, degraded))
+        raise ImageError(f"{sample.image} and {sample.degraded} are {sizes} pixels. Give both at one size.")

@@ -12,9 +12,10 @@ from enhancer.errors import EnhancerError, ImageError, SettingsError
 from enhancer.imaging.io import write_png
 from enhancer.runtime.files import write_text
 from training.cli import differences
+from training.data.folders import METADATA
 
 SPLITS = ("train", "test")
-SETTINGS, JOURNAL, METADATA = "prepare.json", "done.jsonl", "metadata.jsonl"
+SETTINGS, JOURNAL = "prepare.json", "done.jsonl"
 # `file_name` leads: `datasets` (5.2) gives it to the first picture column of a row, whichever that is.
 FILE_COLUMNS = {"file_name": "images", "degraded_file_name": "degraded", "mask_file_name": "masks"}
 

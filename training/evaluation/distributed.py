@@ -9,9 +9,10 @@ from tqdm import tqdm
 from enhancer.errors import EnhancerError, ImageError, LabelError
 from enhancer.runtime.processes import Processes
 from training.data.backgrounds import Colour
+from training.data.folders import Sample
 from training.evaluation.evaluator import Evaluator, Row
 from training.evaluation.results import SHOWN, ResultsFolder, fingerprint_of_files
-from training.evaluation.samples import Sample, load_sample
+from training.evaluation.samples import load_sample
 from training.evaluation.summary import chosen
 
 

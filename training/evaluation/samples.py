@@ -1,9 +1,7 @@
-"""The pictures an evaluation is about: photographs to degrade, or ready pairs; label maps where there are any."""
+"""A sample as an evaluation takes it: read, put on a background, its regions as soft masks."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -12,23 +10,8 @@ from enhancer.imaging.io import WHITE, composite, read_image, read_labels, split
 from enhancer.imaging.masks import soft_masks
 from enhancer.imaging.regions import region_map
 from training.data.backgrounds import Colour, cut_out
-from training.data.dataset import METADATA, Face, list_samples
+from training.data.folders import Sample
 from training.evaluation.metrics import FOREGROUND
-
-
-@dataclass(frozen=True)
-class Sample:
-    """Where a picture's files are."""
-
-    name: str  # its file name, or its path where two share a name
-    image: Path
-    degraded: Path | None  # None: it is degraded when it is judged
-    labels: Path | None  # None: without scores by region
-
-    @property
-    def files(self) -> tuple[Path, ...]:
-        """Every file it is made of."""
-        return tuple(path for path in (self.image, self.degraded, self.labels) if path is not None)
 
 
 @dataclass(frozen=True)
@@ -40,44 +23,6 @@ class LoadedSample:
     labels: np.ndarray | None
     masks: Mapping[str, np.ndarray]  # the regions, and FOREGROUND where there is alpha
     degraded: np.ndarray | None = None  # the one that was given, over white; None: degrade it
-
-
-def find_samples(folders: str) -> list[Sample]:
-    """Return what comma-separated folders hold, in order: ready pairs, photographs with label maps, or both.
-
-    Raises:
-        ImageError: A folder holds nothing to judge by, or something in it is missing; the message names it.
-    """
-    parts = [name.strip() for name in folders.split(",") if name.strip()]
-    found = [(Path(part), sample) for part in parts for sample in list_samples(part)]
-    maps = {path: _named_maps(path) for path in {folder for folder, _ in found}}
-    names = [sample.image.name for _, sample in found]
-    if len(set(names)) < len(names):
-        names = [sample.image.as_posix() for _, sample in found]
-    out = []
-    for name, (folder, sample) in zip(names, found, strict=True):
-        if isinstance(sample, Face):
-            out.append(Sample(name, sample.image, None, sample.labels))
-        else:
-            beside = folder / "masks" / f"{sample.image.stem}.png"
-            labels = maps[folder].get(sample.image) or (beside if beside.is_file() else None)
-            out.append(Sample(name, sample.image, sample.degraded, labels))
-    return out
-
-
-def _named_maps(folder: Path) -> dict[Path, Path]:
-    """Return picture -> label map, as a folder's `metadata.jsonl` has it."""
-    path = folder / METADATA
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    rows = [json.loads(line) for line in lines]
-    maps = {
-        folder / row["file_name"]: folder / row["mask_file_name"] for row in rows if row.get("mask_file_name")
-    }
-    missing = [str(labels) for labels in maps.values() if not labels.is_file()]
-    if missing:
-        more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
-        raise ImageError(f"{path} names label maps that do not exist: {', '.join(missing[:5])}{more}.")
-    return maps
 
 
 def load_sample(sample: Sample, background: Colour | None = None) -> LoadedSample:

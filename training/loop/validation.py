@@ -18,7 +18,8 @@ from enhancer.metrics.perceptual import Perceptual
 from enhancer.model import restore
 from enhancer.tensors import to_model_range
 from training.config import TrainConfig
-from training.data.dataset import Pairs, list_samples
+from training.data.dataset import Pairs
+from training.data.folders import find_samples
 from training.loop.trainer import Trainer
 from training.report.figures import Tile, sheet
 
@@ -47,7 +48,7 @@ class Validation:
             max_train_samples=config.max_validation_samples,
         )  # fmt: skip
         self.pairs, self.shown = (
-            Pairs(list_samples(config.validation_data_dir), fixed),
+            Pairs(find_samples(config.validation_data_dir), fixed),
             config.num_validation_images,
         )
         self.folder, self.accelerator = Path(config.output_dir) / "validation", accelerator

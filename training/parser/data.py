@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from enhancer.imaging.regions import CELEBAMASK_LABELS
 from enhancer.seeding import rng_for
+from training.data.folders import find_samples
 
 MEAN = (0.485, 0.456, 0.406)  # ImageNet's, as Segformer's published processors use
 STD = (0.229, 0.224, 0.225)
@@ -43,13 +44,18 @@ class Faces:
 
 
 def read_faces(folder: Path, side: int = KEPT_SIDE) -> Faces:
-    """Read every picture in ``folder/images`` that has a label map of the same stem in ``folder/masks``."""
-    paths = sorted(p for p in (folder / "images").iterdir() if (folder / "masks" / f"{p.stem}.png").exists())
+    """Read a folder of photographs with label maps into memory.
+
+    Raises:
+        ImageError: It holds none, or one has no label map.
+    """
+    samples = find_samples(str(folder))
+    paths = [(sample.image, sample.labels) for sample in samples if sample.labels is not None]
     pictures = np.empty((len(paths), side, side, 3), np.uint8)
     labels = np.empty((len(paths), side, side), np.uint8)
-    for k, path in enumerate(tqdm(paths, desc=f"read {folder.name}", unit="face", leave=False)):
+    for k, (path, map_path) in enumerate(tqdm(paths, desc=f"read {folder.name}", unit="face", leave=False)):
         picture = np.asarray(Image.open(path).convert("RGB"))
-        label = np.asarray(Image.open(folder / "masks" / f"{path.stem}.png"))
+        label = np.asarray(Image.open(map_path))
         pictures[k] = cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)
         # NEAREST_EXACT: plain NEAREST samples pixel corners and shifts the map by a fraction of a pixel
         labels[k] = cv2.resize(label, (side, side), interpolation=cv2.INTER_NEAREST_EXACT)
