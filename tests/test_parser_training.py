@@ -12,6 +12,7 @@ from enhancer.imaging.regions import CELEBAMASK_LABELS
 from enhancer.parser import Parser
 from enhancer.seeding import rng_for
 from training import train_parser
+from training.parser import trainer
 from training.parser.data import MIRRORED, Faces, batch, read_faces, varied
 
 
@@ -85,7 +86,7 @@ def test_a_run_that_was_stopped_ends_with_the_same_weights(
 ) -> None:
     folders = [str(faces_folder)] * 6
     folders[::2] = ["--human_dir", "--generated_dir", "--val_dir"]
-    monkeypatch.setattr(train_parser, "SIDES", ((1.0, 64),))
+    monkeypatch.setattr(trainer, "SIDES", ((1.0, 64),))
 
     def train(name: str) -> None:
         settings = ["--max_train_steps=4", "--train_batch_size=2", "--checkpointing_steps=2"]
@@ -95,17 +96,17 @@ def test_a_run_that_was_stopped_ends_with_the_same_weights(
         train_parser.main()
 
     train("whole")
-    advance = train_parser.Run.advance
+    advance = trainer.ParserTrainer.advance
 
-    def stopped(run: train_parser.Run, loss: torch.Tensor, rate: float) -> None:
+    def stopped(run: trainer.ParserTrainer, loss: torch.Tensor, rate: float) -> None:
         if run.step == 3:
             raise KeyboardInterrupt
         advance(run, loss, rate)
 
-    monkeypatch.setattr(train_parser.Run, "advance", stopped)
+    monkeypatch.setattr(trainer.ParserTrainer, "advance", stopped)
     with pytest.raises(KeyboardInterrupt):
         train("stopped")
-    monkeypatch.setattr(train_parser.Run, "advance", advance)
+    monkeypatch.setattr(trainer.ParserTrainer, "advance", advance)
     train("stopped")
     whole, resumed = (torch.load(tmp_path / k / "state.pt", weights_only=True) for k in ("whole", "stopped"))
     for name, weight in whole["ema"].items():
