@@ -19,8 +19,9 @@ from training.config import PRESET_SETTINGS, TrainConfig
 from training.data.dataset import Pairs
 from training.data.folders import find_samples
 from training.loop.build import build_model
+from training.loop.run import build_accelerator
 from training.loop.trainer import learning_rate_factor
-from training.train import build_accelerator, command
+from training.train import command
 
 
 def pairs_of(config: TrainConfig, **changes) -> Pairs:

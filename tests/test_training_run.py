@@ -22,6 +22,7 @@ from enhancer.model import SplatEnhancer
 from tests.runs import argv_of, assert_same_weights, folders, lines_of
 from training import train
 from training.config import TrainConfig
+from training.loop import run
 
 pytestmark = pytest.mark.usefixtures("fresh_accelerate")
 
@@ -70,7 +71,7 @@ def test_dropout_too_is_the_same_after_a_resume(train_config, tmp_path, monkeypa
     train.main(replace(train_config, max_train_steps=3))
     other = replace(train_config, output_dir=str(tmp_path / "other"), max_train_steps=3)
     with monkeypatch.context() as patch:
-        patch.setattr(train.Training, "report", stop_at(2))
+        patch.setattr(run.Training, "report", stop_at(2))
         with pytest.raises(ZeroDivisionError):
             train.main(other)
     train.main(other)
@@ -113,7 +114,7 @@ def test_validation_chooses_the_best_and_draws_a_sheet(train_config, train_faces
 
 
 def test_validation_gives_the_same_numbers_whenever_it_is_asked(train_config, train_faces):
-    training = train.Training(replace(train_config, validation_data_dir=str(train_faces)))
+    training = run.Training(replace(train_config, validation_data_dir=str(train_faces)))
     assert training.validation is not None
     first, again = (training.validation(0, training.trainer)[0] for _ in range(2))
     assert first == again
@@ -154,7 +155,7 @@ def test_bfloat16_trains_in_float32_with_frozen_weights_in_half(train_config, tr
     config = replace(
         train_config, mixed_precision="bf16", max_train_steps=2, validation_data_dir=str(train_faces)
     )
-    training = train.Training(config)
+    training = run.Training(config)
     dtypes = {weight.requires_grad: weight.dtype for weight in training.trainer.model.parameters()}
     assert dtypes == {True: torch.float32, False: torch.bfloat16}
     training.steps()
@@ -165,7 +166,7 @@ def test_bfloat16_trains_in_float32_with_frozen_weights_in_half(train_config, tr
 
 def test_bfloat16_weights_have_masters_that_are_saved_and_judged(train_config):
     config = replace(train_config, mixed_precision="bf16_weights", train_base=True, max_train_steps=2)
-    training = train.Training(config)
+    training = run.Training(config)
     trainer = training.trainer
     weight = trainer.model.trainable()[0]
     assert (weight.dtype, trainer.weights[0].dtype) == (torch.bfloat16, torch.float32)
@@ -184,7 +185,7 @@ def test_the_weight_of_a_balanced_discriminator_is_a_share_of_the_other_gradient
         train_config, lpips_net="alex", lpips_weight=1.0, discriminator="lpips", adversarial_weight=0.5,
         adversarial_balance=True, max_train_steps=2,
     )  # fmt: skip
-    training = train.Training(config)
+    training = run.Training(config)
     training.steps()
     first = training.trainer.balance
     training.close()

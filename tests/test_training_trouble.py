@@ -17,6 +17,7 @@ from enhancer.errors import CheckpointError, SettingsError
 from enhancer.model import SplatEnhancer
 from tests.runs import argv_of, assert_same_weights, folders, lines_of, tensors
 from training import train
+from training.loop import run
 from training.losses.objective import Objective
 
 pytestmark = pytest.mark.usefixtures("fresh_accelerate")
@@ -54,7 +55,7 @@ def test_ten_losses_in_a_row_that_are_not_finite_stop_the_run_with_the_last_good
 
     monkeypatch.setattr(Objective, "weigh", broken_from_step_two)
     config = replace(train_config, max_train_steps=40, checkpointing_steps=2)
-    with pytest.raises(train.GaveUpError, match=r"10 steps in a row were not finite; the last good state"):
+    with pytest.raises(run.GaveUpError, match=r"10 steps in a row were not finite; the last good state"):
         train.main(config)
     assert sum("the step is skipped" in message for message in caplog.messages) == 10
     newest = Path(config.output_dir) / "checkpoint-10"
@@ -100,7 +101,7 @@ def test_a_disk_that_is_full_at_the_end_is_an_error_that_says_what_is_kept(train
 
     with monkeypatch.context() as patch:
         patch.setattr(SplatEnhancer, "save_pretrained", full)
-        with pytest.raises(train.GaveUpError, match=r"checkpoint-4 is the newest: make room, and run"):
+        with pytest.raises(run.GaveUpError, match=r"checkpoint-4 is the newest: make room, and run"):
             train.main(train_config)
     train.main(train_config)
     assert "checkpoint-6" in folders(train_config)
@@ -112,7 +113,7 @@ def test_ctrl_c_finishes_the_step_saves_and_exits(train_config, monkeypatch, cap
             os.kill(os.getpid(), signal.SIGINT)
 
     with monkeypatch.context() as patch:
-        patch.setattr(train.Training, "report", interrupt)
+        patch.setattr(run.Training, "report", interrupt)
         assert train.command(argv_of(train_config)) == 130
     assert "checkpoint-3" in folders(train_config)
     assert "Run the same command again" in capsys.readouterr().err

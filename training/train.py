@@ -12,242 +12,19 @@ Exit codes: 0 fine, 1 gave up (ten losses in a row that were not finite, or noth
 130 interrupted.
 """
 
-# Must precede torchvision and diffusers.
-import enhancer.torchvision_stub  # noqa: F401
-
-# isort: split
 import logging
-import signal
 import sys
 from collections.abc import Sequence
-from pathlib import Path
-from types import FrameType
 
-import cv2
-import torch
-from accelerate import Accelerator
-from accelerate.utils import GradScalerKwargs
-from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-from enhancer.errors import EnhancerError, SettingsError
+from enhancer.errors import EnhancerError
 from training.cli import from_flags
 from training.config import TrainConfig
-from training.data.dataset import Pairs
-from training.data.folders import find_samples
-from training.data.pool import batches
-from training.loop.build import build_model
-from training.loop.run_folder import RunFolder
-from training.loop.trackers import Tracker, require_installed
-from training.loop.trainer import Trainer, check_state
-from training.loop.validation import Validation
-from training.losses.objective import build_objective
-from training.publish.background import Pusher
+from training.loop.run import GaveUpError, Training
+from training.publish.background import HubPusher
 
 FINE, GAVE_UP, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
-MAX_BAD_STEPS = 10  # non-finite losses in a row before the run gives up
-# A loss scale that starts here has fallen to 1 when the run gives up, not while it still finds its level.
-FIRST_LOSS_SCALE = 2.0**MAX_BAD_STEPS
-
-_log = logging.getLogger("training.train")  # by name: as a program this module is called __main__
-
-
-class GaveUpError(EnhancerError):
-    """Training cannot go on."""
-
-
-class Interruption:
-    """Ctrl-C or a polite kill: remembered, so that the step in progress is finished and saved. The second one ends."""
-
-    def __init__(self) -> None:
-        """Listen from now on."""
-        self.asked = False
-        self._former = {name: signal.signal(name, self._remember) for name in (signal.SIGINT, signal.SIGTERM)}
-
-    def _remember(self, _number: int, _frame: FrameType | None) -> None:
-        if self.asked:
-            raise KeyboardInterrupt
-        self.asked = True
-
-    def close(self) -> None:
-        """Give the signals back."""
-        for name, handler in self._former.items():
-            signal.signal(name, handler)
-
-
-class Training:
-    """A run in progress: steps, and what is due after them."""
-
-    def __init__(self, config: TrainConfig) -> None:
-        """Lay everything out; bad input is refused before anything heavy is loaded.
-
-        Raises:
-            EnhancerError: Something is missing or does not fit; the message names it.
-        """
-        require_installed(config.trackers)
-        self.config, self.accelerator = config, build_accelerator(config)
-        self.is_main = self.accelerator.is_main_process
-        cv2.setNumThreads(1)  # the other cores are the model's
-        self.pairs = Pairs(find_samples(config.train_data_dir), config)
-        self.run = RunFolder(config, self.pairs.fingerprint(), self.is_main)
-        self.accelerator.wait_for_everyone()
-        self.validation = Validation(config, self.accelerator) if config.validation_data_dir else None
-        torch.manual_seed(config.seed)  # noqa: TID251  (initial weights; everything else has an addressed stream)
-        state, model = self.run.resume(), build_model(config)
-        if state:
-            check_state(state, model)  # before the losses' networks are loaded
-        self.trainer = Trainer(model, build_objective(config), config, self.accelerator)
-        self.start, self.end = 0, config.stop_at_step or config.max_train_steps
-        if state:
-            self.start = state["step"]
-            self.trainer.load_state(state)
-        folder, settings = Path(config.output_dir), config.to_json()
-        self.trackers = [
-            Tracker(name, config.tracker_project_name, folder, settings)
-            for name in (config.trackers if self.is_main else ())
-        ]
-        self.saved = self.start
-        self.pusher = Pusher(config) if config.push_to_hub and self.is_main else None
-
-    def announce(self) -> None:
-        """Say what is about to happen."""
-        config, count = self.config, sum(weight.numel() for weight in self.trainer.weights)
-        crops = config.gradient_accumulation_steps * self.accelerator.num_processes
-        shown = ", ".join(
-            f"{crops * phase.batch_size} crops of {phase.resolution} px a step"
-            + (f" from step {phase.first_step}" if phase.first_step else "")
-            for phase in config.schedule
-        )
-        begin = f"from step {self.start}" if self.start else "from the start"
-        _log.info(
-            "%s parameters learn from %d pictures, %s; %s to step %d on %s x %d, precision %s. Run folder: %s",
-            f"{count:,}", len(self.pairs.samples), shown, begin, config.max_train_steps,
-            self.accelerator.device.type, self.accelerator.num_processes, config.mixed_precision,
-            self.run.folder,
-        )  # fmt: skip
-
-    def announce_phase(self, step: int) -> None:
-        """Say that a phase begins, if one does."""
-        phase = self.config.phase_at(step)
-        if self.is_main and step and phase.first_step == step:
-            _log.info(
-                "Step %d: from here on batches of %d crops of %d px.",
-                step,
-                phase.batch_size,
-                phase.resolution,
-            )
-
-    def steps(self) -> None:
-        """Train to the last step, or to an interruption, which is saved before it is raised.
-
-        Raises:
-            KeyboardInterrupt: It was asked for.
-            GaveUpError: Ten losses in a row were not finite, or the end could not be saved.
-        """
-        rank, world_size = self.accelerator.process_index, self.accelerator.num_processes
-        stream = batches(self.pairs, self.start, rank, world_size)
-        if self.validation and not self.start:
-            self.validate(0)  # what is to be bettered
-        interruption = Interruption()
-        progress = tqdm(
-            range(self.start, self.end), initial=self.start, total=self.config.max_train_steps,
-            disable=not self.is_main, unit="step", smoothing=0.05,
-        )  # fmt: skip
-        try:
-            for step in progress:
-                self.announce_phase(step)
-                values = self.trainer.step(step, stream)
-                progress.set_postfix_str(f"loss {values['loss']:.4f}", refresh=False)
-                self.report(step, values)
-                stop = self.any_rank(interruption.asked)
-                self.save_and_validate(step + 1, stop=stop)
-                if stop:
-                    raise KeyboardInterrupt
-        finally:
-            progress.close()
-            interruption.close()
-            if self.is_main and progress.n > self.start:
-                _log.info("%s", self.trainer.watch.report(progress.n - self.start))
-
-    def report(self, step: int, values: dict[str, float]) -> None:
-        """Put a step into the log and the trackers, and say where it was not finite."""
-        if self.is_main:
-            self.run.log(step, values)
-            for tracker in self.trackers:
-                tracker.log(step, {f"train/{name}": value for name, value in values.items()})
-        if self.trainer.bad_steps and self.is_main:
-            _log.warning(
-                "Step %d: the loss is %g, the gradient norm %g; the step is skipped.",
-                step, values["loss"], values["grad_norm"],
-            )  # fmt: skip
-        if self.trainer.bad_steps >= MAX_BAD_STEPS:
-            kept = self.run.checkpoints()
-            good = f"the last good state is {kept[-1]}" if kept else "no checkpoint had been written yet"
-            raise GaveUpError(
-                f"{MAX_BAD_STEPS} steps in a row were not finite; {good}. "
-                "Try a lower --learning_rate, or --mixed_precision no."
-            )
-
-    def save_and_validate(self, done: int, *, stop: bool) -> None:
-        """Save and validate where it is due after `done` steps."""
-        config = self.config
-        last = done == self.end
-        if done % config.checkpointing_steps == 0 or last or stop:
-            if self.is_main and self.run.save(done, self.trainer):
-                self.saved = done
-            self.accelerator.wait_for_everyone()
-        if self.validation and (done % config.validation_steps == 0 or last) and not stop:
-            self.validate(done)
-        elif not self.validation and self.is_main and self.saved == done:
-            self.run.save_if_best(done, -done, self.trainer)  # nothing to judge by: the newest
-        if self.pusher and config.push_steps and done % config.push_steps == 0 and self.run.checkpoints():
-            self.pusher.push_newest(self.run.checkpoints()[-1])
-
-    def validate(self, done: int) -> None:
-        """Restore the validation pictures, and keep the weights if they are the best so far."""
-        assert self.validation is not None
-        values, sheet = self.validation(done, self.trainer)
-        if not self.is_main:
-            return
-        best = self.run.save_if_best(done, values["loss"], self.trainer)
-        self.run.log(done, values, validation=True)
-        _log.info(
-            "Step %d: validation loss %.4f, %+.2f dB%s", done, values["loss"], values["psnr_gain"],
-            ", the best so far" if best else "",
-        )  # fmt: skip
-        for tracker in self.trackers:
-            tracker.log(done, {f"validation/{name}": value for name, value in values.items()})
-            if sheet is not None:
-                tracker.show(done, "validation", sheet)
-
-    def any_rank(self, asked: bool) -> bool:
-        """Say whether any process was interrupted: they stop together or not at all."""
-        flag = torch.tensor(float(asked), device=self.accelerator.device)
-        return bool(self.accelerator.reduce(flag, "sum"))
-
-    def close(self) -> None:
-        """Let trackers and processes go."""
-        for tracker in self.trackers:
-            tracker.close()
-        self.accelerator.end_training()
-
-
-def build_accelerator(config: TrainConfig) -> Accelerator:
-    """Find device, processes and precision.
-
-    Raises:
-        SettingsError: The precision cannot be had on this device.
-    """
-    precision = "no" if config.mixed_precision == "bf16_weights" else config.mixed_precision
-    if precision == "auto":
-        precision = "fp16" if torch.cuda.is_available() else "no"
-    if precision == "fp16" and not torch.cuda.is_available():
-        raise SettingsError("--mixed_precision fp16 needs a GPU, and there is none. Give bf16, or no.")
-    try:
-        scaler = GradScalerKwargs(init_scale=FIRST_LOSS_SCALE)
-        return Accelerator(mixed_precision=precision, kwargs_handlers=[scaler])
-    except ValueError as error:
-        raise SettingsError(f"--mixed_precision {precision} cannot be had here: {error}") from error
 
 
 def main(config: TrainConfig) -> None:
@@ -258,7 +35,8 @@ def main(config: TrainConfig) -> None:
         KeyboardInterrupt: It was interrupted; what it had done is saved.
     """
     with logging_redirect_tqdm():
-        training = Training(config)
+        pusher = HubPusher(config) if config.push_to_hub else None
+        training = Training(config, pusher)
         try:
             if training.is_main:
                 training.announce()
@@ -269,8 +47,8 @@ def main(config: TrainConfig) -> None:
                     f"The last weights could not be written. {f'{kept[-1]} is the newest' if kept else 'Nothing is kept'}: "
                     "make room, and run the same command again."
                 )
-            if training.pusher:
-                training.pusher.push_best()
+            if pusher and training.is_main:
+                pusher.push_best()
         finally:
             training.close()
 

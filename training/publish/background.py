@@ -16,7 +16,7 @@ BRANCH = "training"  # where the versions on the way to the last one go
 _log = logging.getLogger(__name__)
 
 
-class Pusher:
+class HubPusher:
     """Pushes one checkpoint at a time, from a copy, on a thread."""
 
     def __init__(self, config: TrainConfig) -> None:
