@@ -16,13 +16,16 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from enhancer.errors import CheckpointError
 from enhancer.model import SplatEnhancer
+from tests.loss_networks import vgg16_trunk, vgg_state
 from tests.runs import argv_of, assert_same_weights, folders, lines_of
 from training import train
 from training.config import TrainConfig
 from training.loop import run
+from training.losses.networks import VggFeatures
 
 pytestmark = pytest.mark.usefixtures("fresh_accelerate")
 
@@ -204,6 +207,32 @@ def test_a_state_of_another_architecture_or_of_other_losses_is_refused_in_a_sent
     shutil.rmtree(other["output_dir"])
     with pytest.raises(CheckpointError, match=r"of a run with other settings \('discriminator'\)"):
         train.main(replace(plain, adversarial_weight=1.0, **other))
+
+
+def test_the_default_objective_trains_from_end_to_end(train_config, train_faces, tmp_path, monkeypatch):
+    defaults = {
+        name: TrainConfig(train_data_dir="x").to_json()[name] for name in ("lpips_weight", "gram_weight")
+    }
+    monkeypatch.setattr(VggFeatures, "from_pretrained", lambda: VggFeatures(vgg_state()))
+    save_file(vgg16_trunk(), tmp_path / "vgg16.safetensors")
+    config = replace(
+        train_config, **defaults, lpips_trunk=str(tmp_path / "vgg16.safetensors"), max_train_steps=3,
+        validation_data_dir=str(train_faces),
+    )  # fmt: skip
+    train.main(config)
+    for row in lines_of(config):
+        assert row["loss"] == pytest.approx(
+            0.5 * row["l1"] + 1.0 * row["lpips"] + 0.07 * row["gram"], abs=1e-5
+        )
+        assert min(row["l1"], row["lpips"], row["gram"]) > 0
+    assert lines_of(config, "validation.jsonl")[1].keys() >= {
+        "loss",
+        "l1",
+        "lpips",
+        "gram",
+        "lpips_alex",
+        "psnr",
+    }
 
 
 def test_training_lowers_the_loss(train_config):
