@@ -16,6 +16,7 @@ from enhancer.imaging.blend import Restoration, blend
 from enhancer.imaging.faces import has_face
 from enhancer.imaging.io import composite, from_pil, split_alpha, to_pil, uncomposite, with_alpha
 from enhancer.imaging.masks import Masks, overlay, soft_masks
+from enhancer.imaging.provenance import Record, hex_of
 from enhancer.imaging.regions import region_map
 from enhancer.parts import FaceParser, LateParser, ScoreKeeper, best_device, load_restorer, load_scorer
 from enhancer.results import Degraded, Result, Step
@@ -128,7 +129,7 @@ class Service:
             for number, name, last in trace(image, seen.masks, recipe, seed=seed):
                 if keep_steps:
                     steps.append((name, _as_saved(_tinted(last, seen.masks) if number == PARSING else last)))
-        return Degraded(_as_saved(last), tuple(steps), dict(clock), seen.by, seen.notes)
+        return Degraded(_as_saved(last), _record(degradation), tuple(steps), dict(clock), seen.by, seen.notes)
 
     def steps(
         self, image: ImageLike, labels: np.ndarray | None = None, **degradation: Unpack[Degradation]
@@ -187,9 +188,15 @@ class Service:
             clean=clean,
             degraded=degraded,
             restored=restored,
+            record=replace(
+                _record(degradation) if degrade_first else Record(),
+                checkpoint=self.checkpoint,
+                sha=self.sha,
+                strength=restoration.strength,
+                regions=restoration.regions,
+                background=hex_of(restoration.background),
+            ),
             timings=dict(clock),
-            checkpoint=self.checkpoint,
-            sha=self.sha,
             device=self.device,
             parser=seen.by,
             notes=(*self.notices, *seen.notes, *notes),
@@ -277,6 +284,15 @@ def _recipe(given: Degradation) -> tuple[Recipe, int]:
     if not numbers:
         raise SettingsError(f"Strengths are numbers by region, such as {{'eyes': 0.5}}, got {strengths!r}.")
     return face_render(given.get("preset", DEFAULT_PRESET), strengths), seed
+
+
+def _record(given: Degradation) -> Record:
+    """Return the record of a picture that was degraded with these settings."""
+    return Record(
+        preset=given.get("preset", DEFAULT_PRESET),
+        seed=given.get("seed", 0),
+        strengths=given.get("strengths") or {},
+    )
 
 
 def _as_image(picture: ImageLike) -> np.ndarray:

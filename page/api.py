@@ -11,12 +11,11 @@ import enhancer
 from enhancer.degrade import DEFAULT_PRESET, PRESETS
 from enhancer.imaging.blend import Restoration
 from enhancer.imaging.io import read_labels
-from enhancer.imaging.provenance import Record
 from enhancer.imaging.regions import REGION_NAMES
 from enhancer.results import result_row
 from page import backend
 from page.backend import shown_to_visitor
-from page.controls import WHITE, Given, hex_of, image_of, picture_input, rgb_of
+from page.controls import WHITE, Given, image_of, picture_input, rgb_of
 from page.outputs import saved, steps_shown
 
 Strengths = dict[str, float] | None
@@ -61,17 +60,10 @@ def restore_face(
         pixels, _labels(labels), degrade_first=degrade_first, reference=None if reference is None else reference.image,
         restoration=restoration, **degradation,
     )  # fmt: skip
-    drawn: dict[str, Any] = (
-        {"preset": preset, "seed": seed} if degrade_first else {"preset": None, "seed": None}
-    )
-    record = Record(
-        result.checkpoint, result.sha, **drawn, strengths=(strengths or {}) if degrade_first else {}, strength=strength,
-        regions=restoration.regions, background=hex_of(restoration.background),
-    )  # fmt: skip
     return (
-        saved(result.restored, "restored", record),
+        saved(result.restored, "restored", result.record),
         saved(result.degraded, "given"),
-        result_row(result, **drawn),
+        result_row(result),
     )
 
 
@@ -93,8 +85,8 @@ def degrade_face(
         The degraded picture.
     """
     pixels, chosen = image_of(image), {"preset": preset, "seed": seed, "strengths": strengths}
-    made = backend.degraded(pixels, _labels(labels), **chosen).image
-    return saved(made, "degraded", Record(preset=preset, seed=seed, strengths=strengths or {}))
+    made = backend.degraded(pixels, _labels(labels), **chosen)
+    return saved(made.image, "degraded", made.record)
 
 
 def degradation_steps(

@@ -119,11 +119,6 @@ def rgb_of(colour: str) -> tuple[float, float, float]:
     return red, green, blue
 
 
-def hex_of(rgb: tuple[float, float, float]) -> str:
-    """Return a colour in [0, 1] as "#rrggbb"."""
-    return "#" + "".join(f"{round(255 * part):02x}" for part in rgb)
-
-
 def _region_sliders(values: Mapping[str, float]) -> list[gr.Slider]:
     """Lay out a slider from 0 to 1 for each region, several in a row."""
     with gr.Row():

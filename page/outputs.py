@@ -45,12 +45,11 @@ class Pair:
     after: str
 
     @classmethod
-    def of(cls, result: Result, record: Record, folder: str | None = None) -> "Pair":
+    def of(cls, result: Result, folder: str | None = None) -> "Pair":
         """Write them."""
-        degraded_only = Record(preset=record.preset, seed=record.seed, strengths=record.strengths)
         return cls(
-            saved(result.degraded, "before", degraded_only if record.preset else None, folder),
-            saved(result.restored, "restored", record, folder),
+            saved(result.degraded, "before", result.record.of_degraded, folder),
+            saved(result.restored, "restored", result.record, folder),
         )
 
 

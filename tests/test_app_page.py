@@ -16,14 +16,14 @@ from gradio.context import LocalContext
 from enhancer.degrade import STEP_NAMES
 from enhancer.errors import CheckpointError, SettingsError
 from enhancer.imaging.io import composite, to_pil, write_png
-from enhancer.imaging.provenance import Record, read_record
+from enhancer.imaging.provenance import Record, hex_of, read_record
 from enhancer.imaging.regions import REGION_NAMES
 from enhancer.service import NO_FACE, TILED, Service
 from page import backend
 from page.archive import safe_names, scores_csv
 from page.backend import NO_MEMORY
 from page.batch_tab import MOST, TOO_MANY, BatchTab
-from page.controls import Given, hex_of, rgb_of
+from page.controls import Given, rgb_of
 from page.i18n.passages import PASSAGES
 from page.i18n.translate import label, said_in, translator
 from page.restore_tab import RENDER, TRY, Workbench

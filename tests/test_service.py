@@ -88,7 +88,19 @@ def test_degrading_first_restores_the_degraded_picture_and_scores_both(service, 
     assert set(result.scores_restored["regions"]) == {"skin", "eyes", "nose", "mouth", "hair"}
     assert {"parse", "degrade", "restore", "score"} == set(result.timings)
     assert result.seconds == result.timings["restore"]
-    assert (result.checkpoint, result.device, result.parser) == ("bright", "cpu", "known")
+    assert (result.record.checkpoint, result.device, result.parser) == ("bright", "cpu", "known")
+
+
+def test_a_result_says_how_it_was_made(service, opaque):
+    half = Restoration(0.5, {"hair": 0.25}, background=(1.0, 0.0, 0.0))
+    asked = {"degrade_first": True, "seed": 3, "strengths": {"eyes": 0.5}}
+    record = service.restore(opaque, restoration=half, **asked).record
+    assert (record.checkpoint, record.preset, record.seed) == ("bright", "v2", 3)
+    assert (record.strengths, record.strength, record.regions) == ({"eyes": 0.5}, 0.5, {"hair": 0.25})
+    assert record.background == "#ff0000"
+    assert record.of_degraded == service.degrade(opaque, seed=3, strengths={"eyes": 0.5}).record
+    as_it_is = service.restore(opaque, seed=3).record
+    assert (as_it_is.preset, as_it_is.seed, as_it_is.of_degraded) == (None, None, None)
 
 
 def test_as_it_is_there_is_nothing_to_score_against(service, opaque):
@@ -260,7 +272,7 @@ def test_inputs_are_left_alone(service, small_head):
 
 def test_the_report_holds_every_score_and_is_strict_json(service, opaque, tmp_path):
     result = service.restore(opaque, degrade_first=True, seed=3)
-    rows = [result_row(result, seed=3, preset="v2"), failed_row(ImageError("It is bad."))]
+    rows = [result_row(result), failed_row(ImageError("It is bad."))]
     write_report(rows, tmp_path / "r.json", "1.2.3")
     report = json.loads((tmp_path / "r.json").read_text(), parse_constant=pytest.fail)
     good, bad = report["images"]

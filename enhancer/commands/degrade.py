@@ -32,6 +32,7 @@ def declare(commands: Any) -> None:
 def degrade(args: argparse.Namespace, load: Load | None) -> int:
     """Degrade a clean picture or a folder of them."""
     from enhancer.imaging.io import read_image, write_png
+    from enhancer.imaging.provenance import write_recorded
     from enhancer.service import Service
 
     outputs = outputs_of(args, [""])
@@ -50,7 +51,7 @@ def degrade(args: argparse.Namespace, load: Load | None) -> int:
     def write(picture: Input, made: Any) -> LogLines:
         source, name = picture
         output = outputs.path(f"{name}.png")
-        write_png(made.image, output)
+        write_recorded(made.image, output, made.record)
         for number, (step, image) in enumerate(made.steps, start=1):
             write_png(image, outputs.path(f"{name}_steps/{number:02d}_{step.replace(' ', '_')}.png"))
         return f"{source} -> {output}", made.notes

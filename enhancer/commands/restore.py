@@ -201,12 +201,13 @@ class _Restoring:
             with_regions=False, **self._degradation,
         )  # fmt: skip
         self._clock.tick(sum(seconds for what, seconds in result.timings.items() if what != "degrade"))
-        drawn = {"seed": args.seed, "preset": args.preset} if args.degrade else {"seed": None, "preset": None}
         files = self._files(source, name)
-        row: dict[str, Any] = {**files, **result_row(result, **drawn)}
-        pictures = {Path(files["degraded"]): result.degraded} if args.degrade else {}
-        pictures[Path(files["output"])] = result.restored
-        line = f"{source} -> {files['output']}  {result.checkpoint}  {result.seconds:.2f} s"
+        row: dict[str, Any] = {**files, **result_row(result)}
+        pictures = (
+            {Path(files["degraded"]): (result.degraded, result.record.of_degraded)} if args.degrade else {}
+        )
+        pictures[Path(files["output"])] = (result.restored, result.record)
+        line = f"{source} -> {files['output']}  {result.record.checkpoint}  {result.seconds:.2f} s"
         if scores := row["scores"]:
             before, after = scores["degraded"], scores["restored"]
             line += f"  PSNR {before['psnr']:.2f} -> {after['psnr']:.2f} dB"
@@ -215,13 +216,13 @@ class _Restoring:
         return _Made(pictures, row, (line, result.notes), self._made_from(name, given.stamps))
 
     def _write(self, picture: Input, made: _Made) -> LogLines:
-        from enhancer.imaging.io import write_png
+        from enhancer.imaging.provenance import write_recorded
 
         if self._journal is not None:
             self._journal.finish(made.made_from, made.pictures, made.row)
         else:
-            for path, image in made.pictures.items():
-                write_png(image, path)
+            for path, (image, record) in made.pictures.items():
+                write_recorded(image, path, record)
         self._rows[picture[0]] = made.row
         return made.said
 

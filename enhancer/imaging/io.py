@@ -14,6 +14,7 @@ from typing import BinaryIO
 import cv2
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL.PngImagePlugin import PngInfo
 
 from enhancer.errors import ImageError, LabelError
 
@@ -77,8 +78,13 @@ def to_pil(image: np.ndarray) -> Image.Image:
     return Image.fromarray((np.clip(image, 0.0, 1.0) * 255 + 0.5).astype(np.uint8))
 
 
-def write_png(image: np.ndarray, path: str | Path) -> None:
+def write_png(image: np.ndarray, path: str | Path, chunks: PngInfo | None = None) -> None:
     """Write an `image` as an 8-bit PNG; at no moment does `path` hold half a picture.
+
+    Args:
+        image: (H, W, 3 or 4) float32 in [0, 1].
+        path: The file; its folder is there.
+        chunks: Text to stand in the file.
 
     Raises:
         ImageError: The file cannot be written.
@@ -88,7 +94,7 @@ def write_png(image: np.ndarray, path: str | Path) -> None:
         f".{secrets.token_hex(8)}.unfinished"
     )  # beside it, so that the rename is atomic
     try:
-        to_pil(image).save(unfinished, format="PNG", compress_level=PNG_LEVEL)
+        to_pil(image).save(unfinished, format="PNG", pnginfo=chunks, compress_level=PNG_LEVEL)
         unfinished.replace(path)
     except OSError as error:
         raise ImageError(f"{path} cannot be written: {error.strerror or error}.") from error
