@@ -3,7 +3,7 @@
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -44,8 +44,10 @@ class ScoreKeeper(Protocol):
         """Why LPIPS cannot be had, as a sentence; None where it can."""
         ...
 
-    def score(self, rgb: np.ndarray, reference: np.ndarray, masks: Masks | None) -> Mapping[str, Any]:
-        """Compare two (H, W, 3) pictures in [0, 1]."""
+    def score_each(
+        self, pictures: Sequence[np.ndarray], reference: np.ndarray, masks: Masks | None
+    ) -> Sequence[Mapping[str, Any]]:
+        """Compare each of some (H, W, 3) pictures in [0, 1] with the same reference."""
         ...
 
 

@@ -5,6 +5,7 @@ import math
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from typing import Any
 import numpy as np
 
 from enhancer.errors import SettingsError
+from enhancer.imaging.io import composite
+from enhancer.imaging.masks import Masks
 from enhancer.imaging.provenance import Record
 from enhancer.imaging.regions import REGION_NAMES
 
@@ -35,20 +38,49 @@ class Degraded:
     notes: tuple[str, ...]  # whole sentences
 
 
+class Flat:
+    """The pictures of a result as they look over its background: (H, W, 3) float32 in [0, 1].
+
+    Scores and drawings look at these. Each is made when it is first asked for, and kept: a result with scores shares
+    them with the one without.
+    """
+
+    def __init__(
+        self,
+        clean: np.ndarray | None,
+        degraded: np.ndarray,
+        restored: np.ndarray,
+        background: tuple[float, float, float],
+    ) -> None:
+        """Take the pictures with their alpha; but the degraded one as the model saw it, over the background already."""
+        self._clean, self.degraded, self._restored = clean, degraded, restored
+        self._background = background
+
+    @cached_property
+    def clean(self) -> np.ndarray | None:
+        """The clean picture, None where there is none."""
+        return None if self._clean is None else composite(self._clean, self._background)
+
+    @cached_property
+    def restored(self) -> np.ndarray:
+        """The restored picture."""
+        return composite(self._restored, self._background)
+
+
 @dataclass(frozen=True)
 class Result:
     """A restored picture and everything worth saying about it. Pictures keep the alpha of the input."""
 
     clean: np.ndarray | None  # what the scores compare with; None when there is nothing to compare with
-    degraded: np.ndarray  # what the model was given (it saw this over white)
+    degraded: np.ndarray  # what the model was given (it saw this over the background)
     restored: np.ndarray  # rounded to 8 bits, as saved: the scores are those of the file
     record: Record  # checkpoint and settings that lead from the input to the restored picture
     timings: Mapping[str, float]  # seconds, by what was done
     device: str
     parser: str | None  # None if nothing needed the regions
     notes: tuple[str, ...]  # whole sentences
-    regions: np.ndarray | None  # (H, W) region map, 0 for outside; likewise
-    background: tuple[float, float, float]  # the colour the model saw behind a transparent picture
+    masks: Masks | None  # soft region masks; likewise
+    flat: Flat  # the three pictures without alpha
     scores_degraded: Scores | None = None
     scores_restored: Scores | None = None
     lpips_name: str | None = None  # names the network behind LPIPS; None without scores

@@ -19,7 +19,7 @@ from enhancer.imaging.masks import Masks, overlay, soft_masks
 from enhancer.imaging.provenance import Record, hex_of
 from enhancer.imaging.regions import region_map
 from enhancer.parts import FaceParser, LateParser, ScoreKeeper, best_device, load_restorer, load_scorer
-from enhancer.results import Degraded, Result, Step
+from enhancer.results import Degraded, Flat, Result, Step
 
 ImageLike = (
     np.ndarray | Image.Image
@@ -183,7 +183,8 @@ class Service:
             with clock("degrade"):
                 degraded = _as_saved(degrade(image, seen.masks, recipe, seed=seed))
         with clock("restore"):
-            restored, notes = self._restored(degraded, seen.masks, restoration)
+            flat = composite(degraded, restoration.background)
+            restored, notes = self._restored(degraded, flat, seen.masks, restoration)
         result = Result(
             clean=clean,
             degraded=degraded,
@@ -200,24 +201,19 @@ class Service:
             device=self.device,
             parser=seen.by,
             notes=(*self.notices, *seen.notes, *notes),
-            regions=seen.regions,
-            background=restoration.background,
+            masks=seen.masks or None,
+            flat=Flat(clean, flat, restored, restoration.background),
         )
         return self.scored(result) if with_scores else result
 
     def scored(self, result: Result) -> Result:
         """Return a result with its scores, where there is a clean picture to compare with."""
-        if result.clean is None or result.regions is None or self.scorer is None:
+        flat = result.flat
+        if flat.clean is None or result.masks is None or self.scorer is None:
             return result
         clock = _Clock()
         with clock("score"):
-            masks = soft_masks(result.regions)
-            clean, degraded, restored = (
-                composite(image, result.background)
-                for image in (result.clean, result.degraded, result.restored)
-            )
-            before = self.scorer.score(degraded, clean, masks)
-            after = self.scorer.score(restored, clean, masks)
+            before, after = self.scorer.score_each((flat.degraded, flat.restored), flat.clean, result.masks)
         missing = self.scorer.lpips_missing
         return replace(
             result,
@@ -229,15 +225,15 @@ class Service:
         )
 
     def _restored(
-        self, image: np.ndarray, masks: Masks, restoration: Restoration
+        self, image: np.ndarray, flat: np.ndarray, masks: Masks, restoration: Restoration
     ) -> tuple[np.ndarray, tuple[str, ...]]:
-        """Restore a picture as it looks over the background, blend it as wished, give it its alpha back."""
+        """Restore a picture by how it looks over the background, blend it as wished, give it its alpha back."""
         assert self.restorer is not None
-        seen, alpha, notes = composite(image, restoration.background), split_alpha(image)[1], ()
+        alpha, notes = split_alpha(image)[1], ()
         try:
-            rgb = self.restorer(seen)
+            rgb = self.restorer(flat)
         except MemoryError:
-            rgb, notes = self.in_tiles(seen), (TILED,)
+            rgb, notes = self.in_tiles(flat), (TILED,)
         if alpha is not None:
             rgb = with_alpha(uncomposite(rgb, alpha, restoration.background), alpha)
         return _as_saved(blend(image, rgb, masks, restoration)), notes
@@ -252,14 +248,13 @@ class Service:
             else:
                 _require_same_size("label map", labels, image, LabelError)
                 regions, by, notes = region_map(labels), "label map", ()
-            return _Seen(regions, soft_masks(regions), by, notes if has_face(regions) else (*notes, NO_FACE))
+            return _Seen(soft_masks(regions), by, notes if has_face(regions) else (*notes, NO_FACE))
 
 
 @dataclass(frozen=True)
 class _Seen:
     """What was recognised in a picture."""
 
-    regions: np.ndarray | None = None
     masks: Masks = field(default_factory=dict)
     by: str | None = None
     notes: tuple[str, ...] = ()

@@ -129,8 +129,9 @@ def scores(image: np.ndarray, reference: np.ndarray, labels: np.ndarray | None =
         raise refusal(f"Scores need two pictures of the same size, got {sizes} pixels.")
     with shown_to_visitor():
         known = known_labels(reference, labels)
-        regions = parts.parser.regions(composite(reference)) if known is None else region_map(known)
-        found = parts.scorer.score(composite(image), composite(reference), soft_masks(regions))
+        clean = composite(reference)
+        regions = parts.parser.regions(clean) if known is None else region_map(known)
+        (found,) = parts.scorer.score_each([composite(image)], clean, soft_masks(regions))
     return {**found, "lpips_net": parts.scorer.lpips_name, "notes": [parts.scorer.lpips_missing or ""]}
 
 

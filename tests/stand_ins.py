@@ -29,7 +29,10 @@ class PlainScorer:
     lpips_name = "LPIPS (fake)"
     lpips_missing = "No LPIPS (fake): the weights are not here."
 
-    def score(self, rgb, reference, masks):
+    def score_each(self, pictures, reference, masks):
+        return [self._scored(rgb, masks) for rgb in pictures]
+
+    def _scored(self, rgb, masks):
         row = {"psnr": 20.0 + float(rgb.mean()), "ssim": 0.5, "lpips": None}
         return row | {"regions": dict.fromkeys(masks) | {"hair": row}}
 

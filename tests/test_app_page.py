@@ -5,16 +5,21 @@ import gc
 import io
 import warnings
 import zipfile
+from collections import Counter
 from dataclasses import replace
 from types import SimpleNamespace
 
+import cv2
 import gradio as gr
 import numpy as np
 import pytest
 from gradio.context import LocalContext
 
+import enhancer.service as service_module
+from enhancer import results
 from enhancer.degrade import STEP_NAMES
 from enhancer.errors import CheckpointError, SettingsError
+from enhancer.imaging import masks
 from enhancer.imaging.io import composite, to_pil, write_png
 from enhancer.imaging.provenance import Record, hex_of, read_record
 from enhancer.imaging.regions import REGION_NAMES
@@ -82,6 +87,28 @@ def test_the_picture_comes_first_and_the_scores_after(tabs, small_head):
     assert set(then) | set(first) == set(tab.outputs)
     assert "<table" in then[tab.scores]
     assert len(then[tab.close_ups]) == 6
+
+
+def test_masks_are_made_once_for_a_result_and_each_picture_loses_its_alpha_once(
+    tabs, small_head, monkeypatch
+):
+    made = Counter()
+
+    def counted(name, function):
+        def call(*given):
+            made[name] += 1
+            return function(*given)
+
+        return call
+
+    blurred = counted("blur", cv2.GaussianBlur)
+    monkeypatch.setattr(masks, "cv2", SimpleNamespace(GaussianBlur=blurred))
+    for module in (service_module, results):
+        monkeypatch.setattr(module, "composite", counted("composite", composite))
+    *_, last = tabs[TRY].run(values(tabs[TRY], Given(small_head.image)), asked_in("en"))
+    assert "<table" in last[tabs[TRY].scores]
+    assert made["blur"] == len(REGION_NAMES)
+    assert made["composite"] == 4  # the clean, degraded and restored picture, and what the parser sees
 
 
 def test_a_render_is_taken_as_it_is_and_says_that_it_has_no_scores(tabs, small_head):

@@ -37,7 +37,10 @@ class PlainScorer:
     lpips_name: str = "LPIPS (fake)"
     lpips_missing: str | None = None
 
-    def score(self, rgb, reference, masks):
+    def score_each(self, pictures, reference, masks):
+        return [self._scored(rgb, reference, masks) for rgb in pictures]
+
+    def _scored(self, rgb, reference, masks):
         def row(mask):
             error = ((rgb - reference) ** 2 * mask[..., None]).sum() / mask.sum()
             return {"psnr": float(error), "ssim": 0.5, "lpips": None if self.lpips_missing else 0.25}
@@ -137,7 +140,7 @@ def test_no_face_is_looked_for_where_nothing_needs_it(service, opaque):
     nobody = replace(service, parser=None)  # fails when it is asked
     alone = nobody.restore(opaque, with_regions=False)
     np.testing.assert_array_equal(alone.restored, service.restore(opaque).restored)
-    assert (alone.regions, alone.parser, alone.notes) == (None, None, ())
+    assert (alone.masks, alone.parser, alone.notes) == (None, None, ())
     half_the_skin = Restoration(regions={"skin": 0.5})
     for asked in ({"degrade_first": True}, {"reference": opaque}, {"restoration": half_the_skin}):
         assert service.restore(opaque, with_regions=False, **asked).parser == "known"
