@@ -10,7 +10,6 @@ import gradio as gr
 import enhancer
 from enhancer.degrade import DEFAULT_PRESET, PRESETS
 from enhancer.imaging.blend import Restoration
-from enhancer.imaging.io import read_labels
 from enhancer.imaging.regions import REGION_NAMES
 from enhancer.results import result_row
 from page import backend
@@ -163,7 +162,7 @@ def add_api() -> None:
     """Offer them; every parameter takes its name from the component's label."""
     with gr.Column(visible=False):
         image, reference = picture_input(label="image"), picture_input(label="reference")
-        labels = picture_input(read_labels, label="labels")
+        labels = picture_input(of_labels=True, label="labels")
         degrade_first, seed = (
             gr.Checkbox(False, label="degrade_first"),
             gr.Number(0, precision=0, label="seed"),

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -141,18 +140,19 @@ def restored(image: np.ndarray, labels: np.ndarray | None = None, **settings: An
     return last
 
 
-def _address(image: np.ndarray) -> bytes:
-    return blake2b(to_pil(image).tobytes() + repr(image.shape).encode(), digest_size=16).digest()
-
-
 @cache
-def _examples() -> dict[bytes, Path]:
-    return {_address(read_image(path)): path for path in HEADS}
+def _examples() -> dict[Path, np.ndarray]:
+    """Return the 8-bit pixels of each."""
+    return {path: np.asarray(to_pil(read_image(path))) for path in HEADS}
 
 
 def example_in(image: np.ndarray) -> Path | None:
     """Return which example a picture is, by its content: a file's name would prove nothing."""
-    return _examples().get(_address(image))
+    alike = {path: pixels for path, pixels in _examples().items() if pixels.shape == image.shape}
+    if not alike:  # the size alone tells most pictures from an example
+        return None
+    given = np.asarray(to_pil(image))
+    return next((path for path, pixels in alike.items() if np.array_equal(pixels, given)), None)
 
 
 @cache

@@ -15,7 +15,7 @@ from page import backend
 from page.archive import safe_names, scores_csv, zipped
 from page.controls import take_uploads_only
 from page.i18n.translate import label, refusal, translator
-from page.limits import require_size
+from page.limits import LARGEST_SIDE, require_few_bytes
 from page.outputs import stored
 
 MOST = 20  # pictures in one go
@@ -100,8 +100,8 @@ class BatchTab:
 
 def _one(path: str, degrade_first: bool) -> tuple[Row, bytes]:
     """Return the row and the file of one picture."""
-    require_size(path, "It")
-    result = backend.restored(read_image(path, "It"), degrade_first=degrade_first)
+    require_few_bytes(path, "It")
+    result = backend.restored(read_image(path, "It", LARGEST_SIDE), degrade_first=degrade_first)
     return result_row(result), png_bytes(result.restored, result.record)
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 import enhancer
-from enhancer.imaging.io import PNG_LEVEL, to_pil, write_png
+from enhancer.imaging.io import PNG_LEVEL, Source, from_pil, opened, to_pil, write_png
 from enhancer.imaging.regions import REGION_NAMES
 
 KEY = "splat-enhancer"  # of the PNG text chunk
@@ -80,9 +80,32 @@ def read_record(source: str | Path | BinaryIO) -> Record | None:
     try:
         with Image.open(source, formats=["PNG"]) as picture:
             picture.load()  # text may stand behind the pixels
-            text = picture.info.get(KEY)
+            return _told_by(picture)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
+
+
+def read_recorded(source: Source, name: str, largest: int) -> tuple[np.ndarray, Record | None]:
+    """Return what `read_image` and `read_record` do, the file opened and decoded once.
+
+    Args:
+        source: Path, encoded bytes or an open binary stream.
+        name: What to call it in error messages.
+        largest: Side in pixels.
+
+    Raises:
+        ImageError: As `read_image` has it.
+    """
+    with opened(source, name, largest) as picture:
+        return from_pil(picture, name, largest), _told_by(picture)
+
+
+def _told_by(picture: Image.Image) -> Record | None:
+    """Return the record in the text of a PNG file whose pixels are decoded, None without one."""
+    text = picture.info.get(KEY) if picture.format == "PNG" else None
+    try:
         given = json.loads(text) if isinstance(text, str) and len(text) <= LONGEST else None
-    except (OSError, ValueError, SyntaxError, RecursionError, Image.DecompressionBombError):
+    except (ValueError, RecursionError):
         return None
     return _record(given) if isinstance(given, dict) else None
 
