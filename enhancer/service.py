@@ -1,7 +1,7 @@
 """What the app and the command line offer: degrade, walk the steps, restore, score. Loaded once, then only read."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,7 +18,15 @@ from enhancer.imaging.io import composite, from_pil, split_alpha, to_pil, uncomp
 from enhancer.imaging.masks import Masks, overlay, soft_masks
 from enhancer.imaging.provenance import Record, hex_of
 from enhancer.imaging.regions import region_map
-from enhancer.parts import FaceParser, LateParser, ScoreKeeper, best_device, load_restorer, load_scorer
+from enhancer.parts import (
+    FaceParser,
+    LateParser,
+    Restorer,
+    ScoreKeeper,
+    best_device,
+    load_restorer,
+    load_scorer,
+)
 from enhancer.results import Degraded, Flat, Result, Step
 
 ImageLike = (
@@ -42,23 +50,14 @@ class Degradation(TypedDict, total=False):
     seed: int  # same seed, same pixels
 
 
-def _too_large(rgb: np.ndarray) -> np.ndarray:
-    raise MemoryError(f"{rgb.shape[1]}x{rgb.shape[0]} pixels are too many for this restorer.")
-
-
 @dataclass(frozen=True)
 class Service:
     """The loaded parts. Nothing here is written to after loading, so several threads may call at once."""
 
     parser: FaceParser
-    restorer: Callable[[np.ndarray], np.ndarray] | None  # rgb -> rgb of the same size
-    scorer: ScoreKeeper | None
-    checkpoint: str = "none"
+    restorer: Restorer | None  # None: this service only degrades
+    scorer: ScoreKeeper | None  # None: it does not score
     device: str = "cpu"
-    notices: tuple[str, ...] = ()  # for answers to mention, such as one checkpoint standing in for another
-    sha: str | None = None  # of the checkpoint
-    in_tiles: Callable[[np.ndarray], np.ndarray] = _too_large  # for what `restorer` raises MemoryError at
-    seconds_per_pixel: float = 0.0  # that restoring takes, roughly; 0 where nobody needs to be warned
 
     @classmethod
     def load(
@@ -84,21 +83,26 @@ class Service:
             HubError: It cannot be had from the Hub.
         """
         device = device or best_device()
-        loaded = None if checkpoint is None else load_restorer(checkpoint, device)
+        restorer = None if checkpoint is None else load_restorer(checkpoint, device)
         face_parser = LateParser(parser, device)
         if parser is not None:
-            face_parser.load()  # asked for by name: what is wrong with it should be known now
+            face_parser.prepare()  # asked for by name: what is wrong with it should be known now
         return cls(
             parser=face_parser,
-            restorer=loaded and loaded.run,
+            restorer=restorer,
             scorer=None if lpips_net is None else load_scorer(lpips_net, device, lpips_trunk),
-            checkpoint=loaded.name if loaded else "none",
             device=device,
-            notices=(loaded.notice,) if loaded and loaded.notice else (),
-            sha=loaded and loaded.sha,
-            in_tiles=loaded.in_tiles if loaded else _too_large,
-            seconds_per_pixel=loaded.seconds_per_pixel if loaded else 0.0,
         )
+
+    def require_restorer(self) -> Restorer:
+        """Return what restores.
+
+        Raises:
+            CheckpointError: No checkpoint was loaded.
+        """
+        if self.restorer is None:
+            raise CheckpointError("No checkpoint was loaded, so nothing can be restored. Load one.")
+        return self.restorer
 
     def degrade(
         self,
@@ -164,8 +168,7 @@ class Service:
         Raises:
             EnhancerError: A picture, the labels or a setting cannot be used; the message says why.
         """
-        if self.restorer is None:
-            raise CheckpointError("No checkpoint was loaded, so nothing can be restored. Load one.")
+        restorer = self.require_restorer()
         if degrade_first and reference is not None:
             raise SettingsError(
                 "A reference is for a picture that is degraded already; this one was to be degraded first. Leave out one."
@@ -184,15 +187,15 @@ class Service:
                 degraded = _as_saved(degrade(image, seen.masks, recipe, seed=seed))
         with clock("restore"):
             flat = composite(degraded, restoration.background)
-            restored, notes = self._restored(degraded, flat, seen.masks, restoration)
+            restored, notes = _restored(restorer, degraded, flat, seen.masks, restoration)
         result = Result(
             clean=clean,
             degraded=degraded,
             restored=restored,
             record=replace(
                 _record(degradation) if degrade_first else Record(),
-                checkpoint=self.checkpoint,
-                sha=self.sha,
+                checkpoint=restorer.name,
+                sha=restorer.sha,
                 strength=restoration.strength,
                 regions=restoration.regions,
                 background=hex_of(restoration.background),
@@ -200,7 +203,7 @@ class Service:
             timings=dict(clock),
             device=self.device,
             parser=seen.by,
-            notes=(*self.notices, *seen.notes, *notes),
+            notes=(*restorer.notices, *seen.notes, *notes),
             masks=seen.masks or None,
             flat=Flat(clean, flat, restored, restoration.background),
         )
@@ -224,27 +227,12 @@ class Service:
             notes=(*result.notes, missing) if missing else result.notes,
         )
 
-    def _restored(
-        self, image: np.ndarray, flat: np.ndarray, masks: Masks, restoration: Restoration
-    ) -> tuple[np.ndarray, tuple[str, ...]]:
-        """Restore a picture by how it looks over the background, blend it as wished, give it its alpha back."""
-        assert self.restorer is not None
-        alpha, notes = split_alpha(image)[1], ()
-        try:
-            rgb = self.restorer(flat)
-        except MemoryError:
-            rgb, notes = self.in_tiles(flat), (TILED,)
-        if alpha is not None:
-            rgb = with_alpha(uncomposite(rgb, alpha, restoration.background), alpha)
-        return _as_saved(blend(image, rgb, masks, restoration)), notes
-
     def _look(self, image: np.ndarray, labels: np.ndarray | None, clock: "_Clock") -> "_Seen":
         """Find the regions of a picture, by its label map or by the parser."""
         with clock("parse"):
             if labels is None:
                 regions, by = self.parser.regions(composite(image)), self.parser.name
-                notice = getattr(self.parser, "notice", None)
-                notes = (notice,) if notice else ()
+                notes = (self.parser.notice,) if self.parser.notice else ()
             else:
                 _require_same_size("label map", labels, image, LabelError)
                 regions, by, notes = region_map(labels), "label map", ()
@@ -288,6 +276,20 @@ def _record(given: Degradation) -> Record:
         seed=given.get("seed", 0),
         strengths=given.get("strengths") or {},
     )
+
+
+def _restored(
+    restorer: Restorer, image: np.ndarray, flat: np.ndarray, masks: Masks, restoration: Restoration
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Restore a picture by how it looks over the background, blend it as wished, give it its alpha back."""
+    alpha, notes = split_alpha(image)[1], ()
+    try:
+        rgb = restorer.run(flat)
+    except MemoryError:
+        rgb, notes = restorer.in_tiles(flat), (TILED,)
+    if alpha is not None:
+        rgb = with_alpha(uncomposite(rgb, alpha, restoration.background), alpha)
+    return _as_saved(blend(image, rgb, masks, restoration)), notes
 
 
 def _as_image(picture: ImageLike) -> np.ndarray:

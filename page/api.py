@@ -132,13 +132,14 @@ def model_info() -> dict[str, Any]:
         The facts by name.
     """
     parts = backend.service()
+    restorer = parts.require_restorer()
     return {
-        "checkpoint": parts.checkpoint,
-        "sha": parts.sha,
+        "checkpoint": restorer.name,
+        "sha": restorer.sha,
         "device": parts.device,
         "version": enhancer.__version__,
         "checkpoints": list(backend.checkpoints()),
-        "notices": list(parts.notices),
+        "notices": list(restorer.notices),
     }
 
 

@@ -51,7 +51,8 @@ def _service(checkpoint: str) -> Service:
         _log.warning("The checkpoint %s is not used: %s", checkpoint, error)
         notice = f"The checkpoint {checkpoint} cannot be had now, so the small embedded one is at work."
         standing_in = _service(POCKET)
-        return replace(standing_in, notices=(*standing_in.notices, notice))
+        restorer = standing_in.require_restorer()
+        return replace(standing_in, restorer=replace(restorer, notices=(*restorer.notices, notice)))
 
 
 def service(checkpoint: str | None = None) -> Service:
@@ -67,8 +68,9 @@ def load_everything() -> None:
     """Load every checkpoint, the parser and LPIPS, such as before a GPU is lent: what is loaded by then is placed on it."""
     for checkpoint in checkpoints():
         parts = service(checkpoint)
-        getattr(parts.parser, "load", lambda: None)()
-        getattr(parts.scorer, "prepare", lambda: None)()
+        parts.parser.prepare()
+        if parts.scorer is not None:
+            parts.scorer.prepare()
 
 
 @contextmanager
@@ -105,7 +107,7 @@ def restore(
 
 def expected_seconds(image: np.ndarray, checkpoint: str | None = None) -> float:
     """Return roughly how long restoring takes; 0 where it is not worth saying."""
-    seconds = service(checkpoint).seconds_per_pixel * image.shape[0] * image.shape[1]
+    seconds = service(checkpoint).require_restorer().seconds_per_pixel * image.shape[0] * image.shape[1]
     return seconds if seconds >= WORTH_SAYING else 0.0
 
 

@@ -23,6 +23,7 @@ from enhancer.imaging import masks
 from enhancer.imaging.io import composite, to_pil, write_png
 from enhancer.imaging.provenance import Record, hex_of, read_record
 from enhancer.imaging.regions import REGION_NAMES
+from enhancer.parts import Restorer
 from enhancer.service import NO_FACE, TILED, Service
 from page import backend
 from page.archive import safe_names, scores_csv
@@ -46,9 +47,7 @@ def brighten(rgb):
 
 @pytest.fixture(scope="module")
 def service(small_head):
-    return Service(
-        KnownParser(small_head.labels), brighten, PlainScorer(), checkpoint="<bright>", sha="abcdef01"
-    )
+    return Service(KnownParser(small_head.labels), Restorer(brighten, "<bright>", "abcdef01"), PlainScorer())
 
 
 @pytest.fixture(autouse=True)
@@ -173,7 +172,7 @@ def test_a_parser_that_stands_in_is_said_in_german():
 
 
 def test_a_slow_restoration_is_announced_before_it_begins(tabs, service, small_head, monkeypatch):
-    slow = replace(service, seconds_per_pixel=240 / 128**2)
+    slow = replace(service, restorer=replace(service.restorer, seconds_per_pixel=240 / 128**2))
     monkeypatch.setattr(backend, "service", lambda checkpoint=None: slow)
     tab = tabs[RENDER]
     announced, *shown = tab.run(values(tab, Given(small_head.image)), asked_in("en"))
@@ -279,7 +278,7 @@ def test_a_checkpoint_that_is_not_there_is_replaced_by_the_embedded_one_and_said
 
     monkeypatch.setattr(Service, "load", staticmethod(load))
     loaded = backend._service.__wrapped__("someone/model")  # pyright: ignore[reportPrivateUsage]
-    assert loaded.notices == (
+    assert loaded.restorer.notices == (
         "The checkpoint someone/model cannot be had now, so the small embedded one is at work.",
     )
     backend._service.cache_clear()  # pyright: ignore[reportPrivateUsage]
@@ -297,7 +296,8 @@ def test_too_little_memory_falls_back_to_tiles_and_says_so(service, small_head):
     def too_large(rgb):
         raise MemoryError
 
-    result = replace(service, restorer=too_large, in_tiles=lambda rgb: rgb).restore(small_head.image)
+    in_tiles = Restorer(too_large, "large", in_tiles=lambda rgb: rgb)
+    result = replace(service, restorer=in_tiles).restore(small_head.image)
     assert TILED in result.notes
     seen = np.asarray(to_pil(composite(small_head.image)), np.float32) / 255
     np.testing.assert_allclose(composite(result.restored), seen, atol=1 / 255)

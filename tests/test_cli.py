@@ -14,6 +14,7 @@ from enhancer.__main__ import main
 from enhancer.degrade import STEP_NAMES
 from enhancer.imaging.io import composite, read_image, write_png
 from enhancer.imaging.provenance import Record, png_bytes, read_record
+from enhancer.parts import Restorer
 from enhancer.service import Service
 from tests.stand_ins import KnownParser
 
@@ -21,6 +22,9 @@ from tests.stand_ins import KnownParser
 class PlainScorer:
     lpips_name = "LPIPS (fake)"
     lpips_missing = None
+
+    def prepare(self):
+        pass
 
     def score_each(self, pictures, reference, masks):
         return [self._scored(rgb, masks) for rgb in pictures]
@@ -44,9 +48,8 @@ def run(small_head, calls, tmp_path, monkeypatch):
         calls.append((checkpoint, options))
         return Service(
             KnownParser(small_head.labels),
-            lambda rgb: rgb[:, ::-1].copy(),
+            Restorer(lambda rgb: rgb[:, ::-1].copy(), "mirror"),
             PlainScorer(),
-            checkpoint="mirror",
         )
 
     monkeypatch.chdir(tmp_path)
@@ -267,7 +270,7 @@ def test_an_interrupted_run_keeps_what_is_done(folder, small_head, tmp_path, mon
         return rgb
 
     def load(checkpoint, **options):
-        return Service(KnownParser(small_head.labels), stop_at_the_second, PlainScorer())
+        return Service(KnownParser(small_head.labels), Restorer(stop_at_the_second, "slow"), PlainScorer())
 
     assert main(["restore", str(folder), "--json", "r.json"], load=load) == 130
     assert [row["error"] for row in json.loads((tmp_path / "r.json").read_text())["images"]] == [None]

@@ -17,6 +17,7 @@ from enhancer.commands.journal import STALE, sweep
 from enhancer.commands.overlap import Stages, overlapped
 from enhancer.errors import CheckpointError, ImageError
 from enhancer.imaging.io import composite, read_image, write_png
+from enhancer.parts import Restorer
 from enhancer.service import Service
 from tests.stand_ins import KnownParser, PlainScorer
 
@@ -118,14 +119,12 @@ def restored(small_head):
     def run(*argv, sha="1"):
         seen = []
 
-        def restorer(rgb):
+        def mirror(rgb):
             seen.append(rgb)
             return rgb[:, ::-1].copy()
 
         def load(checkpoint, **options):
-            return Service(
-                KnownParser(small_head.labels), restorer, PlainScorer(), checkpoint="mirror", sha=sha
-            )
+            return Service(KnownParser(small_head.labels), Restorer(mirror, "mirror", sha), PlainScorer())
 
         assert (
             main([str(word) for word in ("restore", "in", "-o", "out", "--json", "r.json", *argv)], load=load)
@@ -186,7 +185,7 @@ def test_only_what_changed_is_restored_again(restored, pictures, tmp_path):
 def test_a_single_picture_is_always_restored(restored, pictures, tmp_path, small_head):
     for _ in range(2):
         assert main(["restore", "in/a.png", "-o", "one"], load=lambda *_, **__: Service(
-            KnownParser(small_head.labels), lambda rgb: rgb, None)) == 0  # fmt: skip
+            KnownParser(small_head.labels), Restorer(lambda rgb: rgb, "same"), None)) == 0  # fmt: skip
     assert [path.name for path in (tmp_path / "one").iterdir()] == ["a.png"]
 
 

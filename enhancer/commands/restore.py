@@ -150,9 +150,9 @@ class _Restoring:
 
     def _made_from(self, name: str, stamps: list[Any]) -> dict[str, Any]:
         """Return what decides how the restored picture looks, scores and is called."""
-        args, service = self._args, self._service()
+        args, restorer = self._args, self._service().require_restorer()
         settings = {
-            "version": enhancer.__version__, "checkpoint": service.checkpoint, "sha": service.sha,
+            "version": enhancer.__version__, "checkpoint": restorer.name, "sha": restorer.sha,
             "degradation": self._degradation if args.degrade else None,
             "lpips": args.lpips if args.degrade or args.reference else None,
         }  # fmt: skip
