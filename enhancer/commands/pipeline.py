@@ -30,10 +30,10 @@ def threads_for(processes: int = 1) -> int:
 class Pipeline:
     """Items on their way from being read to being written; the work in between is the caller's loop.
 
-    with Pipeline(report, threads, heaviest) as pipeline:
-        for item, given in pipeline.read(items, read, weigh):
-            with pipeline.failing(item):
-                pipeline.write(item, write, work(given))
+        with Pipeline(report, threads, heaviest) as pipeline:
+            for item, given in pipeline.read(items, read, weigh):
+                with pipeline.failing(item):
+                    pipeline.write(item, write, work(given))
 
     Reading and writing run on threads, the loop on the calling one, in order. A loop that is left early waits for what is
     being written.
