@@ -27,6 +27,7 @@ import numpy as np
 
 from enhancer.imaging.io import read_image
 from enhancer.imaging.provenance import png_bytes
+from enhancer.parts import Restorer
 from enhancer.service import Service
 
 SIDE = 128  # pixels
@@ -37,6 +38,10 @@ class Nothing:
     """A parser that finds no face, at once."""
 
     name = "none"
+    notice = None
+
+    def prepare(self) -> None:
+        """There is nothing to load."""
 
     def regions(self, rgb: np.ndarray) -> np.ndarray:
         """(H, W, 3) -> (H, W) zeros."""
@@ -96,7 +101,7 @@ def serve(port: int, checkpoint: str | None) -> None:
     from page import backend
 
     if checkpoint is None:
-        parts = Service(Nothing(), invert, None, checkpoint="stand-in")
+        parts = Service(Nothing(), Restorer(invert, "stand-in"), None)
     else:
         parts = Service.load(checkpoint, parser="pocket", lpips_net=None)
     backend.service = lambda checkpoint=None: parts  # noqa: ARG005  the name is the page's

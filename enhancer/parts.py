@@ -3,16 +3,19 @@
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from enhancer.hub import resolve
 from enhancer.imaging.masks import Masks
+
+if TYPE_CHECKING:  # it brings transformers
+    from enhancer.parser import Parser
 
 FLOPS_PER_PIXEL = 4.44e12 / 512**2  # of one pass through SD-Turbo's parts, counted at 512x512
 SHA_OF = "adapters.safetensors"  # the file whose digest names a checkpoint without a commit
@@ -24,6 +27,15 @@ class FaceParser(Protocol):
     @property
     def name(self) -> str:
         """What is running, to be shown."""
+        ...
+
+    @property
+    def notice(self) -> str | None:
+        """Why another parser stands in, as a sentence; None where none does."""
+        ...
+
+    def prepare(self) -> None:
+        """Load what the first picture would load."""
         ...
 
     def regions(self, rgb: np.ndarray) -> np.ndarray:
@@ -44,9 +56,19 @@ class ScoreKeeper(Protocol):
         """Why LPIPS cannot be had, as a sentence; None where it can."""
         ...
 
-    def score(self, rgb: np.ndarray, reference: np.ndarray, masks: Masks | None) -> Mapping[str, Any]:
-        """Compare two (H, W, 3) pictures in [0, 1]."""
+    def prepare(self) -> None:
+        """Load what the first score would load."""
         ...
+
+    def score_each(
+        self, pictures: Sequence[np.ndarray], reference: np.ndarray, masks: Masks | None
+    ) -> Sequence[Mapping[str, Any]]:
+        """Compare each of some (H, W, 3) pictures in [0, 1] with the same reference."""
+        ...
+
+
+def _too_large(rgb: np.ndarray) -> np.ndarray:
+    raise MemoryError(f"{rgb.shape[1]}x{rgb.shape[0]} pixels are too many for this restorer.")
 
 
 @dataclass(frozen=True)
@@ -55,18 +77,18 @@ class Restorer:
 
     Attributes:
         run: `rgb` -> `rgb` of the same size; MemoryError where the device has too little memory for it.
-        in_tiles: The same, bit by bit; UnavailableError where there is too little even for that.
         name: What to call it.
         sha: Its commit, or a digest of its adapters.
-        notice: What a visitor should know about it, as a sentence.
+        in_tiles: As `run`, bit by bit; UnavailableError where there is too little memory even for that.
+        notices: What a visitor should know about it, such as one checkpoint standing in for another: whole sentences.
         seconds_per_pixel: How long it will take, roughly; 0 where nobody needs to be warned.
     """
 
     run: Callable[[np.ndarray], np.ndarray]
-    in_tiles: Callable[[np.ndarray], np.ndarray]
     name: str
     sha: str | None = None
-    notice: str | None = None
+    in_tiles: Callable[[np.ndarray], np.ndarray] = _too_large
+    notices: tuple[str, ...] = ()
     seconds_per_pixel: float = 0.0
 
 
@@ -79,12 +101,15 @@ class LateParser:
         self._loaded = None
         self._loading = threading.Lock()
 
-    def load(self):  # noqa: ANN201  its module brings transformers
-        """Return the parser; who asks while it loads waits.
+    def prepare(self) -> None:
+        """Load it; who asks for it meanwhile waits.
 
         Raises:
             CheckpointError: The folder is incomplete, foreign or not there.
         """
+        self._parser()
+
+    def _parser(self) -> "Parser":
         with self._loading:
             if self._loaded is None:
                 from enhancer.parser import Parser
@@ -95,16 +120,16 @@ class LateParser:
     @property
     def name(self) -> str:
         """What is running, to be shown."""
-        return self.load().name
+        return self._parser().name
 
     @property
     def notice(self) -> str | None:
         """Why another parser stands in, as a sentence."""
-        return self.load().notice
+        return self._parser().notice
 
     def regions(self, rgb: np.ndarray) -> np.ndarray:
         """(H, W, 3) float32 in [0, 1] -> region map (H, W)."""
-        return self.load().regions(rgb)
+        return self._parser().regions(rgb)
 
 
 def best_device() -> str:
@@ -163,10 +188,10 @@ def load_restorer(checkpoint: str | Path, device: str) -> Restorer:
     sha = source.sha or _digest(source.folder / SHA_OF)
     return Restorer(
         run=partial(restore_whole, model),
-        in_tiles=partial(restore_in_tiles, model),
         name=name,
         sha=sha,
-        notice=source.notice,
+        in_tiles=partial(restore_in_tiles, model),
+        notices=(source.notice,) if source.notice else (),
         seconds_per_pixel=FLOPS_PER_PIXEL / cpu_speed() if is_slow else 0.0,
     )
 

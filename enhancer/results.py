@@ -5,6 +5,7 @@ import math
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,9 @@ from typing import Any
 import numpy as np
 
 from enhancer.errors import SettingsError
+from enhancer.imaging.io import composite
+from enhancer.imaging.masks import Masks
+from enhancer.imaging.provenance import Record
 from enhancer.imaging.regions import REGION_NAMES
 
 Scores = Mapping[
@@ -27,10 +31,40 @@ class Degraded:
     """A degraded picture and how it came about."""
 
     image: np.ndarray  # rounded to 8 bits, as saved
+    record: Record  # the settings that lead to it
     steps: tuple[Step, ...]  # empty unless asked for
     timings: Mapping[str, float]  # seconds, by what was done
     parser: str | None  # what told the regions apart
     notes: tuple[str, ...]  # whole sentences
+
+
+class Flat:
+    """The pictures of a result as they look over its background: (H, W, 3) float32 in [0, 1].
+
+    Scores and drawings look at these. Each is made when it is first asked for, and kept: a result with scores shares
+    them with the one without.
+    """
+
+    def __init__(
+        self,
+        clean: np.ndarray | None,
+        degraded: np.ndarray,
+        restored: np.ndarray,
+        background: tuple[float, float, float],
+    ) -> None:
+        """Take the pictures with their alpha; but the degraded one as the model saw it, over the background already."""
+        self._clean, self.degraded, self._restored = clean, degraded, restored
+        self._background = background
+
+    @cached_property
+    def clean(self) -> np.ndarray | None:
+        """The clean picture, None where there is none."""
+        return None if self._clean is None else composite(self._clean, self._background)
+
+    @cached_property
+    def restored(self) -> np.ndarray:
+        """The restored picture."""
+        return composite(self._restored, self._background)
 
 
 @dataclass(frozen=True)
@@ -38,16 +72,15 @@ class Result:
     """A restored picture and everything worth saying about it. Pictures keep the alpha of the input."""
 
     clean: np.ndarray | None  # what the scores compare with; None when there is nothing to compare with
-    degraded: np.ndarray  # what the model was given (it saw this over white)
+    degraded: np.ndarray  # what the model was given (it saw this over the background)
     restored: np.ndarray  # rounded to 8 bits, as saved: the scores are those of the file
+    record: Record  # checkpoint and settings that lead from the input to the restored picture
     timings: Mapping[str, float]  # seconds, by what was done
-    checkpoint: str
-    sha: str | None  # of the checkpoint: its commit, or a digest of its adapters
     device: str
     parser: str | None  # None if nothing needed the regions
     notes: tuple[str, ...]  # whole sentences
-    regions: np.ndarray | None  # (H, W) region map, 0 for outside; likewise
-    background: tuple[float, float, float]  # the colour the model saw behind a transparent picture
+    masks: Masks | None  # soft region masks; likewise
+    flat: Flat  # the three pictures without alpha
     scores_degraded: Scores | None = None
     scores_restored: Scores | None = None
     lpips_name: str | None = None  # names the network behind LPIPS; None without scores
@@ -58,20 +91,21 @@ class Result:
         return self.timings["restore"]
 
 
-def result_row(result: Result, *, seed: int | None, preset: str | None) -> dict[str, Any]:
+def result_row(result: Result) -> dict[str, Any]:
     """Return what a report says about a restored picture; `seed` and `preset` are None if nothing degraded it."""
+    record = result.record
     scores = None
     if result.scores_degraded is not None and result.scores_restored is not None:
         scores = {"degraded": _plain(result.scores_degraded), "restored": _plain(result.scores_restored)}
     return {
-        "checkpoint": result.checkpoint,
-        "sha": result.sha,
+        "checkpoint": record.checkpoint,
+        "sha": record.sha,
         "device": result.device,
         "parser": result.parser,
         "seconds": result.seconds,
         "timings": dict(result.timings),
-        "seed": seed,
-        "preset": preset,
+        "seed": record.seed,
+        "preset": record.preset,
         "scores": scores,
         "lpips_net": result.lpips_name,
         "notes": list(result.notes),
@@ -177,10 +211,11 @@ def status_line(result: Result, say: Translate = str) -> str:
         result: What was restored.
         say: Puts an English phrase into the reader's language.
     """
-    sha = f" ({result.sha[:7]})" if result.sha and result.sha[:7] not in result.checkpoint else ""
+    name, commit = result.record.checkpoint or "", result.record.sha
+    sha = f" ({commit[:7]})" if commit and commit[:7] not in name else ""
     facts = [
         f"{escape(say('Restored in'))} {_duration(result.seconds)}",
-        f"<strong>{escape(result.checkpoint)}{escape(sha)}</strong> {escape(say('on'))} {escape(result.device.upper())}",
+        f"<strong>{escape(name)}{escape(sha)}</strong> {escape(say('on'))} {escape(result.device.upper())}",
     ]
     if result.parser is not None:
         facts.append(f"{escape(say('regions from'))} {escape(say(result.parser))}")

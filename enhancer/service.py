@@ -1,7 +1,7 @@
 """What the app and the command line offer: degrade, walk the steps, restore, score. Loaded once, then only read."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,9 +16,18 @@ from enhancer.imaging.blend import Restoration, blend
 from enhancer.imaging.faces import has_face
 from enhancer.imaging.io import composite, from_pil, split_alpha, to_pil, uncomposite, with_alpha
 from enhancer.imaging.masks import Masks, overlay, soft_masks
+from enhancer.imaging.provenance import Record, hex_of
 from enhancer.imaging.regions import region_map
-from enhancer.parts import FaceParser, LateParser, ScoreKeeper, best_device, load_restorer, load_scorer
-from enhancer.results import Degraded, Result, Step
+from enhancer.parts import (
+    FaceParser,
+    LateParser,
+    Restorer,
+    ScoreKeeper,
+    best_device,
+    load_restorer,
+    load_scorer,
+)
+from enhancer.results import Degraded, Flat, Result, Step
 
 ImageLike = (
     np.ndarray | Image.Image
@@ -41,23 +50,14 @@ class Degradation(TypedDict, total=False):
     seed: int  # same seed, same pixels
 
 
-def _too_large(rgb: np.ndarray) -> np.ndarray:
-    raise MemoryError(f"{rgb.shape[1]}x{rgb.shape[0]} pixels are too many for this restorer.")
-
-
 @dataclass(frozen=True)
 class Service:
     """The loaded parts. Nothing here is written to after loading, so several threads may call at once."""
 
     parser: FaceParser
-    restorer: Callable[[np.ndarray], np.ndarray] | None  # rgb -> rgb of the same size
-    scorer: ScoreKeeper | None
-    checkpoint: str = "none"
+    restorer: Restorer | None  # None: this service only degrades
+    scorer: ScoreKeeper | None  # None: it does not score
     device: str = "cpu"
-    notices: tuple[str, ...] = ()  # for answers to mention, such as one checkpoint standing in for another
-    sha: str | None = None  # of the checkpoint
-    in_tiles: Callable[[np.ndarray], np.ndarray] = _too_large  # for what `restorer` raises MemoryError at
-    seconds_per_pixel: float = 0.0  # that restoring takes, roughly; 0 where nobody needs to be warned
 
     @classmethod
     def load(
@@ -83,21 +83,26 @@ class Service:
             HubError: It cannot be had from the Hub.
         """
         device = device or best_device()
-        loaded = None if checkpoint is None else load_restorer(checkpoint, device)
+        restorer = None if checkpoint is None else load_restorer(checkpoint, device)
         face_parser = LateParser(parser, device)
         if parser is not None:
-            face_parser.load()  # asked for by name: what is wrong with it should be known now
+            face_parser.prepare()  # asked for by name: what is wrong with it should be known now
         return cls(
             parser=face_parser,
-            restorer=loaded and loaded.run,
+            restorer=restorer,
             scorer=None if lpips_net is None else load_scorer(lpips_net, device, lpips_trunk),
-            checkpoint=loaded.name if loaded else "none",
             device=device,
-            notices=(loaded.notice,) if loaded and loaded.notice else (),
-            sha=loaded and loaded.sha,
-            in_tiles=loaded.in_tiles if loaded else _too_large,
-            seconds_per_pixel=loaded.seconds_per_pixel if loaded else 0.0,
         )
+
+    def require_restorer(self) -> Restorer:
+        """Return what restores.
+
+        Raises:
+            CheckpointError: No checkpoint was loaded.
+        """
+        if self.restorer is None:
+            raise CheckpointError("No checkpoint was loaded, so nothing can be restored. Load one.")
+        return self.restorer
 
     def degrade(
         self,
@@ -128,7 +133,7 @@ class Service:
             for number, name, last in trace(image, seen.masks, recipe, seed=seed):
                 if keep_steps:
                     steps.append((name, _as_saved(_tinted(last, seen.masks) if number == PARSING else last)))
-        return Degraded(_as_saved(last), tuple(steps), dict(clock), seen.by, seen.notes)
+        return Degraded(_as_saved(last), _record(degradation), tuple(steps), dict(clock), seen.by, seen.notes)
 
     def steps(
         self, image: ImageLike, labels: np.ndarray | None = None, **degradation: Unpack[Degradation]
@@ -163,8 +168,7 @@ class Service:
         Raises:
             EnhancerError: A picture, the labels or a setting cannot be used; the message says why.
         """
-        if self.restorer is None:
-            raise CheckpointError("No checkpoint was loaded, so nothing can be restored. Load one.")
+        restorer = self.require_restorer()
         if degrade_first and reference is not None:
             raise SettingsError(
                 "A reference is for a picture that is degraded already; this one was to be degraded first. Leave out one."
@@ -182,35 +186,37 @@ class Service:
             with clock("degrade"):
                 degraded = _as_saved(degrade(image, seen.masks, recipe, seed=seed))
         with clock("restore"):
-            restored, notes = self._restored(degraded, seen.masks, restoration)
+            flat = composite(degraded, restoration.background)
+            restored, notes = _restored(restorer, degraded, flat, seen.masks, restoration)
         result = Result(
             clean=clean,
             degraded=degraded,
             restored=restored,
+            record=replace(
+                _record(degradation) if degrade_first else Record(),
+                checkpoint=restorer.name,
+                sha=restorer.sha,
+                strength=restoration.strength,
+                regions=restoration.regions,
+                background=hex_of(restoration.background),
+            ),
             timings=dict(clock),
-            checkpoint=self.checkpoint,
-            sha=self.sha,
             device=self.device,
             parser=seen.by,
-            notes=(*self.notices, *seen.notes, *notes),
-            regions=seen.regions,
-            background=restoration.background,
+            notes=(*restorer.notices, *seen.notes, *notes),
+            masks=seen.masks or None,
+            flat=Flat(clean, flat, restored, restoration.background),
         )
         return self.scored(result) if with_scores else result
 
     def scored(self, result: Result) -> Result:
         """Return a result with its scores, where there is a clean picture to compare with."""
-        if result.clean is None or result.regions is None or self.scorer is None:
+        flat = result.flat
+        if flat.clean is None or result.masks is None or self.scorer is None:
             return result
         clock = _Clock()
         with clock("score"):
-            masks = soft_masks(result.regions)
-            clean, degraded, restored = (
-                composite(image, result.background)
-                for image in (result.clean, result.degraded, result.restored)
-            )
-            before = self.scorer.score(degraded, clean, masks)
-            after = self.scorer.score(restored, clean, masks)
+            before, after = self.scorer.score_each((flat.degraded, flat.restored), flat.clean, result.masks)
         missing = self.scorer.lpips_missing
         return replace(
             result,
@@ -221,38 +227,22 @@ class Service:
             notes=(*result.notes, missing) if missing else result.notes,
         )
 
-    def _restored(
-        self, image: np.ndarray, masks: Masks, restoration: Restoration
-    ) -> tuple[np.ndarray, tuple[str, ...]]:
-        """Restore a picture as it looks over the background, blend it as wished, give it its alpha back."""
-        assert self.restorer is not None
-        seen, alpha, notes = composite(image, restoration.background), split_alpha(image)[1], ()
-        try:
-            rgb = self.restorer(seen)
-        except MemoryError:
-            rgb, notes = self.in_tiles(seen), (TILED,)
-        if alpha is not None:
-            rgb = with_alpha(uncomposite(rgb, alpha, restoration.background), alpha)
-        return _as_saved(blend(image, rgb, masks, restoration)), notes
-
     def _look(self, image: np.ndarray, labels: np.ndarray | None, clock: "_Clock") -> "_Seen":
         """Find the regions of a picture, by its label map or by the parser."""
         with clock("parse"):
             if labels is None:
                 regions, by = self.parser.regions(composite(image)), self.parser.name
-                notice = getattr(self.parser, "notice", None)
-                notes = (notice,) if notice else ()
+                notes = (self.parser.notice,) if self.parser.notice else ()
             else:
                 _require_same_size("label map", labels, image, LabelError)
                 regions, by, notes = region_map(labels), "label map", ()
-            return _Seen(regions, soft_masks(regions), by, notes if has_face(regions) else (*notes, NO_FACE))
+            return _Seen(soft_masks(regions), by, notes if has_face(regions) else (*notes, NO_FACE))
 
 
 @dataclass(frozen=True)
 class _Seen:
     """What was recognised in a picture."""
 
-    regions: np.ndarray | None = None
     masks: Masks = field(default_factory=dict)
     by: str | None = None
     notes: tuple[str, ...] = ()
@@ -277,6 +267,29 @@ def _recipe(given: Degradation) -> tuple[Recipe, int]:
     if not numbers:
         raise SettingsError(f"Strengths are numbers by region, such as {{'eyes': 0.5}}, got {strengths!r}.")
     return face_render(given.get("preset", DEFAULT_PRESET), strengths), seed
+
+
+def _record(given: Degradation) -> Record:
+    """Return the record of a picture that was degraded with these settings."""
+    return Record(
+        preset=given.get("preset", DEFAULT_PRESET),
+        seed=given.get("seed", 0),
+        strengths=given.get("strengths") or {},
+    )
+
+
+def _restored(
+    restorer: Restorer, image: np.ndarray, flat: np.ndarray, masks: Masks, restoration: Restoration
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Restore a picture by how it looks over the background, blend it as wished, give it its alpha back."""
+    alpha, notes = split_alpha(image)[1], ()
+    try:
+        rgb = restorer.run(flat)
+    except MemoryError:
+        rgb, notes = restorer.in_tiles(flat), (TILED,)
+    if alpha is not None:
+        rgb = with_alpha(uncomposite(rgb, alpha, restoration.background), alpha)
+    return _as_saved(blend(image, rgb, masks, restoration)), notes
 
 
 def _as_image(picture: ImageLike) -> np.ndarray:

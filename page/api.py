@@ -10,13 +10,11 @@ import gradio as gr
 import enhancer
 from enhancer.degrade import DEFAULT_PRESET, PRESETS
 from enhancer.imaging.blend import Restoration
-from enhancer.imaging.io import read_labels
-from enhancer.imaging.provenance import Record
 from enhancer.imaging.regions import REGION_NAMES
 from enhancer.results import result_row
 from page import backend
 from page.backend import shown_to_visitor
-from page.controls import WHITE, Given, hex_of, image_of, picture_input, rgb_of
+from page.controls import WHITE, Given, image_of, picture_input, rgb_of
 from page.outputs import saved, steps_shown
 
 Strengths = dict[str, float] | None
@@ -61,17 +59,10 @@ def restore_face(
         pixels, _labels(labels), degrade_first=degrade_first, reference=None if reference is None else reference.image,
         restoration=restoration, **degradation,
     )  # fmt: skip
-    drawn: dict[str, Any] = (
-        {"preset": preset, "seed": seed} if degrade_first else {"preset": None, "seed": None}
-    )
-    record = Record(
-        result.checkpoint, result.sha, **drawn, strengths=(strengths or {}) if degrade_first else {}, strength=strength,
-        regions=restoration.regions, background=hex_of(restoration.background),
-    )  # fmt: skip
     return (
-        saved(result.restored, "restored", record),
+        saved(result.restored, "restored", result.record),
         saved(result.degraded, "given"),
-        result_row(result, **drawn),
+        result_row(result),
     )
 
 
@@ -93,8 +84,8 @@ def degrade_face(
         The degraded picture.
     """
     pixels, chosen = image_of(image), {"preset": preset, "seed": seed, "strengths": strengths}
-    made = backend.degraded(pixels, _labels(labels), **chosen).image
-    return saved(made, "degraded", Record(preset=preset, seed=seed, strengths=strengths or {}))
+    made = backend.degraded(pixels, _labels(labels), **chosen)
+    return saved(made.image, "degraded", made.record)
 
 
 def degradation_steps(
@@ -141,13 +132,14 @@ def model_info() -> dict[str, Any]:
         The facts by name.
     """
     parts = backend.service()
+    restorer = parts.require_restorer()
     return {
-        "checkpoint": parts.checkpoint,
-        "sha": parts.sha,
+        "checkpoint": restorer.name,
+        "sha": restorer.sha,
         "device": parts.device,
         "version": enhancer.__version__,
         "checkpoints": list(backend.checkpoints()),
-        "notices": list(parts.notices),
+        "notices": list(restorer.notices),
     }
 
 
@@ -171,7 +163,7 @@ def add_api() -> None:
     """Offer them; every parameter takes its name from the component's label."""
     with gr.Column(visible=False):
         image, reference = picture_input(label="image"), picture_input(label="reference")
-        labels = picture_input(read_labels, label="labels")
+        labels = picture_input(of_labels=True, label="labels")
         degrade_first, seed = (
             gr.Checkbox(False, label="degrade_first"),
             gr.Number(0, precision=0, label="seed"),

@@ -7,16 +7,15 @@ from typing import Any
 
 import gradio as gr
 
-from enhancer.degrade import DEFAULT_PRESET
 from enhancer.errors import EnhancerError
 from enhancer.imaging.io import read_image
-from enhancer.imaging.provenance import Record, png_bytes
+from enhancer.imaging.provenance import png_bytes
 from enhancer.results import Translate, failed_row, result_row
 from page import backend
 from page.archive import safe_names, scores_csv, zipped
 from page.controls import take_uploads_only
 from page.i18n.translate import label, refusal, translator
-from page.limits import require_size
+from page.limits import LARGEST_SIDE, require_few_bytes
 from page.outputs import stored
 
 MOST = 20  # pictures in one go
@@ -101,12 +100,9 @@ class BatchTab:
 
 def _one(path: str, degrade_first: bool) -> tuple[Row, bytes]:
     """Return the row and the file of one picture."""
-    settings: Row = {"preset": DEFAULT_PRESET, "seed": 0} if degrade_first else {"preset": None, "seed": None}
-    drawn = settings if degrade_first else {}
-    require_size(path, "It")
-    result = backend.restored(read_image(path, "It"), degrade_first=degrade_first, **drawn)
-    record = Record(result.checkpoint, result.sha, **settings)
-    return result_row(result, **settings), png_bytes(result.restored, record)
+    require_few_bytes(path, "It")
+    result = backend.restored(read_image(path, "It", LARGEST_SIDE), degrade_first=degrade_first)
+    return result_row(result), png_bytes(result.restored, result.record)
 
 
 def _progress(done: int, count: int, say: Translate) -> str:

@@ -1,6 +1,6 @@
 """What goes into the page: pictures by our own reader, and the settings with their words."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,12 @@ from gradio.utils import get_upload_folder
 from enhancer.degrade import DEFAULT_PRESET, PRESETS
 from enhancer.errors import EnhancerError, SettingsError
 from enhancer.imaging.blend import Restoration
-from enhancer.imaging.io import MIN_SIDE, read_image
-from enhancer.imaging.provenance import Record, is_colour, read_record
+from enhancer.imaging.io import read_labels
+from enhancer.imaging.provenance import Record, is_colour, read_recorded
 from enhancer.imaging.regions import REGION_NAMES
 from page.backend import NO_MEMORY
 from page.i18n.translate import label, refusal
-from page.limits import LARGEST_SEED, require_size
+from page.limits import LARGEST_SEED, LARGEST_SIDE, require_few_bytes
 
 WHITE = "#ffffff"
 OUR_FILES = "/gradio_api/file="  # in the address of a file that is here
@@ -51,10 +51,14 @@ class Given:
         return self.pixels
 
 
-def picture_input(read: Callable[..., np.ndarray] = read_image, **options: Any) -> gr.Image:
+def picture_input(of_labels: bool = False, **options: Any) -> gr.Image:
     """Return an image input decoded by our own reader: gradio's fails on, or flattens, what ours takes or explains.
 
     Its functions get a `Given`, or None.
+
+    Args:
+        of_labels: The picture is a label map.
+        options: Of `gr.Image`.
     """
 
     def preprocess(payload: ImageData | None) -> Given | None:
@@ -62,8 +66,10 @@ def picture_input(read: Callable[..., np.ndarray] = read_image, **options: Any) 
             return None
         path = Path(payload.path or "")
         try:
-            require_size(path, "This file", smallest=MIN_SIDE if read is read_image else 1)
-            return Given(read(path, "This file"), read_record(path))
+            require_few_bytes(path, "This file")
+            if of_labels:
+                return Given(read_labels(path, "This file", LARGEST_SIDE))
+            return Given(*read_recorded(path, "This file", LARGEST_SIDE))
         except EnhancerError as error:
             return Given(None, problem=str(error))
         except MemoryError:
@@ -117,11 +123,6 @@ def rgb_of(colour: str) -> tuple[float, float, float]:
             ) from None
     red, green, blue = (number / 255 for number in numbers)
     return red, green, blue
-
-
-def hex_of(rgb: tuple[float, float, float]) -> str:
-    """Return a colour in [0, 1] as "#rrggbb"."""
-    return "#" + "".join(f"{round(255 * part):02x}" for part in rgb)
 
 
 def _region_sliders(values: Mapping[str, float]) -> list[gr.Slider]:

@@ -7,7 +7,6 @@ from typing import Any
 
 from enhancer.degrade import DEFAULT_PRESET
 from enhancer.imaging.io import read_image
-from enhancer.imaging.provenance import Record
 from enhancer.results import Result
 from page import backend
 from page.backend import HEADS
@@ -35,7 +34,7 @@ def _restored() -> Result:
 @cache
 def _first_pair() -> tuple[Result, Pair]:
     result = _restored()
-    return result, Pair.of(result, Record(result.checkpoint, result.sha, **SETTINGS), KEPT.name)
+    return result, Pair.of(result, KEPT.name)
 
 
 @cache

@@ -10,8 +10,6 @@ import gradio as gr
 import numpy as np
 from gradio.utils import get_upload_folder
 
-from enhancer.imaging.io import composite
-from enhancer.imaging.masks import soft_masks
 from enhancer.imaging.plots import close_up, difference, gains, improvement
 from enhancer.imaging.provenance import Record, png_bytes
 from enhancer.results import Result
@@ -45,12 +43,11 @@ class Pair:
     after: str
 
     @classmethod
-    def of(cls, result: Result, record: Record, folder: str | None = None) -> "Pair":
+    def of(cls, result: Result, folder: str | None = None) -> "Pair":
         """Write them."""
-        degraded_only = Record(preset=record.preset, seed=record.seed, strengths=record.strengths)
         return cls(
-            saved(result.degraded, "before", degraded_only if record.preset else None, folder),
-            saved(result.restored, "restored", record, folder),
+            saved(result.degraded, "before", result.record.of_degraded, folder),
+            saved(result.restored, "restored", result.record, folder),
         )
 
 
@@ -68,12 +65,11 @@ class Details:
     @classmethod
     def of(cls, result: Result, folder: str | None = None) -> "Details":
         """Draw and write them."""
-        assert result.regions is not None  # the page always asks for them
-        masks = soft_masks(result.regions)
-        pictures = {"before": result.degraded, "after": result.restored}
-        if result.clean is not None:
-            pictures["clean"] = result.clean
-        flat = {name: composite(image, result.background) for name, image in pictures.items()}
+        masks = result.masks
+        assert masks is not None  # the page always asks for them
+        flat = {"before": result.flat.degraded, "after": result.flat.restored}
+        if result.flat.clean is not None:
+            flat["clean"] = result.flat.clean
         improved = None
         if result.scores_degraded and result.scores_restored:
             won = gains(result.scores_degraded, result.scores_restored)

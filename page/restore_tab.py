@@ -10,11 +10,10 @@ import numpy as np
 from enhancer.errors import SettingsError
 from enhancer.imaging.blend import Restoration
 from enhancer.imaging.io import read_image
-from enhancer.imaging.provenance import Record
 from enhancer.results import patience, score_table, status_line
 from page import backend
 from page.backend import HEADS, shown_to_visitor
-from page.controls import DamageControls, Given, RestorationControls, hex_of, image_of, picture_input
+from page.controls import DamageControls, Given, RestorationControls, image_of, picture_input
 from page.first_result import Look, first_look, first_pair
 from page.i18n.de import DROP_HERE
 from page.i18n.translate import Translate, label, translator
@@ -238,10 +237,7 @@ class Workbench:
         result = pair = None
         for result in backend.restore(image, **settings):
             if pair is None:
-                shown = {name: getattr(restoration, name) for name in ("strength", "regions")}
-                background = hex_of(restoration.background)
-                record = Record(result.checkpoint, result.sha, **damage, **shown, background=background)
-                pair = Pair.of(result, record)
+                pair = Pair.of(result)
                 yield {self.slider: (pair.before, pair.after), self.status: status_line(result, say)}
         if result is not None and pair is not None:
             yield self._told(Look(result, pair, Details.of(result)), say)

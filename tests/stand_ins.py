@@ -15,9 +15,13 @@ class KnownParser:
     """Finds the regions it was told, in a picture of any size."""
 
     name = "known"
+    notice = None
 
     def __init__(self, labels):
         self.labels = labels
+
+    def prepare(self):
+        pass
 
     def regions(self, rgb):
         return region_map(np.resize(self.labels, rgb.shape[:2]))
@@ -29,7 +33,13 @@ class PlainScorer:
     lpips_name = "LPIPS (fake)"
     lpips_missing = "No LPIPS (fake): the weights are not here."
 
-    def score(self, rgb, reference, masks):
+    def prepare(self):
+        pass
+
+    def score_each(self, pictures, reference, masks):
+        return [self._scored(rgb, masks) for rgb in pictures]
+
+    def _scored(self, rgb, masks):
         row = {"psnr": 20.0 + float(rgb.mean()), "ssim": 0.5, "lpips": None}
         return row | {"regions": dict.fromkeys(masks) | {"hair": row}}
 

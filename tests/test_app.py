@@ -18,6 +18,7 @@ import app
 from enhancer.degrade import STEP_NAMES
 from enhancer.imaging.io import composite, read_image, to_pil
 from enhancer.imaging.provenance import read_record
+from enhancer.parts import Restorer
 from enhancer.service import Service
 from page import backend
 from tests.stand_ins import KnownParser, PlainScorer, encoded
@@ -36,9 +37,7 @@ def service(small_head):
     def mirror(rgb):
         return rgb[:, ::-1].copy()
 
-    return Service(
-        KnownParser(small_head.labels), mirror, PlainScorer(), checkpoint="<mirror>", sha="abcdef0123"
-    )
+    return Service(KnownParser(small_head.labels), Restorer(mirror, "<mirror>", "abcdef0123"), PlainScorer())
 
 
 @pytest.fixture(autouse=True)

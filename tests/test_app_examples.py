@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from enhancer.parts import Restorer
 from enhancer.service import Service
 from tests.stand_ins import KnownParser, PlainScorer, served
 
@@ -21,7 +22,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def address(head):
-    service = Service(KnownParser(head.labels), lambda rgb: rgb, PlainScorer(), checkpoint="stand-in")
+    service = Service(KnownParser(head.labels), Restorer(lambda rgb: rgb, "stand-in"), PlainScorer())
     with served(service) as address:
         yield address
 

@@ -4,24 +4,28 @@ import asyncio
 import gc
 import re
 import warnings
+from collections import Counter
 
 import fastapi
 import gradio as gr
+import numpy as np
 import pytest
 from gradio.data_classes import ImageData
 from gradio.utils import get_upload_folder
 from PIL import Image
+from PIL.PngImagePlugin import PngImageFile
 from starlette.testclient import TestClient
 
 import app
 from enhancer.errors import EnhancerError, ImageError
-from enhancer.imaging.io import MIN_SIDE, read_image, read_labels
+from enhancer.imaging.io import MIN_SIDE, read_image
+from enhancer.imaging.provenance import Record, png_bytes
 from enhancer.metrics import Scorer
 from page import limits
 from page.batch_tab import BatchTab
 from page.controls import picture_input
 from page.i18n.translate import said_in
-from page.limits import LARGEST_SIDE, require_size
+from page.limits import LARGEST_SIDE, require_few_bytes
 from page.outputs import stored
 from tests.stand_ins import encoded
 
@@ -38,7 +42,7 @@ def inputs():
         with gr.Blocks(analytics_enabled=False):
             given = {
                 "picture": picture_input(),
-                "labels": picture_input(read_labels),
+                "labels": picture_input(of_labels=True),
                 "files": BatchTab().files,
             }
         yield given
@@ -74,6 +78,24 @@ def test_a_picture_at_a_limit_is_taken(inputs, tmp_path, size):
     assert inputs["picture"].preprocess(ImageData(path=str(path))).image.shape[:2] == size[::-1]
 
 
+def test_an_uploaded_picture_is_opened_and_decoded_once(inputs, tmp_path, monkeypatch):
+    record, done = Record("pocket", preset="v1", seed=7), Counter()
+    path = written(tmp_path, png_bytes(np.full((96, 80, 3), 0.5, np.float32), record))
+
+    def counted(name, function):
+        def call(*given, **options):
+            done[name] += 1
+            return function(*given, **options)
+
+        return call
+
+    monkeypatch.setattr(Image, "open", counted("open", Image.open))
+    monkeypatch.setattr(PngImageFile, "load_prepare", counted("decode", PngImageFile.load_prepare))
+    given = inputs["picture"].preprocess(ImageData(path=str(path)))
+    assert (given.image.shape, given.record) == ((96, 80, 3), record)
+    assert done == {"open": 1, "decode": 1}
+
+
 def test_a_label_map_may_be_small_but_not_large(inputs, tmp_path):
     assert inputs["labels"].preprocess(ImageData(path=str(written(tmp_path, grey(30, 30))))).image.shape == (
         30,
@@ -90,7 +112,7 @@ def test_a_label_map_may_be_small_but_not_large(inputs, tmp_path):
 def test_a_file_with_too_many_bytes_is_refused_unread(tmp_path, monkeypatch):
     monkeypatch.setattr(limits, "LARGEST_FILE", 0)
     with pytest.raises(ImageError, match="at most 0 MB are taken"):
-        require_size(written(tmp_path, grey(128, 128)), "It")
+        require_few_bytes(written(tmp_path, grey(128, 128)), "It")
 
 
 # --- from elsewhere ----------------------------------------------------------------------------------------------
@@ -149,12 +171,8 @@ def unusable():
 def test_what_is_wrong_with_a_picture_is_said_in_german(tmp_path, content):
     path = written(tmp_path, content)
 
-    def read():
-        require_size(path, "This file")
-        return read_image(path, "This file")
-
     with pytest.raises(EnhancerError) as caught:
-        read()
+        read_image(path, "This file", LARGEST_SIDE)
     german = re.sub(r"\(.*\)", "", said_in("de")(str(caught.value)))  # in brackets: what a decoder says
     assert german.startswith("Diese Datei ")
     assert not {"is", "Give", "Scale", "Save"} & set(german.split())

@@ -12,6 +12,7 @@ import pytest
 from enhancer.errors import SettingsError
 from enhancer.imaging.io import read_image
 from enhancer.imaging.provenance import Record, read_record
+from enhancer.parts import Restorer
 from enhancer.service import Service
 from page import backend
 from page.backend import HEADS, example_in
@@ -78,7 +79,7 @@ def test_only_an_example_can_be_linked_to(head, small_head):
 
 @pytest.fixture(autouse=True)
 def _stand_in(small_head, monkeypatch):
-    service = Service(KnownParser(small_head.labels), np.copy, PlainScorer(), checkpoint="<same>")
+    service = Service(KnownParser(small_head.labels), Restorer(np.copy, "<same>"), PlainScorer())
     monkeypatch.setattr(backend, "service", lambda checkpoint=None: service)
 
 

@@ -7,6 +7,7 @@ import io
 import pytest
 from PIL import Image
 
+from enhancer.parts import Restorer
 from enhancer.service import Service
 from tests.stand_ins import KnownParser, PlainScorer, served
 
@@ -26,7 +27,7 @@ TOOLS = {"restore_face", "degrade_face", "degradation_steps", "score_face", "mod
 def address(head):
     import app
 
-    service = Service(KnownParser(head.labels), lambda rgb: rgb, PlainScorer(), checkpoint="stand-in")
+    service = Service(KnownParser(head.labels), Restorer(lambda rgb: rgb, "stand-in"), PlainScorer())
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(app.LAUNCH, "mcp_server", True)
         with served(service) as address:

@@ -5,25 +5,31 @@ import gc
 import io
 import warnings
 import zipfile
+from collections import Counter
 from dataclasses import replace
 from types import SimpleNamespace
 
+import cv2
 import gradio as gr
 import numpy as np
 import pytest
 from gradio.context import LocalContext
 
+import enhancer.service as service_module
+from enhancer import results
 from enhancer.degrade import STEP_NAMES
 from enhancer.errors import CheckpointError, SettingsError
+from enhancer.imaging import masks
 from enhancer.imaging.io import composite, to_pil, write_png
-from enhancer.imaging.provenance import Record, read_record
+from enhancer.imaging.provenance import Record, hex_of, read_record
 from enhancer.imaging.regions import REGION_NAMES
+from enhancer.parts import Restorer
 from enhancer.service import NO_FACE, TILED, Service
 from page import backend
 from page.archive import safe_names, scores_csv
 from page.backend import NO_MEMORY
 from page.batch_tab import MOST, TOO_MANY, BatchTab
-from page.controls import Given, hex_of, rgb_of
+from page.controls import Given, rgb_of
 from page.i18n.passages import PASSAGES
 from page.i18n.translate import label, said_in, translator
 from page.restore_tab import RENDER, TRY, Workbench
@@ -41,9 +47,7 @@ def brighten(rgb):
 
 @pytest.fixture(scope="module")
 def service(small_head):
-    return Service(
-        KnownParser(small_head.labels), brighten, PlainScorer(), checkpoint="<bright>", sha="abcdef01"
-    )
+    return Service(KnownParser(small_head.labels), Restorer(brighten, "<bright>", "abcdef01"), PlainScorer())
 
 
 @pytest.fixture(autouse=True)
@@ -82,6 +86,28 @@ def test_the_picture_comes_first_and_the_scores_after(tabs, small_head):
     assert set(then) | set(first) == set(tab.outputs)
     assert "<table" in then[tab.scores]
     assert len(then[tab.close_ups]) == 6
+
+
+def test_masks_are_made_once_for_a_result_and_each_picture_loses_its_alpha_once(
+    tabs, small_head, monkeypatch
+):
+    made = Counter()
+
+    def counted(name, function):
+        def call(*given):
+            made[name] += 1
+            return function(*given)
+
+        return call
+
+    blurred = counted("blur", cv2.GaussianBlur)
+    monkeypatch.setattr(masks, "cv2", SimpleNamespace(GaussianBlur=blurred))
+    for module in (service_module, results):
+        monkeypatch.setattr(module, "composite", counted("composite", composite))
+    *_, last = tabs[TRY].run(values(tabs[TRY], Given(small_head.image)), asked_in("en"))
+    assert "<table" in last[tabs[TRY].scores]
+    assert made["blur"] == len(REGION_NAMES)
+    assert made["composite"] == 4  # the clean, degraded and restored picture, and what the parser sees
 
 
 def test_a_render_is_taken_as_it_is_and_says_that_it_has_no_scores(tabs, small_head):
@@ -146,7 +172,7 @@ def test_a_parser_that_stands_in_is_said_in_german():
 
 
 def test_a_slow_restoration_is_announced_before_it_begins(tabs, service, small_head, monkeypatch):
-    slow = replace(service, seconds_per_pixel=240 / 128**2)
+    slow = replace(service, restorer=replace(service.restorer, seconds_per_pixel=240 / 128**2))
     monkeypatch.setattr(backend, "service", lambda checkpoint=None: slow)
     tab = tabs[RENDER]
     announced, *shown = tab.run(values(tab, Given(small_head.image)), asked_in("en"))
@@ -252,7 +278,7 @@ def test_a_checkpoint_that_is_not_there_is_replaced_by_the_embedded_one_and_said
 
     monkeypatch.setattr(Service, "load", staticmethod(load))
     loaded = backend._service.__wrapped__("someone/model")  # pyright: ignore[reportPrivateUsage]
-    assert loaded.notices == (
+    assert loaded.restorer.notices == (
         "The checkpoint someone/model cannot be had now, so the small embedded one is at work.",
     )
     backend._service.cache_clear()  # pyright: ignore[reportPrivateUsage]
@@ -270,7 +296,8 @@ def test_too_little_memory_falls_back_to_tiles_and_says_so(service, small_head):
     def too_large(rgb):
         raise MemoryError
 
-    result = replace(service, restorer=too_large, in_tiles=lambda rgb: rgb).restore(small_head.image)
+    in_tiles = Restorer(too_large, "large", in_tiles=lambda rgb: rgb)
+    result = replace(service, restorer=in_tiles).restore(small_head.image)
     assert TILED in result.notes
     seen = np.asarray(to_pil(composite(small_head.image)), np.float32) / 255
     np.testing.assert_allclose(composite(result.restored), seen, atol=1 / 255)

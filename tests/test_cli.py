@@ -13,6 +13,8 @@ from PIL import Image
 from enhancer.__main__ import main
 from enhancer.degrade import STEP_NAMES
 from enhancer.imaging.io import composite, read_image, write_png
+from enhancer.imaging.provenance import Record, png_bytes, read_record
+from enhancer.parts import Restorer
 from enhancer.service import Service
 from tests.stand_ins import KnownParser
 
@@ -21,7 +23,13 @@ class PlainScorer:
     lpips_name = "LPIPS (fake)"
     lpips_missing = None
 
-    def score(self, rgb, reference, masks):
+    def prepare(self):
+        pass
+
+    def score_each(self, pictures, reference, masks):
+        return [self._scored(rgb, masks) for rgb in pictures]
+
+    def _scored(self, rgb, masks):
         whole = {"psnr": 20.0 + float(rgb.mean()), "ssim": 0.5, "lpips": None}
         return whole | {"regions": dict.fromkeys(masks)}
 
@@ -40,9 +48,8 @@ def run(small_head, calls, tmp_path, monkeypatch):
         calls.append((checkpoint, options))
         return Service(
             KnownParser(small_head.labels),
-            lambda rgb: rgb[:, ::-1].copy(),
+            Restorer(lambda rgb: rgb[:, ::-1].copy(), "mirror"),
             PlainScorer(),
-            checkpoint="mirror",
         )
 
     monkeypatch.chdir(tmp_path)
@@ -106,6 +113,32 @@ def test_degrade_and_restore_degrade_draw_the_same(run, face):
     run("degrade", face, "--seed", 5)
     run("restore", face, "--degrade", "--seed", 5)
     np.testing.assert_array_equal(read_image("degraded/face.png"), read_image("restored/face_degraded.png"))
+
+
+@pytest.mark.parametrize("given", ["face.png", "pictures"])  # the second goes by way of a journal
+def test_a_restored_picture_tells_how_it_was_made(run, face, folder, given):
+    run("restore", given, "--degrade", "--seed", 5, "--strength", "eyes=0.5")
+    name = {"face.png": "face", "pictures": "c"}[given]
+    record = read_record(f"restored/{name}.png")
+    assert record == Record("mirror", preset="v2", seed=5, strengths={"eyes": 0.5})
+    assert read_record(f"restored/{name}_degraded.png") == record.of_degraded
+    assert record.of_degraded == Record(preset="v2", seed=5, strengths={"eyes": 0.5})
+
+
+def test_a_picture_restored_as_it_came_tells_of_no_degradation(run, face):
+    run("restore", face)
+    assert read_record("restored/face.png") == Record("mirror")
+
+
+def test_the_file_is_the_one_that_the_page_gives(run, face):
+    run("restore", face)
+    record = read_record("restored/face.png")
+    assert Path("restored/face.png").read_bytes() == png_bytes(read_image(face)[:, ::-1], record)
+
+
+def test_a_degraded_picture_tells_how_it_was_made(run, face):
+    run("degrade", face, "--seed", 5, "--preset", "v1")
+    assert read_record("degraded/face.png") == Record(preset="v1", seed=5)
 
 
 def test_without_a_reference_scores_seed_and_preset_are_null(run, face, tmp_path):
@@ -237,7 +270,7 @@ def test_an_interrupted_run_keeps_what_is_done(folder, small_head, tmp_path, mon
         return rgb
 
     def load(checkpoint, **options):
-        return Service(KnownParser(small_head.labels), stop_at_the_second, PlainScorer())
+        return Service(KnownParser(small_head.labels), Restorer(stop_at_the_second, "slow"), PlainScorer())
 
     assert main(["restore", str(folder), "--json", "r.json"], load=load) == 130
     assert [row["error"] for row in json.loads((tmp_path / "r.json").read_text())["images"]] == [None]

@@ -9,6 +9,7 @@ from PIL import Image
 
 from enhancer.__main__ import main
 from enhancer.imaging.io import composite, read_image
+from enhancer.parts import Restorer
 from enhancer.service import Service
 from tests.stand_ins import KnownParser, encoded
 
@@ -45,7 +46,7 @@ def test_each_gets_its_picture_or_its_sentence(small_head, tmp_path, monkeypatch
     (tmp_path / "odd").mkdir()
 
     def load(checkpoint, **options):
-        return Service(KnownParser(small_head.labels), lambda rgb: rgb, None)
+        return Service(KnownParser(small_head.labels), Restorer(lambda rgb: rgb, "same"), None)
 
     odd = bad_inputs(composite(small_head.image))
     for name, (content, _) in odd.items():

@@ -4,7 +4,6 @@ import json
 import os
 import threading
 import time
-from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +11,11 @@ import pytest
 from PIL import Image
 
 from enhancer.__main__ import main
-from enhancer.commands import overlap
 from enhancer.commands.journal import STALE, sweep
-from enhancer.commands.overlap import Stages, overlapped
+from enhancer.commands.pipeline import IN_FLIGHT, Pipeline
 from enhancer.errors import CheckpointError, ImageError
 from enhancer.imaging.io import composite, read_image, write_png
+from enhancer.parts import Restorer
 from enhancer.service import Service
 from tests.stand_ins import KnownParser, PlainScorer
 
@@ -27,16 +26,21 @@ class Killed(BaseException):
     """Ends a run where it stands, as a signal would."""
 
 
-def through(items, threads=2, heaviest=1, **stages):
-    """Take items through stages that do nothing much unless told otherwise; returns the outcomes."""
-    plain = {
-        "read": lambda item: item,
-        "work": lambda item, read: read,
-        "write": lambda item, made: made,
-        "weigh": lambda read: 1,
-    }
-    with closing(overlapped(items, Stages(**plain | stages), threads, heaviest)) as outcomes:
-        return list(outcomes)
+def through(
+    items,
+    read=lambda item: item,
+    work=lambda item, given: given,
+    write=lambda item, made: made,
+    weigh=lambda given: 1,
+    heaviest=1,
+):
+    """Take items through a pipeline that does nothing much unless told otherwise; returns the outcomes."""
+    outcomes = []
+    with Pipeline(lambda *told: outcomes.append(told), 2, heaviest) as pipeline:
+        for item, given in pipeline.read(items, read, weigh):
+            with pipeline.failing(item):
+                pipeline.write(item, write, work(item, given))
+    return outcomes
 
 
 def test_outcomes_come_in_order_and_errors_beside_them():
@@ -64,9 +68,7 @@ def test_the_next_is_read_and_the_last_is_written_during_the_work():
     assert len(outcomes) == 3
 
 
-@pytest.mark.parametrize(
-    ("weight", "most"), [(1, 6), (overlap.IN_FLIGHT // 4, 4), (2 * overlap.IN_FLIGHT, 1)]
-)
+@pytest.mark.parametrize(("weight", "most"), [(1, 6), (IN_FLIGHT // 4, 4), (2 * IN_FLIGHT, 1)])
 def test_pictures_do_not_pile_up(weight, most):
     held, peak, lock = set(), [0], threading.Lock()
 
@@ -100,6 +102,21 @@ def test_what_would_fail_for_every_picture_ends_the_run_after_the_writing():
     assert sorted(written) == [0, 1, 2]
 
 
+def test_what_cannot_be_read_or_written_is_told_and_the_rest_is_done():
+    def failing_at(bad):
+        def stage(item, *_):
+            if item == bad:
+                raise ImageError(f"{item} is no good")
+            return item
+
+        return stage
+
+    outcomes = dict(through(range(4), read=failing_at(1), write=failing_at(2)))
+    assert {item: str(outcome) for item, outcome in outcomes.items()} == {
+        0: "0", 1: "1 is no good", 2: "2 is no good", 3: "3",
+    }  # fmt: skip
+
+
 @pytest.fixture
 def pictures(small_head, tmp_path, monkeypatch):
     """A folder of four pictures, in an empty working folder."""
@@ -118,14 +135,12 @@ def restored(small_head):
     def run(*argv, sha="1"):
         seen = []
 
-        def restorer(rgb):
+        def mirror(rgb):
             seen.append(rgb)
             return rgb[:, ::-1].copy()
 
         def load(checkpoint, **options):
-            return Service(
-                KnownParser(small_head.labels), restorer, PlainScorer(), checkpoint="mirror", sha=sha
-            )
+            return Service(KnownParser(small_head.labels), Restorer(mirror, "mirror", sha), PlainScorer())
 
         assert (
             main([str(word) for word in ("restore", "in", "-o", "out", "--json", "r.json", *argv)], load=load)
@@ -186,7 +201,7 @@ def test_only_what_changed_is_restored_again(restored, pictures, tmp_path):
 def test_a_single_picture_is_always_restored(restored, pictures, tmp_path, small_head):
     for _ in range(2):
         assert main(["restore", "in/a.png", "-o", "one"], load=lambda *_, **__: Service(
-            KnownParser(small_head.labels), lambda rgb: rgb, None)) == 0  # fmt: skip
+            KnownParser(small_head.labels), Restorer(lambda rgb: rgb, "same"), None)) == 0  # fmt: skip
     assert [path.name for path in (tmp_path / "one").iterdir()] == ["a.png"]
 
 

@@ -131,6 +131,17 @@ def test_a_region_under_64_pixels_has_no_scores(without_lpips):
     assert regions["nose"] is not None
 
 
+def test_two_pictures_with_one_reference_score_as_each_alone_and_the_reference_is_seen_once(
+    perceptual, monkeypatch
+):
+    scorer, seen = Scorer(perceptual=perceptual), []
+    alone = [scorer.score(picture(number), picture(), halves()) for number in (1, 2)]
+    features = perceptual.features
+    monkeypatch.setattr(perceptual, "features", lambda rgb: seen.append(rgb) or features(rgb))
+    assert scorer.score_each([picture(1), picture(2)], picture(), halves()) == alone
+    assert len(seen) == 3
+
+
 def test_scores_are_plain_json(without_lpips, perceptual):
     for scorer in (without_lpips, Scorer(perceptual=perceptual)):
         scores = scorer.score(picture(1), picture(), halves())

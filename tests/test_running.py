@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from enhancer.errors import ImageError
+from enhancer.parts import Restorer
 from enhancer.service import Service
 from page import backend, first_result
 from tests.stand_ins import KnownParser, PlainScorer
@@ -41,7 +42,7 @@ def test_the_first_result_tells_how_long_it_takes_not_how_long_loading_took(head
         time.sleep(pauses.pop())
         return rgb
 
-    service = Service(KnownParser(head.labels), slow_at_first, PlainScorer())
+    service = Service(KnownParser(head.labels), Restorer(slow_at_first, "slow"), PlainScorer())
     monkeypatch.setattr(backend, "service", lambda checkpoint=None: service)
     monkeypatch.setattr(first_result, "_warm", {})
     made_once = (first_result._first_pair, first_result._first_look)  # pyright: ignore[reportPrivateUsage]

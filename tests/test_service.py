@@ -13,6 +13,7 @@ from enhancer.errors import CheckpointError, ImageError, LabelError, SettingsErr
 from enhancer.imaging.blend import Restoration
 from enhancer.imaging.io import composite, read_image, to_pil, write_png
 from enhancer.imaging.regions import region_map
+from enhancer.parts import Restorer
 from enhancer.results import failed_row, result_row, score_table, status_line, write_report
 from enhancer.service import NO_FACE, Service
 
@@ -21,9 +22,13 @@ class KnownParser:
     """Finds the regions it was told."""
 
     name = "known"
+    notice = None
 
     def __init__(self, labels):
         self.labels = labels
+
+    def prepare(self):
+        pass
 
     def regions(self, rgb):
         assert rgb.shape[2] == 3
@@ -37,7 +42,13 @@ class PlainScorer:
     lpips_name: str = "LPIPS (fake)"
     lpips_missing: str | None = None
 
-    def score(self, rgb, reference, masks):
+    def prepare(self):
+        pass
+
+    def score_each(self, pictures, reference, masks):
+        return [self._scored(rgb, reference, masks) for rgb in pictures]
+
+    def _scored(self, rgb, reference, masks):
         def row(mask):
             error = ((rgb - reference) ** 2 * mask[..., None]).sum() / mask.sum()
             return {"psnr": float(error), "ssim": 0.5, "lpips": None if self.lpips_missing else 0.25}
@@ -52,7 +63,7 @@ def brighten(rgb):
 
 @pytest.fixture
 def service(small_head):
-    return Service(KnownParser(small_head.labels), brighten, PlainScorer(), checkpoint="bright", device="cpu")
+    return Service(KnownParser(small_head.labels), Restorer(brighten, "bright"), PlainScorer(), device="cpu")
 
 
 @pytest.fixture
@@ -88,7 +99,19 @@ def test_degrading_first_restores_the_degraded_picture_and_scores_both(service, 
     assert set(result.scores_restored["regions"]) == {"skin", "eyes", "nose", "mouth", "hair"}
     assert {"parse", "degrade", "restore", "score"} == set(result.timings)
     assert result.seconds == result.timings["restore"]
-    assert (result.checkpoint, result.device, result.parser) == ("bright", "cpu", "known")
+    assert (result.record.checkpoint, result.device, result.parser) == ("bright", "cpu", "known")
+
+
+def test_a_result_says_how_it_was_made(service, opaque):
+    half = Restoration(0.5, {"hair": 0.25}, background=(1.0, 0.0, 0.0))
+    asked = {"degrade_first": True, "seed": 3, "strengths": {"eyes": 0.5}}
+    record = service.restore(opaque, restoration=half, **asked).record
+    assert (record.checkpoint, record.preset, record.seed) == ("bright", "v2", 3)
+    assert (record.strengths, record.strength, record.regions) == ({"eyes": 0.5}, 0.5, {"hair": 0.25})
+    assert record.background == "#ff0000"
+    assert record.of_degraded == service.degrade(opaque, seed=3, strengths={"eyes": 0.5}).record
+    as_it_is = service.restore(opaque, seed=3).record
+    assert (as_it_is.preset, as_it_is.seed, as_it_is.of_degraded) == (None, None, None)
 
 
 def test_as_it_is_there_is_nothing_to_score_against(service, opaque):
@@ -125,7 +148,7 @@ def test_no_face_is_looked_for_where_nothing_needs_it(service, opaque):
     nobody = replace(service, parser=None)  # fails when it is asked
     alone = nobody.restore(opaque, with_regions=False)
     np.testing.assert_array_equal(alone.restored, service.restore(opaque).restored)
-    assert (alone.regions, alone.parser, alone.notes) == (None, None, ())
+    assert (alone.masks, alone.parser, alone.notes) == (None, None, ())
     half_the_skin = Restoration(regions={"skin": 0.5})
     for asked in ({"degrade_first": True}, {"reference": opaque}, {"restoration": half_the_skin}):
         assert service.restore(opaque, with_regions=False, **asked).parser == "known"
@@ -140,7 +163,7 @@ def test_half_the_strength_lies_half_way(service, opaque):
 
 def test_the_model_sees_a_transparent_picture_over_the_colour_chosen(service, small_head):
     seen = []
-    watched = replace(service, restorer=lambda rgb: seen.append(rgb) or rgb)
+    watched = replace(service, restorer=Restorer(lambda rgb: seen.append(rgb) or rgb, "watched"))
     blue = (0.0, 0.0, 1.0)
     result = watched.restore(small_head.image, restoration=Restoration(background=blue))
     np.testing.assert_array_equal(seen[0], composite(small_head.image, blue))
@@ -154,7 +177,7 @@ def test_alpha_is_kept_and_the_model_sees_the_picture_over_white(small_head):
         seen.append(rgb)
         return brighten(rgb)
 
-    service = Service(KnownParser(small_head.labels), look, PlainScorer())
+    service = Service(KnownParser(small_head.labels), Restorer(look, "look"), PlainScorer())
     result = service.restore(small_head.image)
     np.testing.assert_array_equal(seen[0], composite(small_head.image))
     np.testing.assert_allclose(result.restored[..., 3], small_head.image[..., 3], atol=1e-6)
@@ -218,7 +241,9 @@ def test_settings_that_do_not_exist_are_refused(service, opaque, settings, messa
 
 
 def test_no_face_is_said_and_no_reason_to_stop(small_head, opaque):
-    service = Service(KnownParser(np.zeros_like(small_head.labels)), brighten, PlainScorer())
+    service = Service(
+        KnownParser(np.zeros_like(small_head.labels)), Restorer(brighten, "bright"), PlainScorer()
+    )
     result = service.restore(opaque, degrade_first=True)
     assert result.notes == (NO_FACE,)
     assert all(scores is None for scores in result.scores_restored["regions"].values())
@@ -226,9 +251,12 @@ def test_no_face_is_said_and_no_reason_to_stop(small_head, opaque):
 
 def test_what_stands_in_for_something_better_is_said(service, opaque):
     missing = "No LPIPS (fake): the weights are not here."
-    poor = replace(service, notices=("Another parser stands in.",), scorer=PlainScorer(lpips_missing=missing))
-    assert poor.restore(opaque, degrade_first=True).notes == ("Another parser stands in.", missing)
-    assert poor.restore(opaque).notes == ("Another parser stands in.",)
+    restorer = Restorer(brighten, "bright", notices=("Another checkpoint stands in.",))
+    poor = replace(service, restorer=restorer, scorer=PlainScorer(lpips_missing=missing))
+    poor.parser.notice = "Another parser stands in."
+    said = ("Another checkpoint stands in.", "Another parser stands in.")
+    assert poor.restore(opaque, degrade_first=True).notes == (*said, missing)
+    assert poor.restore(opaque).notes == said
 
 
 def test_without_a_checkpoint_it_still_degrades(service, opaque):
@@ -260,7 +288,7 @@ def test_inputs_are_left_alone(service, small_head):
 
 def test_the_report_holds_every_score_and_is_strict_json(service, opaque, tmp_path):
     result = service.restore(opaque, degrade_first=True, seed=3)
-    rows = [result_row(result, seed=3, preset="v2"), failed_row(ImageError("It is bad."))]
+    rows = [result_row(result), failed_row(ImageError("It is bad."))]
     write_report(rows, tmp_path / "r.json", "1.2.3")
     report = json.loads((tmp_path / "r.json").read_text(), parse_constant=pytest.fail)
     good, bad = report["images"]

@@ -5,16 +5,17 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from enhancer.commands.overlap import Stages
 from enhancer.commands.pictures import (
     Input,
     Load,
     LogLines,
+    Progress,
     add_shared,
     degrade_settings,
-    for_each,
     labels_of,
     outputs_of,
+    pipeline_for,
+    share_of,
 )
 from enhancer.runtime.processes import Processes
 
@@ -32,6 +33,7 @@ def declare(commands: Any) -> None:
 def degrade(args: argparse.Namespace, load: Load | None) -> int:
     """Degrade a clean picture or a folder of them."""
     from enhancer.imaging.io import read_image, write_png
+    from enhancer.imaging.provenance import write_recorded
     from enhancer.service import Service
 
     outputs = outputs_of(args, [""])
@@ -44,20 +46,23 @@ def degrade(args: argparse.Namespace, load: Load | None) -> int:
         outputs.path(f"{name}.png")  # what is wrong with the folder should be known now
         return image, labels_of(source, args)
 
-    def work(_: Input, given: tuple[Any, Any]) -> Any:
-        return service().degrade(*given, keep_steps=args.steps, **settings)
-
     def write(picture: Input, made: Any) -> LogLines:
         source, name = picture
         output = outputs.path(f"{name}.png")
-        write_png(made.image, output)
+        write_recorded(made.image, output, made.record)
         for number, (step, image) in enumerate(made.steps, start=1):
             write_png(image, outputs.path(f"{name}_steps/{number:02d}_{step.replace(' ', '_')}.png"))
         return f"{source} -> {output}", made.notes
 
-    stages = Stages(read, work, write, weigh=lambda given: given[0].nbytes)
     processes = Processes(cpu=True)
     try:
-        return for_each(list(outputs.names.items()), stages, processes)
+        pictures = share_of(list(outputs.names.items()), processes)
+        with Progress(len(pictures), processes) as progress, pipeline_for(progress, processes) as pipeline:
+            for picture, given in pipeline.read(pictures, read, weigh=lambda given: given[0].nbytes):
+                with pipeline.failing(picture):
+                    made = service().degrade(*given, keep_steps=args.steps, **settings)
+                    pipeline.write(picture, write, made)
+                    del made  # the thread has it
+        return progress.code
     finally:
         processes.part()

@@ -16,12 +16,13 @@ from typing import Any
 import numpy as np
 
 from enhancer.errors import ImageError
-from enhancer.imaging.io import write_png
+from enhancer.imaging.provenance import Record, write_recorded
 
 NAME = ".splat-enhancer-{}.jsonl"  # one for each process: on a network drive two cannot append to one file
 STALE = 3600  # seconds after which a half-written file is nobody's any more
 
 Row = dict[str, Any]
+Picture = tuple[np.ndarray, Record | None]  # an `image`, and how it was made
 
 
 def stamp(path: Path) -> list[Any]:
@@ -58,16 +59,16 @@ class Journal:
         """Say whether there is any line."""
         return bool(self._lines)
 
-    def finish(self, made_from: Mapping[str, Any], pictures: Mapping[Path, np.ndarray], row: Row) -> None:
-        """Write the pictures that belong together, and their line; the last one appears last.
+    def finish(self, made_from: Mapping[str, Any], pictures: Mapping[Path, Picture], row: Row) -> None:
+        """Write the pictures that belong together, their records inside, and their line; the last one appears last.
 
         Raises:
             ImageError: A file cannot be written.
         """
         hidden = {path: path.with_name(f".{path.name}.unfinished") for path in pictures}
         try:
-            for path, picture in pictures.items():
-                write_png(picture, hidden[path])
+            for path, (image, record) in pictures.items():
+                write_recorded(image, hidden[path], record)
             outputs = [[path.name, *stamp(hidden[path])[1:]] for path in pictures]
             line = json.dumps({"from": _key(made_from), "outputs": outputs, "row": row}, allow_nan=False)
             with self._lock, self._path.open("ab") as file:

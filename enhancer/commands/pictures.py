@@ -4,11 +4,11 @@ import argparse
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from enhancer.commands.overlap import Stages, overlapped, threads_for
+from enhancer.commands.pipeline import Pipeline, threads_for
 from enhancer.errors import EnhancerError, ImageError, LabelError, SettingsError
 from enhancer.runtime.processes import Processes
 
@@ -61,40 +61,64 @@ def _names(sources: Sequence[Path], endings: Sequence[str]) -> dict[Path, str]:
     return names
 
 
-def for_each(
-    pictures: Sequence[Input],
-    stages: Stages,
-    processes: Processes,
-    note_failure: Callable[[Path, EnhancerError], Any] | None = None,
-) -> int:
-    """Take this process's share of the pictures through the stages; returns the exit code.
+class Progress:
+    """Tells what becomes of each picture of this process, and keeps what went wrong; to be used in a `with`.
 
     A bad picture is named, and the rest still gets done.
     """
-    from tqdm import tqdm
 
+    def __init__(self, count: int, processes: Processes) -> None:
+        """Draw a bar where there is more than one picture.
+
+        Args:
+            count: How many pictures this process does.
+            processes: Only the main one draws.
+        """
+        from tqdm import tqdm
+
+        self.failures: dict[Path, EnhancerError] = {}
+        self._said: set[str] = set()  # what holds for every picture is said once
+        self._bar = tqdm(total=count, unit="picture", disable=count < 2 or not processes.is_main)
+
+    @property
+    def code(self) -> int:
+        """Exit code."""
+        return BAD_INPUT if self.failures else FINE
+
+    def __enter__(self) -> "Progress":
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave the bar as it stands."""
+        self._bar.close()
+
+    def tell(self, picture: Input, outcome: LogLines | EnhancerError) -> None:
+        """Write the line of a picture that is done or cannot be."""
+        source, _ = picture
+        if isinstance(outcome, EnhancerError):
+            self._bar.write(f"{source}: {outcome}", file=sys.stderr)
+            self.failures[source] = outcome
+        else:
+            line, notes = outcome
+            self._bar.write("  ".join([line, *(note for note in notes if note not in self._said)]))
+            self._said.update(notes)
+        self._bar.update()
+
+
+def pipeline_for(progress: Progress, processes: Processes) -> Pipeline:
+    """Return the pipeline of this process, which tells `progress` what becomes of each picture."""
     from enhancer.imaging.io import MAX_SIDE
 
-    pictures = pictures[processes.rank :: processes.world_size]
-    code = FINE
-    said: set[str] = set()  # what holds for every picture is said once
-    threads, heaviest = threads_for(processes.local_world_size), MAX_SIDE**2 * 4 * 4  # RGBA in float32
-    with (
-        closing(overlapped(pictures, stages, threads, heaviest)) as outcomes,
-        tqdm(total=len(pictures), unit="picture", disable=len(pictures) < 2 or not processes.is_main) as bar,
-    ):
-        for (source, _), outcome in outcomes:
-            if isinstance(outcome, EnhancerError):
-                tqdm.write(f"{source}: {outcome}", file=sys.stderr)
-                code = BAD_INPUT
-                if note_failure is not None:
-                    note_failure(source, outcome)
-            else:
-                line, notes = outcome
-                tqdm.write("  ".join([line, *(note for note in notes if note not in said)]))
-                said.update(notes)
-            bar.update()
-    return code
+    heaviest = MAX_SIDE**2 * 4 * 4  # bytes of RGBA in float32
+    return Pipeline(progress.tell, threads_for(processes.local_world_size), heaviest)
+
+
+def share_of(pictures: Sequence[Input], processes: Processes) -> Sequence[Input]:
+    """Return the pictures that this process does."""
+    return pictures[processes.rank :: processes.world_size]
 
 
 def outputs_of(args: argparse.Namespace, endings: Sequence[str]) -> Outputs:

@@ -9,17 +9,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import enhancer
-from enhancer.commands.overlap import Stages
 from enhancer.commands.pictures import (
     Input,
     Load,
     LogLines,
     Outputs,
+    Progress,
     add_shared,
     degrade_settings,
-    for_each,
     outputs_of,
     partner_of,
+    pipeline_for,
+    share_of,
 )
 from enhancer.errors import EnhancerError, ImageError, LabelError
 from enhancer.runtime.processes import Processes
@@ -113,19 +114,23 @@ class _Restoring:
         """Restore this process's share; returns the exit code of all."""
         names, processes = self._outputs.names, self._processes
         done = processes.on_main(self._done)
-        todo = [picture for picture in names.items() if picture[0] not in done]
-        stages = Stages(self._read, self._work, self._write, _weight)
+        todo = share_of([picture for picture in names.items() if picture[0] not in done], processes)
+        progress, shares = Progress(len(todo), processes), []
         try:
-            code = for_each(todo, stages, processes, self._note_failure)
+            with progress, pipeline_for(progress, processes) as pipeline:
+                for picture, given in pipeline.read(todo, self._read, _weight):
+                    with pipeline.failing(picture):
+                        pipeline.write(picture, self._write, self._restored(picture, given))
             self._clock.stop()
-            shares = processes.gathered(_Share(self._rows, code, self._clock))
-            self._rows = {source: row for share in shares for source, row in share.rows.items()}
+            shares = processes.gathered(self._share(progress))
             if self._journal is not None and processes.is_main:
                 sys.stdout.write(_summary(shares, len(done)))
             return max(share.code for share in shares)
-        finally:  # also when interrupted half-way
+        finally:  # also when interrupted half-way: then of what this process did
             if self._args.json is not None and processes.is_main:
-                self._report(done | self._rows)
+                for share in shares or [self._share(progress)]:
+                    done |= share.rows
+                self._report(done)
 
     def _done(self) -> dict[Path, dict[str, Any]]:
         """Return the rows of the pictures that are finished; with several processes also see to the download."""
@@ -150,9 +155,9 @@ class _Restoring:
 
     def _made_from(self, name: str, stamps: list[Any]) -> dict[str, Any]:
         """Return what decides how the restored picture looks, scores and is called."""
-        args, service = self._args, self._service()
+        args, restorer = self._args, self._service().require_restorer()
         settings = {
-            "version": enhancer.__version__, "checkpoint": service.checkpoint, "sha": service.sha,
+            "version": enhancer.__version__, "checkpoint": restorer.name, "sha": restorer.sha,
             "degradation": self._degradation if args.degrade else None,
             "lpips": args.lpips if args.degrade or args.reference else None,
         }  # fmt: skip
@@ -191,7 +196,7 @@ class _Restoring:
             stamps,
         )
 
-    def _work(self, picture: Input, given: _Given) -> _Made:
+    def _restored(self, picture: Input, given: _Given) -> _Made:
         from enhancer.results import result_row
 
         service = self._service()
@@ -201,12 +206,13 @@ class _Restoring:
             with_regions=False, **self._degradation,
         )  # fmt: skip
         self._clock.tick(sum(seconds for what, seconds in result.timings.items() if what != "degrade"))
-        drawn = {"seed": args.seed, "preset": args.preset} if args.degrade else {"seed": None, "preset": None}
         files = self._files(source, name)
-        row: dict[str, Any] = {**files, **result_row(result, **drawn)}
-        pictures = {Path(files["degraded"]): result.degraded} if args.degrade else {}
-        pictures[Path(files["output"])] = result.restored
-        line = f"{source} -> {files['output']}  {result.checkpoint}  {result.seconds:.2f} s"
+        row: dict[str, Any] = {**files, **result_row(result)}
+        pictures = (
+            {Path(files["degraded"]): (result.degraded, result.record.of_degraded)} if args.degrade else {}
+        )
+        pictures[Path(files["output"])] = (result.restored, result.record)
+        line = f"{source} -> {files['output']}  {result.record.checkpoint}  {result.seconds:.2f} s"
         if scores := row["scores"]:
             before, after = scores["degraded"], scores["restored"]
             line += f"  PSNR {before['psnr']:.2f} -> {after['psnr']:.2f} dB"
@@ -215,20 +221,24 @@ class _Restoring:
         return _Made(pictures, row, (line, result.notes), self._made_from(name, given.stamps))
 
     def _write(self, picture: Input, made: _Made) -> LogLines:
-        from enhancer.imaging.io import write_png
+        from enhancer.imaging.provenance import write_recorded
 
         if self._journal is not None:
             self._journal.finish(made.made_from, made.pictures, made.row)
         else:
-            for path, image in made.pictures.items():
-                write_png(image, path)
+            for path, (image, record) in made.pictures.items():
+                write_recorded(image, path, record)
         self._rows[picture[0]] = made.row
         return made.said
 
-    def _note_failure(self, source: Path, error: EnhancerError) -> None:
+    def _share(self, progress: Progress) -> _Share:
         from enhancer.results import failed_row
 
-        self._rows[source] = {"file": str(source), "output": None, **failed_row(error)}
+        failed = {
+            source: {"file": str(source), "output": None, **failed_row(error)}
+            for source, error in progress.failures.items()
+        }
+        return _Share(self._rows | failed, progress.code, self._clock)
 
     def _report(self, rows: dict[Path, dict[str, Any]]) -> None:
         from enhancer.results import write_report

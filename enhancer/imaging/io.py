@@ -14,6 +14,7 @@ from typing import BinaryIO
 import cv2
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL.PngImagePlugin import PngInfo
 
 from enhancer.errors import ImageError, LabelError
 
@@ -37,27 +38,66 @@ _PROFILE_MODES = {
 }
 
 
-def read_image(source: Source, name: str | None = None) -> np.ndarray:
+def read_image(source: Source, name: str | None = None, largest: int = MAX_SIDE) -> np.ndarray:
     """Read the first frame of a picture, upright, as sRGB.
 
     Args:
         source: Path, encoded bytes or an open binary stream (left open).
         name: What to call it in error messages; by default the file's name.
+        largest: Side in pixels, `MAX_SIDE` or less.
 
     Returns:
         (H, W, 3) or, if any pixel is not opaque, (H, W, 4) float32 in [0, 1] with straight alpha.
 
     Raises:
-        ImageError: Not a picture, damaged, a side outside `MIN_SIDE` to `MAX_SIDE`, or nothing to see in it.
+        ImageError: Not a picture, damaged, a side outside `MIN_SIDE` to `largest`, or nothing to see in it.
     """
     name = name or _name_of(source)
-    with _opened(source, name) as picture:
-        return from_pil(picture, name)
+    with opened(source, name, largest) as picture:
+        return from_pil(picture, name, largest)
 
 
-def from_pil(picture: Image.Image, name: str = "image") -> np.ndarray:
+@contextlib.contextmanager
+def opened(source: Source, name: str, largest: int = MAX_SIDE) -> Iterator[Image.Image]:
+    """Open a picture by its header alone; a stream that was passed in stays open.
+
+    Args:
+        source: As of `read_image`.
+        name: What to call it in error messages.
+        largest: Side in pixels.
+
+    Raises:
+        ImageError: There is no picture that can be read here, or it is too large.
+    """
+    with contextlib.ExitStack() as stack:
+        if isinstance(source, str | Path):
+            try:
+                stream: BinaryIO = stack.enter_context(Path(source).open("rb"))
+            except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
+                reason = getattr(error, "strerror", None) or error
+                raise ImageError(f"{name} cannot be opened: {reason}. Check the path.") from error
+        else:
+            stream = io.BytesIO(source) if isinstance(source, bytes) else source
+        try:
+            picture = Image.open(stream, formats=_FORMATS)
+        except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+            raise ImageError(
+                f"{name} is far larger than {largest}x{largest} pixels, the most taken here, and was not decoded. "
+                "Scale it down first."
+            ) from error
+        except UnidentifiedImageError as error:
+            stream.seek(0)
+            what = "not a picture that can be read here" if stream.read(1) else "empty (0 bytes)"
+            raise ImageError(f"{name} is {what}. Give a PNG, JPEG, WebP, BMP, TIFF or GIF file.") from error
+        except Exception as error:  # decoders raise whatever they stumble over in a damaged header
+            raise _damaged(name, error) from error
+        _check_size(picture, name, 1, largest)
+        yield picture
+
+
+def from_pil(picture: Image.Image, name: str = "image", largest: int = MAX_SIDE) -> np.ndarray:
     """Turn an opened picture into an `image`, by the rules of `read_image`."""
-    _check_size(picture, name)
+    _check_size(picture, name, MIN_SIDE, largest)
     picture = _loaded(picture, name)
     if picture.mode in (*_SIXTEEN_BIT, "I", "F"):
         return np.repeat(_deep_grey(picture, name)[..., None], 3, axis=2)
@@ -77,8 +117,13 @@ def to_pil(image: np.ndarray) -> Image.Image:
     return Image.fromarray((np.clip(image, 0.0, 1.0) * 255 + 0.5).astype(np.uint8))
 
 
-def write_png(image: np.ndarray, path: str | Path) -> None:
+def write_png(image: np.ndarray, path: str | Path, chunks: PngInfo | None = None) -> None:
     """Write an `image` as an 8-bit PNG; at no moment does `path` hold half a picture.
+
+    Args:
+        image: (H, W, 3 or 4) float32 in [0, 1].
+        path: The file; its folder is there.
+        chunks: Text to stand in the file.
 
     Raises:
         ImageError: The file cannot be written.
@@ -88,7 +133,7 @@ def write_png(image: np.ndarray, path: str | Path) -> None:
         f".{secrets.token_hex(8)}.unfinished"
     )  # beside it, so that the rename is atomic
     try:
-        to_pil(image).save(unfinished, format="PNG", compress_level=PNG_LEVEL)
+        to_pil(image).save(unfinished, format="PNG", pnginfo=chunks, compress_level=PNG_LEVEL)
         unfinished.replace(path)
     except OSError as error:
         raise ImageError(f"{path} cannot be written: {error.strerror or error}.") from error
@@ -96,18 +141,23 @@ def write_png(image: np.ndarray, path: str | Path) -> None:
         unfinished.unlink(missing_ok=True)
 
 
-def read_labels(source: Source, name: str | None = None) -> np.ndarray:
+def read_labels(source: Source, name: str | None = None, largest: int = MAX_SIDE) -> np.ndarray:
     """Read a label map: palette indices or grey values, never the palette's colours.
+
+    Args:
+        source: As of `read_image`.
+        name: Likewise.
+        largest: Side in pixels; how small it is does not matter here.
 
     Returns:
         (H, W) integer label ids.
 
     Raises:
-        LabelError: Not a picture, not one channel, or saved with loss.
+        LabelError: Not a picture, too large, not one channel, or saved with loss.
     """
     name = name or _name_of(source)
     try:
-        with _opened(source, name) as picture:
+        with opened(source, name, largest) as picture:
             lossy = picture.format == "JPEG"
             picture = _loaded(picture, name)
     except ImageError as error:
@@ -183,42 +233,13 @@ def _name_of(source: Source) -> str:
     return Path(path).name if isinstance(path, str | Path) and str(path) else "image"
 
 
-@contextlib.contextmanager
-def _opened(source: Source, name: str) -> Iterator[Image.Image]:
-    """Open a picture by its header alone; a stream that was passed in stays open."""
-    with contextlib.ExitStack() as stack:
-        if isinstance(source, str | Path):
-            try:
-                stream: BinaryIO = stack.enter_context(Path(source).open("rb"))
-            except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
-                reason = getattr(error, "strerror", None) or error
-                raise ImageError(f"{name} cannot be opened: {reason}. Check the path.") from error
-        else:
-            stream = io.BytesIO(source) if isinstance(source, bytes) else source
-        try:
-            picture = Image.open(stream, formats=_FORMATS)
-        except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-            raise ImageError(
-                f"{name} is far larger than {MAX_SIDE}x{MAX_SIDE} pixels, the most taken here, and was not decoded. "
-                "Scale it down first."
-            ) from error
-        except UnidentifiedImageError as error:
-            stream.seek(0)
-            what = "not a picture that can be read here" if stream.read(1) else "empty (0 bytes)"
-            raise ImageError(f"{name} is {what}. Give a PNG, JPEG, WebP, BMP, TIFF or GIF file.") from error
-        except Exception as error:  # decoders raise whatever they stumble over in a damaged header
-            raise _damaged(name, error) from error
-        _check_size(picture, name, smallest=1)
-        yield picture
-
-
-def _check_size(picture: Image.Image, name: str, smallest: int = MIN_SIDE) -> None:
+def _check_size(picture: Image.Image, name: str, smallest: int, largest: int) -> None:
     """Refuse a size out of range; reads the header only."""
     width, height = picture.size
-    if max(width, height) > MAX_SIDE or min(width, height) < smallest:
-        advice = "Scale it down first." if max(width, height) > MAX_SIDE else "Give a larger picture."
+    if max(width, height) > largest or min(width, height) < smallest:
+        advice = "Scale it down first." if max(width, height) > largest else "Give a larger picture."
         raise ImageError(
-            f"{name} is {width}x{height} pixels; each side must be {MIN_SIDE} to {MAX_SIDE} pixels. {advice}"
+            f"{name} is {width}x{height} pixels; each side must be {MIN_SIDE} to {largest} pixels. {advice}"
         )
 
 

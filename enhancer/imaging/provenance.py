@@ -13,7 +13,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 import enhancer
-from enhancer.imaging.io import PNG_LEVEL, to_pil
+from enhancer.imaging.io import PNG_LEVEL, Source, from_pil, opened, to_pil, write_png
 from enhancer.imaging.regions import REGION_NAMES
 
 KEY = "splat-enhancer"  # of the PNG text chunk
@@ -51,18 +51,28 @@ class Record:
     regions: Mapping[str, float] = field(default_factory=dict)
     background: str = "#ffffff"
 
+    @property
+    def of_degraded(self) -> "Record | None":
+        """Record of the degraded picture that a restored one was made from; None where it was restored as it came."""
+        if self.preset is None:
+            return None
+        return Record(version=self.version, preset=self.preset, seed=self.seed, strengths=self.strengths)
+
 
 def png_bytes(image: np.ndarray, record: Record | None = None) -> bytes:
     """Return an `image` as an 8-bit PNG file, the record inside, marked as worked on by a trained model."""
-    info = PngInfo()
-    if record is not None:
-        info.add_text("Software", f"Splat Enhancer {record.version}")
-        info.add_itxt(KEY, json.dumps(asdict(record)))
-        if record.checkpoint is not None:
-            info.add_itxt("XML:com.adobe.xmp", _XMP)
     file = io.BytesIO()
-    to_pil(image).save(file, format="PNG", pnginfo=info, compress_level=PNG_LEVEL)
+    to_pil(image).save(file, format="PNG", pnginfo=_chunks(record), compress_level=PNG_LEVEL)
     return file.getvalue()
+
+
+def write_recorded(image: np.ndarray, path: str | Path, record: Record | None = None) -> None:
+    """Write what `png_bytes` returns; at no moment does `path` hold half a picture.
+
+    Raises:
+        ImageError: The file cannot be written.
+    """
+    write_png(image, path, _chunks(record))
 
 
 def read_record(source: str | Path | BinaryIO) -> Record | None:
@@ -70,11 +80,45 @@ def read_record(source: str | Path | BinaryIO) -> Record | None:
     try:
         with Image.open(source, formats=["PNG"]) as picture:
             picture.load()  # text may stand behind the pixels
-            text = picture.info.get(KEY)
+            return _told_by(picture)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
+
+
+def read_recorded(source: Source, name: str, largest: int) -> tuple[np.ndarray, Record | None]:
+    """Return what `read_image` and `read_record` do, the file opened and decoded once.
+
+    Args:
+        source: Path, encoded bytes or an open binary stream.
+        name: What to call it in error messages.
+        largest: Side in pixels.
+
+    Raises:
+        ImageError: As `read_image` has it.
+    """
+    with opened(source, name, largest) as picture:
+        return from_pil(picture, name, largest), _told_by(picture)
+
+
+def _told_by(picture: Image.Image) -> Record | None:
+    """Return the record in the text of a PNG file whose pixels are decoded, None without one."""
+    text = picture.info.get(KEY) if picture.format == "PNG" else None
+    try:
         given = json.loads(text) if isinstance(text, str) and len(text) <= LONGEST else None
-    except (OSError, ValueError, SyntaxError, RecursionError, Image.DecompressionBombError):
+    except (ValueError, RecursionError):
         return None
     return _record(given) if isinstance(given, dict) else None
+
+
+def _chunks(record: Record | None) -> PngInfo:
+    """Return the text chunks of a PNG file that tell a record."""
+    info = PngInfo()
+    if record is not None:
+        info.add_text("Software", f"Splat Enhancer {record.version}")
+        info.add_itxt(KEY, json.dumps(asdict(record)))
+        if record.checkpoint is not None:
+            info.add_itxt("XML:com.adobe.xmp", _XMP)
+    return info
 
 
 def _record(given: dict[str, Any]) -> Record:
@@ -93,6 +137,11 @@ def _record(given: dict[str, Any]) -> Record:
     if is_colour(given.get("background")):
         kept["background"] = given["background"]
     return Record(**kept)
+
+
+def hex_of(rgb: tuple[float, float, float]) -> str:
+    """Return a colour in [0, 1] as "#rrggbb"."""
+    return "#" + "".join(f"{round(255 * part):02x}" for part in rgb)
 
 
 def is_colour(value: Any) -> bool:

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TypedDict
 
@@ -11,7 +12,7 @@ from enhancer.errors import ImageError, SettingsError, UnavailableError
 from enhancer.imaging.masks import Masks
 from enhancer.metrics.fidelity import psnr, similarity, squared_error, weighted_mean, without_border
 from enhancer.metrics.network import ARCHITECTURES
-from enhancer.metrics.perceptual import Perceptual
+from enhancer.metrics.perceptual import Features, Perceptual
 
 MIN_REGION = 64.0  # px; a mask that weighs less in sum is no region to score
 
@@ -88,10 +89,16 @@ class Scorer:
             self._is_prepared = True
 
     def score(self, rgb: np.ndarray, reference: np.ndarray, masks: Masks | None = None) -> Scores:
-        """Score a picture against its reference.
+        """Score one picture against its reference, as `score_each` does."""
+        return self.score_each([rgb], reference, masks)[0]
+
+    def score_each(
+        self, pictures: Sequence[np.ndarray], reference: np.ndarray, masks: Masks | None = None
+    ) -> list[Scores]:
+        """Score pictures against the same reference, which the LPIPS network then sees once.
 
         Args:
-            rgb: (H, W, 3) float32 in [0, 1].
+            pictures: (H, W, 3) float32 in [0, 1] each.
             reference: The same shape.
             masks: Soft region masks; a region's score is the error, SSIM or LPIPS map averaged under its mask.
 
@@ -99,17 +106,23 @@ class Scorer:
             Python floats only. `regions` is empty without masks.
 
         Raises:
-            ImageError: The two are not pictures of the same size.
+            ImageError: They are not pictures of the same size.
         """
-        if rgb.shape != reference.shape or rgb.ndim != 3 or rgb.shape[2] != 3:
-            raise ImageError(
-                f"Scores need two RGB pictures of one size, got shapes {rgb.shape} and {reference.shape}. "
-                "Give the reference the picture was made from, without alpha."
-            )
+        for rgb in pictures:
+            _require_alike(rgb, reference)
         self.prepare()
+        seen = self._perceptual.features(reference) if self._perceptual else None
+        return [self._scored(rgb, reference, seen, masks) for rgb in pictures]
+
+    def _scored(
+        self, rgb: np.ndarray, reference: np.ndarray, seen: Features | None, masks: Masks | None
+    ) -> Scores:
+        """Score one picture; `seen` is what the LPIPS network sees in the reference."""
         error = squared_error(rgb, reference)
         likeness = similarity(rgb, reference)
-        number, distance = self._perceptual.distance(rgb, reference) if self._perceptual else (None, None)
+        number, distance = None, None
+        if self._perceptual and seen:
+            number, distance = self._perceptual.compare(self._perceptual.features(rgb), seen)
 
         def under(mask: np.ndarray) -> RegionScores | None:
             if without_border(mask).sum() < MIN_REGION:
@@ -126,3 +139,11 @@ class Scorer:
             "lpips": number,
             "regions": {name: under(mask) for name, mask in (masks or {}).items()},
         }
+
+
+def _require_alike(rgb: np.ndarray, reference: np.ndarray) -> None:
+    if rgb.shape != reference.shape or rgb.ndim != 3 or rgb.shape[2] != 3:
+        raise ImageError(
+            f"Scores need two RGB pictures of one size, got shapes {rgb.shape} and {reference.shape}. "
+            "Give the reference the picture was made from, without alpha."
+        )

@@ -33,6 +33,7 @@ def pace():
 @pytest.fixture(scope="session")
 def address(head):
     """Serve the page."""
+    from enhancer.parts import Restorer
     from enhancer.service import Service
     from tests.stand_ins import KnownParser, PlainScorer, served
 
@@ -40,9 +41,7 @@ def address(head):
         time.sleep(PACE.seconds)
         return (rgb * 0.9 + 0.1).astype("float32")
 
-    service = Service(
-        KnownParser(head.labels), brighten, PlainScorer(), checkpoint="<stand-in>", sha="0123456789"
-    )
+    service = Service(KnownParser(head.labels), Restorer(brighten, "<stand-in>", "0123456789"), PlainScorer())
     with served(service) as address:
         yield address
 
