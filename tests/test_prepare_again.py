@@ -1,10 +1,10 @@
 """Preparing a data set goes on after a kill, keeps what is done, and names what it cannot use."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -80,8 +80,8 @@ def test_ctrl_c_keeps_what_is_done(config, capsys, monkeypatch):
     def interrupted(*arguments):
         started.append(arguments[0].name)
         if len(started) == 3:
-            os.kill(os.getpid(), signal.SIGINT)
-            time.sleep(0.2)  # the picture in work is finished all the same
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+            time.sleep(1)  # the picture in work is finished all the same, also where the machine is busy
         one(*arguments)
 
     monkeypatch.setattr(prepare, "prepare_one", interrupted)
