@@ -20,7 +20,7 @@ from enhancer.tensors import to_model_range
 from training.config import TrainConfig
 from training.data.dataset import Pairs, list_samples
 from training.loop.trainer import Trainer
-from training.report.figures import Tile, sheet
+from training.report.contact_sheet import Tile, sheet
 
 SHEET_SIDE = 256  # px of a picture on the sheet
 

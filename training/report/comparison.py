@@ -8,8 +8,8 @@ from enhancer.runtime.files import write_text
 from training.evaluation.metrics import PARTS, SCORES, WHOLE, column
 from training.evaluation.results import ResultsFolder
 from training.report.charts import Chart, Series, forest, histogram, number
-from training.report.contact_sheet import WRITTEN
 from training.report.page import Headline, Shown, Version, embedded, render
+from training.report.tables import below_picture
 
 PER_SIDE = 4  # pictures shown where B leads, and where A leads
 LARGE = ("psnr", "ssim", "lpips_vgg", "lpips_alex", "squeeze", "identity")  # scores below the title
@@ -95,18 +95,10 @@ def _shown(row: Row, records: Sequence[ResultsFolder]) -> Shown:
         "Degraded": a.get("degraded"), "A": a.get("restored"), "B": b.get("restored"), "Clean": a.get("clean")
     }  # fmt: skip
     versions = [
-        Version(label, f"{row['file']}, {label}", embedded(picture), _scores(row, label))
+        Version(
+            label, f"{row['file']}, {label}", embedded(picture), below_picture(row, "{}." + label.lower())
+        )
         for label, picture in found.items()
         if picture is not None
     ]
     return Shown(row["file"], row["psnr.difference"], versions)
-
-
-def _scores(row: Row, label: str) -> list[str]:
-    lines = []
-    for key in WRITTEN:
-        value = row.get(f"{key}.{label.lower()}")  # none for degraded and clean
-        if value is not None:
-            score = SCORES[key]
-            lines.append(f"{score.label.removesuffix(' distance')} {number(value, min(score.digits, 3))}")
-    return lines

@@ -1,19 +1,32 @@
-"""The report of an evaluation: what `templates/evaluation.html` shows of it."""
+"""The report of an evaluation: what `templates/evaluation.html` shows of it, and its contact sheets."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from enhancer.imaging.io import write_png
 from enhancer.model.config import EMBEDDED
 from enhancer.runtime.files import write_text
 from training.evaluation.metrics import KIND_MEANING, KINDS, PARTS, SCORES, WHOLE, column
 from training.evaluation.summary import Row, chosen, gain, gains, paired
 from training.report.charts import Chart, Series, dumbbells, histogram, number
-from training.report.contact_sheet import WRITTEN, Pictures
+from training.report.contact_sheet import Tile, sheet
 from training.report.page import Headline, Shown, Version, embedded, render
-from training.report.tables import given, how_degraded, shared
+from training.report.tables import WRITTEN, below_picture, given, how_degraded, shared
+
+VERSIONS = ("degraded", "restored", "clean")
+TILE = (480, 512)  # px of a tile, least and most: all of WRITTEN fits below the least
+TRIPLETS = 2  # side by side on a sheet
+SHEETS = {
+    "first": ("The first", "In the order of their files."),
+    "top": ("The best", "Ranked by how much PSNR gained."),
+    "bottom": ("The worst", "Where restoring gained least, or did harm."),
+}
 
 Metrics = Mapping[str, Any]
+Pictures = Mapping[str, np.ndarray]  # version -> (H, W, 3) in [0, 1]
 Find = Callable[[str], Pictures]
 
 
@@ -46,6 +59,29 @@ def write_report(metrics: Metrics, rows: Sequence[Row], find: Find, folder: Path
         by_region=_by_region(metrics),
     )
     write_text(folder / "report.html", page)
+
+
+def write_sheets(rows: Sequence[Row], find: Find, folder: Path) -> None:
+    """Write `sheet_first.png`, `sheet_top.png` and `sheet_bottom.png`; the arguments are those of `write_report`."""
+    some = chosen(rows)
+    for name, (title, subtitle) in SHEETS.items():
+        triplets = [_tiles(row, find(row["file"])) for row in some[name]]
+        longest = max(max(tile.picture.shape[:2]) for tiles in triplets for tile in tiles)
+        lines = [
+            [tile for tiles in triplets[start : start + TRIPLETS] for tile in tiles]
+            for start in range(0, len(triplets), TRIPLETS)
+        ]
+        heading = f"{title} {len(triplets)}" if len(triplets) > 1 else title
+        drawn = sheet(heading, subtitle, lines, int(np.clip(longest, *TILE)), enlarge=False)
+        write_png(np.asarray(drawn, np.float32) / 255, folder / f"sheet_{name}.png")
+
+
+def _tiles(row: Row, pictures: Pictures) -> list[Tile]:
+    captions = (f"degraded, {row['file']}", f"restored, {number(gain(row), 2, sign=True)} dB", "clean")
+    return [
+        Tile(pictures[kind], caption, "  ·  ".join(below_picture(row, kind + ".{}")))
+        for kind, caption in zip(VERSIONS, captions, strict=True)
+    ]
 
 
 def _mean(metrics: Metrics, kind: str, name: str) -> float | None:
@@ -86,20 +122,15 @@ def _headlines(metrics: Metrics) -> list[Headline]:
 
 def _shown(row: Row, pictures: Pictures) -> Shown:
     versions = [
-        Version(kind.capitalize(), f"{row['file']}, {kind}", embedded(pictures[kind]), _scores(row, kind))
-        for kind in ("degraded", "restored", "clean")
+        Version(
+            kind.capitalize(),
+            f"{row['file']}, {kind}",
+            embedded(pictures[kind]),
+            below_picture(row, kind + ".{}"),
+        )
+        for kind in VERSIONS
     ]
     return Shown(row["file"], gain(row), versions)
-
-
-def _scores(row: Row, kind: str) -> list[str]:
-    lines = []
-    for key in WRITTEN:
-        value, score = row.get(f"{kind}.{key}"), SCORES[key]
-        if value is not None:
-            label = score.label.removesuffix(" distance")
-            lines.append(f"{label} {number(value, min(score.digits, 3))} {score.unit}".strip())
-    return lines
 
 
 def _by_picture(rows: Sequence[Row]) -> list[Chart]:

@@ -10,9 +10,10 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from training.report.charts import number
-from training.report.contact_sheet import scaled
+from training.report.contact_sheet import fitted
 
 TEMPLATES = Path(__file__).parent / "templates"
+SIDE = 512  # px; larger pictures are shown scaled down
 WEBP_QUALITY = 86
 
 
@@ -54,12 +55,12 @@ class Shown:
 
 
 def embedded(picture: np.ndarray) -> Embedded:
-    """Return a picture as it goes into a page: scaled down to 512 px, as WebP.
+    """Return a picture as it goes into a page: scaled down to `SIDE`, as WebP.
 
     Args:
         picture: (H, W, 3) in [0, 1].
     """
-    image, held = scaled(picture), io.BytesIO()
+    image, held = fitted(picture, SIDE), io.BytesIO()
     image.save(held, "WEBP", quality=WEBP_QUALITY, method=4)
     address = f"data:image/webp;base64,{base64.b64encode(held.getvalue()).decode()}"
     return Embedded(address, image.width, image.height)
