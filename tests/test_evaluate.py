@@ -208,6 +208,19 @@ def test_two_evaluations_are_compared_picture_by_picture(finished, tmp_path, cap
     assert page.count('<figure class="triplet four">') == 3
 
 
+def test_a_name_is_never_markup(finished, tmp_path):
+    folder, _ = finished
+    shutil.copytree(folder, tmp_path / "b")
+    metrics = json.loads((folder / "metrics.json").read_text())
+    metrics["checkpoint"]["name"] = "<i>&{{ 7 }}"
+    (tmp_path / "b/metrics.json").write_text(json.dumps(metrics))
+    flags = ["--compare", str(folder), str(tmp_path / "b"), "--output_dir", str(tmp_path / "ab")]
+    assert evaluate.command(flags) == 0
+    page = (tmp_path / "ab/comparison.html").read_text()
+    assert "<dd>&lt;i&gt;&amp;{{ 7 }} " in page
+    assert "<i>" not in page
+
+
 def test_a_checkpoint_of_the_hub_is_reported_with_its_commit(config, tiny_checkpoint, monkeypatch):
     found = Resolved(
         tiny_checkpoint, "user/repo@0123456", "user/repo", "0123456789", "An older copy stands in."

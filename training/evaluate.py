@@ -44,8 +44,7 @@ from training.evaluation.results import ResultsFolder, fingerprint_of_files, fin
 from training.evaluation.samples import load_sample
 from training.evaluation.summary import SCHEMA, set_metrics, summary
 from training.report.comparison import write_comparison_report
-from training.report.contact_sheet import write_sheets
-from training.report.evaluation import write_report
+from training.report.evaluation import write_report, write_sheets
 from training.report.tables import for_card, for_terminal
 
 FINE, GATE_FIRED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130

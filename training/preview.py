@@ -20,7 +20,7 @@ from training.config import TrainConfig
 from training.data.dataset import Pairs
 from training.data.folders import find_samples
 from training.data.pool import batches
-from training.report.figures import Tile, sheet
+from training.report.contact_sheet import Tile, sheet
 
 PAIRS_A_LINE = 3  # clean and degraded side by side, that many times across the sheet
 TILE = 256  # px

@@ -21,7 +21,7 @@ from training.config import TrainConfig
 from training.data.dataset import Pairs
 from training.data.folders import find_samples
 from training.loop.trainer import Trainer
-from training.report.figures import Tile, sheet
+from training.report.contact_sheet import Tile, sheet
 
 SHEET_SIDE = 256  # px of a picture on the sheet
 

@@ -1,9 +1,11 @@
-"""Charts for the report: histograms and dumbbells as inline SVG, coloured by the page's own style."""
+"""Charts of the pages: where the bars, lines, dots and words of a histogram, of dumbbells and of a forest stand.
+
+`templates/macros.html` draws them as inline SVG, coloured by the page's own style.
+"""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 
 import numpy as np
 
@@ -23,6 +25,70 @@ class Series:
     values: Sequence[float]
 
 
+@dataclass(frozen=True)
+class Bar:
+    """A bar and the words that appear when it is pointed at; SVG units."""
+
+    style: str
+    x: float
+    y: float
+    width: float
+    height: float
+    title: str
+    tag = "rect"
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line; SVG units."""
+
+    style: str
+    x1: float
+    x2: float
+    y1: float
+    y2: float
+    tag = "line"
+
+
+@dataclass(frozen=True)
+class Dot:
+    """A dot; SVG units."""
+
+    style: str
+    cx: float
+    cy: float
+    r: float
+    tag = "circle"
+
+
+@dataclass(frozen=True)
+class Text:
+    """Words at a place; SVG units. `anchor` is which end of them stands there: start, middle or end."""
+
+    style: str
+    x: float
+    y: float
+    words: str
+    anchor: str = "start"
+    tag = "text"
+
+
+Mark = Bar | Line | Dot | Text
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A chart: its marks in the order they are painted, and the words round it."""
+
+    title: str
+    unit: str
+    series: Sequence[Series]  # named in the legend
+    said: str  # the chart in words, for who cannot see it
+    height: float  # SVG units; each chart is WIDTH wide
+    marks: Sequence[Mark]
+    width: float = WIDTH
+
+
 def nice_step(span: float, about: int) -> float:
     """Return the step of 1, 2, 2.5 or 5 times a power of ten that cuts `span` into at most `about` pieces."""
     raw = max(span, 1e-9) / about
@@ -33,9 +99,7 @@ def nice_step(span: float, about: int) -> float:
 def tick(value: float, step: float) -> str:
     """Return a tick's label with no more digits than its step needs, and a true minus."""
     digits = max(0, -math.floor(math.log10(step) + 1e-9)) + (1 if f"{step:e}".startswith("2.5") else 0)
-    return f"{value:.{digits}f}".replace("-0", "0" if float(f"{value:.{digits}f}") == 0 else "-0").replace(
-        "-", "−"
-    )
+    return number(value, digits)
 
 
 def number(value: float | None, digits: int, *, sign: bool = False) -> str:
@@ -57,7 +121,7 @@ class Axis:
 
     def __call__(self, value: float) -> float:
         """Return where a value stands."""
-        return self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start)
+        return float(self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start))
 
     def ticks(self, about: int = 5) -> list[tuple[float, str]]:
         """Return round values on the axis, with their labels."""
@@ -68,7 +132,7 @@ class Axis:
 
 def histogram(
     title: str, series: Sequence[Series], unit: str, digits: int, *, through_zero: bool = False
-) -> str:
+) -> Chart:
     """Return a histogram, means written with `digits`; `through_zero` shows zero, and what lies below it as harm."""
     everything = np.concatenate([np.asarray(each.values, np.float64) for each in series])
     low, high = float(everything.min()), float(everything.max())
@@ -83,50 +147,44 @@ def histogram(
     x = Axis(float(edges[0]), float(edges[-1]), LEFT, WIDTH - RIGHT)
     counts = [np.histogram(each.values, edges)[0] for each in series]
     y = Axis(0, max(1, max(int(count.max()) for count in counts)), HEIGHT - BOTTOM, TOP)
-    out = _count_lines(y)
+    marks = _count_lines(y)
     for each, count in zip(series, counts, strict=True):
-        for k, number in enumerate(count):
-            if number:
-                style = "harm" if through_zero and edges[k] < -1e-12 else each.style
-                span = f"{tick(edges[k], step)} to {tick(edges[k + 1], step)} {unit}".strip()
-                out.append(
-                    f'<rect class="bar {style}" x="{x(edges[k]) + 0.75:.1f}" y="{y(number):.1f}" '
-                    f'width="{max(1.0, x(edges[k + 1]) - x(edges[k]) - 1.5):.1f}" height="{y(0) - y(number):.1f}" rx="1">'
-                    f"<title>{escape(each.label)}: {number} with {span}</title></rect>"
-                )
-    out.append(f'<line class="axis" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(0)}" y2="{y(0)}"/>')
-    for value, label in x.ticks():
-        out.append(
-            f'<text class="tick" x="{x(value):.1f}" y="{y(0) + 16}" text-anchor="middle">{label}</text>'
-        )
+        for k in np.flatnonzero(count):
+            style = "harm" if through_zero and edges[k] < -1e-12 else each.style
+            span = f"{tick(edges[k], step)} to {tick(edges[k + 1], step)} {unit}".strip()
+            left, right, top = x(edges[k]), x(edges[k + 1]), y(count[k])
+            words = f"{each.label}: {count[k]} with {span}"
+            marks.append(Bar(style, left + 0.75, top, max(1.0, right - left - 1.5), y(0) - top, words))
+    marks.append(Line("axis", LEFT, WIDTH - RIGHT, y(0), y(0)))
+    marks += [Text("tick", x(value), y(0) + 16, label, "middle") for value, label in x.ticks()]
     if through_zero:
-        out.append(f'<line class="zero" x1="{x(0):.1f}" x2="{x(0):.1f}" y1="{TOP - 6}" y2="{y(0)}"/>')
-    for each in series:
-        mean = float(np.mean(each.values))
-        out.append(
-            f'<line class="mean {each.style}" x1="{x(mean):.1f}" x2="{x(mean):.1f}" y1="{TOP - 6}" y2="{y(0)}"/>'
-        )
-    out += _mean_labels(series, x, digits)
-    said = "; ".join(f"{each.label}: mean {np.mean(each.values):.4g} {unit}".strip() for each in series)
-    return _figure(title, unit, series, f"{title}. {said}", HEIGHT, "".join(out))
+        marks.append(Line("zero", x(0), x(0), TOP - 6, y(0)))
+    means = [float(np.mean(each.values)) for each in series]
+    marks += [
+        Line(f"mean {each.style}", x(mean), x(mean), TOP - 6, y(0))
+        for each, mean in zip(series, means, strict=True)
+    ]
+    marks += _mean_labels(series, x, digits)
+    said = "; ".join(
+        f"{each.label}: mean {mean:.4g} {unit}".strip() for each, mean in zip(series, means, strict=True)
+    )
+    return Chart(title, unit, series, f"{title}. {said}", HEIGHT, marks)
 
 
-def _count_lines(y: Axis) -> list[str]:
-    """Draw a line or two at round counts."""
+def _count_lines(y: Axis) -> list[Mark]:
+    """Return a line or two at round counts."""
     step = max(1, round(nice_step(y.high, 3)))
-    out = []
+    marks: list[Mark] = []
     for count in range(step, int(y.high) + 1, step):
-        out.append(
-            f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(count):.1f}" y2="{y(count):.1f}"/>'
-        )
-        out.append(f'<text class="tick" x="0" y="{y(count) + 4:.1f}">{count}</text>')
-    return out
+        marks.append(Line("grid", LEFT, WIDTH - RIGHT, y(count), y(count)))
+        marks.append(Text("tick", 0, y(count) + 4, str(count)))
+    return marks
 
 
-def _mean_labels(series: Sequence[Series], x: Axis, digits: int) -> list[str]:
-    """Write each mean above its line, the left one to the left where two would touch."""
+def _mean_labels(series: Sequence[Series], x: Axis, digits: int) -> list[Mark]:
+    """Return each mean above its line, the left one to the left where two would touch."""
     means = sorted((float(np.mean(each.values)), each.style) for each in series)
-    out = []
+    marks: list[Mark] = []
     for place, (mean, style) in enumerate(means):
         near_end = x(mean) < LEFT + 30 or x(mean) > WIDTH - RIGHT - 30
         anchor = "middle"
@@ -134,83 +192,64 @@ def _mean_labels(series: Sequence[Series], x: Axis, digits: int) -> list[str]:
             anchor = "end" if place == 0 else "start"
         elif near_end:
             anchor = "start" if x(mean) < WIDTH / 2 else "end"
-        label = number(mean, digits)
-        out.append(
-            f'<text class="value {style}" x="{x(mean):.1f}" y="{TOP - 11}" text-anchor="{anchor}">{label}</text>'
-        )
-    return out
+        marks.append(Text(f"value {style}", x(mean), TOP - 11, number(mean, digits), anchor))
+    return marks
 
 
 def dumbbells(
     title: str, rows: Sequence[tuple[str, float, float]], unit: str, digits: int, *, higher: bool
-) -> str:
+) -> Chart:
     """Return lines from a value before to a value after, one a named row; worse ones are marked as harm."""
     low, high = min(min(row[1:]) for row in rows), max(max(row[1:]) for row in rows)
     room = 0.14 * max(high - low, 1e-6)
     x = Axis(low - room, high + room, NAMES, WIDTH - 12)
     bottom = 12 + ROW * len(rows)
-    out = _grid(x, bottom)
+    marks = _grid(x, bottom)
     for place, (name, before, after) in enumerate(rows):
         y = 12 + ROW * (place + 0.62)
         style = "after" if (after >= before) == higher else "harm"
-        out.append(f'<text class="name" x="0" y="{y + 4:.1f}">{escape(name.capitalize())}</text>')
-        out.append(
-            f'<line class="link {style}" x1="{x(before):.1f}" x2="{x(after):.1f}" y1="{y:.1f}" y2="{y:.1f}"/>'
-        )
-        out.append(f'<circle class="dot before" cx="{x(before):.1f}" cy="{y:.1f}" r="4.5"/>')
-        out.append(f'<circle class="dot {style}" cx="{x(after):.1f}" cy="{y:.1f}" r="5.5"/>')
         change = number(after - before, digits, sign=True)
-        middle = (x(before) + x(after)) / 2
-        out.append(
-            f'<text class="value {style}" x="{middle:.1f}" y="{y - 9:.1f}" text-anchor="middle">{change}</text>'
-        )
+        marks += [
+            Text("name", 0, y + 4, name.capitalize()),
+            Line(f"link {style}", x(before), x(after), y, y),
+            Dot("before", x(before), y, 4.5),
+            Dot(style, x(after), y, 5.5),
+            Text(f"value {style}", (x(before) + x(after)) / 2, y - 9, change, "middle"),
+        ]
     legend = (Series("Degraded", "before", ()), Series("Restored", "after", ()))
     said = "; ".join(f"{name}: {before:.{digits}f} to {after:.{digits}f}" for name, before, after in rows)
-    return _figure(title, unit, legend, f"{title}. {said}", bottom + 24, "".join(out))
+    return Chart(title, unit, legend, f"{title}. {said}", bottom + 24, marks)
 
 
 def forest(
     title: str, rows: Sequence[tuple[str, float, float, float, str | None]], unit: str, digits: int
-) -> str:
+) -> Chart:
     """Return differences with their intervals round zero: name, mean, low, high, and who is better ("A", "B" or None)."""
     low, high = min(0.0, *(row[2] for row in rows)), max(0.0, *(row[3] for row in rows))
     room = 0.14 * max(high - low, 1e-6)
     x = Axis(low - room, high + room, NAMES + 14, WIDTH - 12)
     bottom = 12 + ROW * len(rows)
-    out = _grid(x, bottom)
-    out.append(f'<line class="zero" x1="{x(0):.1f}" x2="{x(0):.1f}" y1="6" y2="{bottom}"/>')
+    marks = [*_grid(x, bottom), Line("zero", x(0), x(0), 6, bottom)]
     for place, (name, mean, least, most, better) in enumerate(rows):
         y = 12 + ROW * (place + 0.62)
         style = {"B": "after", "A": "harm"}.get(better or "", "open")
-        change = number(mean, digits, sign=True)
-        out.append(
-            f'<text class="name" x="0" y="{y + 4:.1f}">{escape(name.capitalize())}</text>'
-            f'<line class="link {style}" x1="{x(least):.1f}" x2="{x(most):.1f}" y1="{y:.1f}" y2="{y:.1f}"/>'
-            f'<circle class="dot {style}" cx="{x(mean):.1f}" cy="{y:.1f}" r="4.5"/>'
-            f'<text class="value {style}" x="{x(mean):.1f}" y="{y - 9:.1f}" text-anchor="middle">{change}</text>'
-        )
+        marks += [
+            Text("name", 0, y + 4, name.capitalize()),
+            Line(f"link {style}", x(least), x(most), y, y),
+            Dot(style, x(mean), y, 4.5),
+            Text(f"value {style}", x(mean), y - 9, number(mean, digits, sign=True), "middle"),
+        ]
     said = "; ".join(
         f"{name}: {mean:+.{digits}f}, {least:+.{digits}f} to {most:+.{digits}f}"
         for name, mean, least, most, _ in rows
     )
-    return _figure(title, unit, (), f"{title}. {said}", bottom + 24, "".join(out))
+    return Chart(title, unit, (), f"{title}. {said}", bottom + 24, marks)
 
 
-def _figure(title: str, unit: str, series: Sequence[Series], said: str, height: float, content: str) -> str:
-    keys = "".join(f'<span class="key {each.style}">{escape(each.label)}</span>' for each in series)
-    after_title = f" <small>{escape(unit)}</small>" if unit else ""
-    return (
-        f'<figure class="chart"><figcaption><b>{escape(title)}</b>{after_title}<div>{keys}</div></figcaption>'
-        f'<svg viewBox="0 0 {WIDTH} {height:.0f}" role="img" aria-label="{escape(said)}">{content}</svg></figure>'
-    )
-
-
-def _grid(x: Axis, bottom: float) -> list[str]:
+def _grid(x: Axis, bottom: float) -> list[Mark]:
     """Return the upright lines of a chart that ends at `bottom`, with what they stand for below."""
-    out = []
+    marks: list[Mark] = []
     for value, label in x.ticks(4):
-        out.append(f'<line class="grid" x1="{x(value):.1f}" x2="{x(value):.1f}" y1="6" y2="{bottom}"/>')
-        out.append(
-            f'<text class="tick" x="{x(value):.1f}" y="{bottom + 16}" text-anchor="middle">{label}</text>'
-        )
-    return out
+        marks.append(Line("grid", x(value), x(value), 6, bottom))
+        marks.append(Text("tick", x(value), bottom + 16, label, "middle"))
+    return marks

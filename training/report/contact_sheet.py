@@ -1,74 +1,85 @@
-"""Which pictures are shown, and the sheets of them: degraded, restored, clean, with the scores written below."""
+"""Contact sheets: captioned pictures in rows, below a heading."""
 
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from enhancer.imaging.io import to_pil, write_png
-from training.evaluation.metrics import SCORES
-from training.evaluation.summary import Row, chosen, gain
+from enhancer.imaging.io import to_pil
 
-SIDE = 512  # px; larger pictures are shown scaled down
-LEAST_SIDE = 400  # px of a cell, so that the scores fit below
-GAP, LINE = 12, 26  # px between pictures, px of a line of text
-PAPER, INK, QUIET = "#ffffff", "#1c1c1a", "#6a6a66"
-WRITTEN = ("psnr", "ssim", "lpips_alex", "squeeze")  # scores below a picture, where they exist
-
-Pictures = Mapping[str, np.ndarray]
+PAGE, INK, FAINT, LINE = (250, 249, 246), (32, 33, 36), (122, 120, 114), (222, 219, 211)  # 8-bit sRGB
+MARGIN, GAP, TITLE_SIZE, TEXT_SIZE, NOTE_SIZE = 36, 18, 30, 18, 14  # px
+HEADING = MARGIN + 2 * TITLE_SIZE + 22  # px above the first row
+CAPTION = TEXT_SIZE + NOTE_SIZE + 18  # px under a tile
 
 
-def caption(row: Row, kind: str) -> str:
-    """Return the scores of a version of a picture in one line."""
-    parts = []
-    for key in WRITTEN:
-        value = row.get(f"{kind}.{key}")
-        if value is not None:
-            score = SCORES[key]
-            label = score.label.removesuffix(" distance")
-            parts.append(
-                f"{label} {value:.{min(score.digits, 3)}f}" + (f" {score.unit}" if score.unit else "")
-            )
-    return "  ·  ".join(parts)
+@dataclass(frozen=True)
+class Tile:
+    """A picture and the two lines under it."""
+
+    picture: np.ndarray  # (H, W, 3) in [0, 1]
+    caption: str = ""
+    note: str = ""
 
 
-def scaled(picture: np.ndarray, side: int = SIDE) -> Image.Image:
-    """Return a picture as PIL, scaled down to fit a square."""
+def sheet(
+    title: str, subtitle: str, rows: Sequence[Sequence[Tile]], side: int, *, enlarge: bool = True
+) -> Image.Image:
+    """Draw captioned tiles in rows.
+
+    Args:
+        title: The heading.
+        subtitle: One line under it.
+        rows: Tiles, row by row.
+        side: Side of a tile, px, and most of a line under it; larger pictures are scaled down to fit, those that are not square are centred.
+        enlarge: Whether smaller pictures are scaled up; else they keep their pixels.
+    """
+    columns = max(len(row) for row in rows)
+    captioned = any(tile.caption or tile.note for row in rows for tile in row)
+    pitch = side + GAP + (CAPTION if captioned else 0)
+    width = 2 * MARGIN + columns * (side + GAP) - GAP
+    page = Image.new("RGB", (width, HEADING + len(rows) * pitch - GAP + MARGIN), PAGE)
+    pen = ImageDraw.Draw(page)
+    pen.text((MARGIN, MARGIN), title, INK, _font(TITLE_SIZE))
+    pen.text((MARGIN, MARGIN + TITLE_SIZE + 10), subtitle, FAINT, _font(TEXT_SIZE))
+    for down, row in enumerate(rows):
+        for across, tile in enumerate(row):
+            left, top = MARGIN + across * (side + GAP), HEADING + down * pitch
+            picture = fitted(tile.picture, side, enlarge=enlarge)
+            x, y = left + (side - picture.width) // 2, top + (side - picture.height) // 2
+            page.paste(picture, (x, y))
+            pen.rectangle((x - 1, y - 1, x + picture.width, y + picture.height), outline=LINE)
+            caption, note = _clipped(tile.caption, TEXT_SIZE, side), _clipped(tile.note, NOTE_SIZE, side)
+            pen.text((left, top + side + 7), caption, INK, _font(TEXT_SIZE))
+            pen.text((left, top + side + 12 + TEXT_SIZE), note, FAINT, _font(NOTE_SIZE))
+    return page
+
+
+def fitted(picture: np.ndarray, side: int, *, enlarge: bool = False) -> Image.Image:
+    """Return a picture as PIL, scaled down to fit a square, or up where it is smaller and `enlarge` says so.
+
+    Args:
+        picture: (H, W, 3) in [0, 1].
+        side: Side of the square, px.
+        enlarge: Whether smaller pictures are scaled up.
+    """
     image = to_pil(picture)
-    image.thumbnail((side, side), Image.Resampling.LANCZOS)
-    return image
+    scale = side / max(image.size)
+    if scale == 1 or (scale > 1 and not enlarge):
+        return image
+    size = (max(1, round(scale * image.width)), max(1, round(scale * image.height)))
+    return image.resize(size, Image.Resampling.LANCZOS)
 
 
-def triplet(row: Row, pictures: Pictures, side: int = SIDE) -> Image.Image:
-    """Return one picture's three versions side by side in cells of `side` px, its name above, the scores below."""
-    out = Image.new("RGB", (3 * side + 2 * GAP, side + 2 * LINE + GAP), PAPER)
-    pen, font = ImageDraw.Draw(out), ImageFont.load_default(17)
-    pen.text((0, 0), f"{row['file']}   {gain(row):+.2f} dB", INK, font)
-    for place, kind in enumerate(("degraded", "restored", "clean")):
-        image, left = scaled(pictures[kind]), place * (side + GAP)
-        out.paste(image, (left + (side - image.width) // 2, LINE + (side - image.height) // 2))
-        pen.text((left, LINE + side + 4), f"{kind.capitalize()}   {caption(row, kind)}", QUIET, font)
-    return out
+def _clipped(text: str, size: int, width: int) -> str:
+    """Return as much of a line as fits, so that it does not run into the next tile's."""
+    if _font(size).getlength(text) <= width:
+        return text
+    while text and _font(size).getlength(text + "…") > width:
+        text = text[:-1]
+    return text + "…"
 
 
-def sheet(rows: Sequence[Row], find: Callable[[str], Pictures], columns: int = 2) -> Image.Image:
-    """Return the triplets of some rows on one sheet."""
-    found = [find(row["file"]) for row in rows]
-    longest = max(max(pictures["clean"].shape[:2]) for pictures in found)
-    side = min(max(longest, LEAST_SIDE), SIDE)
-    cells = [triplet(row, pictures, side) for row, pictures in zip(rows, found, strict=True)]
-    columns = min(columns, len(cells))
-    lines = -(-len(cells) // columns)
-    wide, high = cells[0].width + 3 * GAP, cells[0].height + 2 * GAP
-    out = Image.new("RGB", (columns * wide + GAP, lines * high + GAP), PAPER)
-    for place, cell in enumerate(cells):
-        out.paste(cell, (2 * GAP + place % columns * wide, 2 * GAP + place // columns * high))
-    return out
-
-
-def write_sheets(rows: Sequence[Row], find: Callable[[str], Pictures], folder: Path) -> None:
-    """Write `sheet_first.png`, `sheet_top.png` and `sheet_bottom.png`."""
-    for name, some in chosen(rows).items():
-        if name != "typical":
-            write_png(np.asarray(sheet(some, find), np.float32) / 255, folder / f"sheet_{name}.png")
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size)

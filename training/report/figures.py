@@ -1,68 +1,20 @@
-"""Two figures that explain the degradation on one's own picture, and the captioned sheets they are drawn on."""
-
-from collections.abc import Sequence
-from dataclasses import dataclass
+"""Two figures that explain the degradation on one's own picture."""
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
 from enhancer.degrade import face_render, trace
 from enhancer.degrade.steps import RegionBlur
-from enhancer.imaging.io import WHITE, composite, fill_transparent, split_alpha, to_pil
+from enhancer.imaging.io import WHITE, composite, fill_transparent, split_alpha
 from enhancer.imaging.masks import overlay, soft_masks
 from enhancer.imaging.regions import REGIONS, region_map
 from enhancer.seeding import rng_for
-
-PAGE, INK, FAINT, LINE = (250, 249, 246), (32, 33, 36), (122, 120, 114), (222, 219, 211)  # 8-bit sRGB
-MARGIN, GAP, TITLE_SIZE, TEXT_SIZE, NOTE_SIZE = 36, 18, 30, 18, 14  # px
-HEADING = MARGIN + 2 * TITLE_SIZE + 22  # px above the first row
-CAPTION = TEXT_SIZE + NOTE_SIZE + 18  # px under a tile
+from training.report.contact_sheet import Tile, sheet
 
 FACE_WINDOW = 0.66  # side of the window round the face in the pipeline figure, share of the short side
 REGION_ROOM = 1.25  # side of a region's window in the mask figure, in extents of the region
 TINT = np.array([0.86, 0.10, 0.22], np.float32)  # of the product over the picture
 CHANGE_GAIN = 4  # how much the difference of the last tile is brightened
-
-
-@dataclass(frozen=True)
-class Tile:
-    """A picture and the two lines under it."""
-
-    picture: np.ndarray  # (H, W, 3) in [0, 1]
-    caption: str = ""
-    note: str = ""
-
-
-def sheet(title: str, subtitle: str, rows: Sequence[Sequence[Tile]], side: int) -> Image.Image:
-    """Draw captioned tiles in rows.
-
-    Args:
-        title: The heading.
-        subtitle: One line under it.
-        rows: Tiles, row by row.
-        side: Side of a tile, px; pictures that are not square are fitted in.
-    """
-    columns = max(len(row) for row in rows)
-    captioned = any(tile.caption or tile.note for row in rows for tile in row)
-    pitch = side + GAP + (CAPTION if captioned else 0)
-    width = 2 * MARGIN + columns * (side + GAP) - GAP
-    page = Image.new("RGB", (width, HEADING + len(rows) * pitch - GAP + MARGIN), PAGE)
-    pen = ImageDraw.Draw(page)
-    pen.text((MARGIN, MARGIN), title, INK, _font(TITLE_SIZE))
-    pen.text((MARGIN, MARGIN + TITLE_SIZE + 10), subtitle, FAINT, _font(TEXT_SIZE))
-    for down, row in enumerate(rows):
-        for across, tile in enumerate(row):
-            left, top = MARGIN + across * (side + GAP), HEADING + down * pitch
-            picture = to_pil(tile.picture)
-            scale = side / max(picture.size)
-            size = (max(1, round(scale * picture.width)), max(1, round(scale * picture.height)))
-            if size != picture.size:
-                picture = picture.resize(size, Image.Resampling.LANCZOS)
-            page.paste(picture, (left, top))
-            pen.rectangle((left - 1, top - 1, left + size[0], top + size[1]), outline=LINE)
-            pen.text((left, top + side + 7), tile.caption, INK, _font(TEXT_SIZE))
-            pen.text((left, top + side + 12 + TEXT_SIZE), tile.note, FAINT, _font(NOTE_SIZE))
-    return page
 
 
 def pipeline_figure(
@@ -142,10 +94,6 @@ def mask_figure(image: np.ndarray, labels: np.ndarray, *, preset: str, seed: int
         rows,
         side=220,
     )
-
-
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size)
 
 
 def _grey(mask: np.ndarray) -> np.ndarray:

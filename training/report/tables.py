@@ -1,10 +1,13 @@
-"""The scores as text: a table for a terminal, and one in Markdown for a model card."""
+"""The scores as text: a table for a terminal, one in Markdown for a model card, and the lines below a picture."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from enhancer.imaging.regions import REGION_NAMES
 from training.evaluation.metrics import COLOURS, COLUMNS, FOREGROUND, KINDS, SCORES, WHOLE, Score, column
+from training.report.charts import number
+
+WRITTEN = ("psnr", "ssim", "lpips_alex", "squeeze")  # scores below a picture, where they exist
 
 Metrics = Mapping[str, Any]
 
@@ -93,6 +96,22 @@ def for_card(metrics: Metrics) -> str:
         for name in ("fid", "kid") if (found := metrics[name])
     ]  # fmt: skip
     return "\n".join([*lines, *crowds]) + "\n"
+
+
+def below_picture(row: Mapping[str, Any], column: str) -> list[str]:
+    """Return the scores that are written below a picture, such as `PSNR 24.10 dB`; those that it lacks are left out.
+
+    Args:
+        row: A picture's scores.
+        column: Where a score stands in the row, such as `restored.{}`.
+    """
+    lines = []
+    for key in WRITTEN:
+        value, score = row.get(column.format(key)), SCORES[key]
+        if value is not None:
+            label = score.label.removesuffix(" distance")
+            lines.append(f"{label} {number(value, min(score.digits, 3))} {score.unit}".strip())
+    return lines
 
 
 def _title(score: Score) -> str:
