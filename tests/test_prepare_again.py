@@ -74,6 +74,15 @@ def test_what_is_done_is_not_done_again_but_what_was_lost_is(config, monkeypatch
     assert lost.is_file()
 
 
+@pytest.fixture
+def listening():
+    """Ctrl-C is an interrupt, also where the tests were started in the background of a shell, which ignores it."""
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, former)
+
+
+@pytest.mark.usefixtures("listening")
 def test_ctrl_c_keeps_what_is_done(config, capsys, monkeypatch):
     one, started = prepare.prepare_one, []
 
