@@ -47,10 +47,12 @@ def main(config: TrainConfig) -> None:
                     f"The last weights could not be written. {f'{kept[-1]} is the newest' if kept else 'Nothing is kept'}: "
                     "make room, and run the same command again."
                 )
-            if pusher and training.is_main:
-                pusher.push_best()
+            # A process that takes leave while another still works leaves that one waiting for it at its own end.
+            training.accelerator.wait_for_everyone()
         finally:
             training.close()
+        if pusher and training.is_main:
+            pusher.push_best()
 
 
 def command(argv: Sequence[str] | None = None) -> int:
