@@ -14,7 +14,7 @@ from enhancer.degrade import DEFAULT_PRESET, Recipe, degrade, face_render, trace
 from enhancer.errors import CheckpointError, EnhancerError, ImageError, LabelError, SettingsError
 from enhancer.imaging.blend import Restoration, blend
 from enhancer.imaging.faces import has_face
-from enhancer.imaging.io import composite, from_pil, split_alpha, to_pil, uncomposite, with_alpha
+from enhancer.imaging.io import composite, from_pil, split_alpha, to_bytes, uncomposite, with_alpha
 from enhancer.imaging.masks import Masks, overlay, soft_masks
 from enhancer.imaging.provenance import Record, hex_of
 from enhancer.imaging.regions import region_map
@@ -298,7 +298,7 @@ def _as_image(picture: ImageLike) -> np.ndarray:
 
 def _as_saved(image: np.ndarray) -> np.ndarray:
     """Round to 8 bits, as the file will be: the model then sees, and the scores judge, what a visitor can download."""
-    return np.asarray(to_pil(image), np.float32) / 255
+    return to_bytes(image).astype(np.float32) / 255
 
 
 def _tinted(image: np.ndarray, masks: Masks) -> np.ndarray:

@@ -16,7 +16,7 @@ import spaces  # must come before anything that touches CUDA
 import numpy as np
 
 from enhancer.errors import EnhancerError
-from enhancer.imaging.io import composite, read_image, read_labels, to_pil
+from enhancer.imaging.io import composite, read_image, read_labels, to_bytes
 from enhancer.imaging.masks import soft_masks
 from enhancer.imaging.regions import region_map
 from enhancer.results import Degraded, Result
@@ -145,7 +145,7 @@ def restored(image: np.ndarray, labels: np.ndarray | None = None, **settings: An
 @cache
 def _examples() -> dict[Path, np.ndarray]:
     """Return the 8-bit pixels of each."""
-    return {path: np.asarray(to_pil(read_image(path))) for path in HEADS}
+    return {path: to_bytes(read_image(path)) for path in HEADS}
 
 
 def example_in(image: np.ndarray) -> Path | None:
@@ -153,7 +153,7 @@ def example_in(image: np.ndarray) -> Path | None:
     alike = {path: pixels for path, pixels in _examples().items() if pixels.shape == image.shape}
     if not alike:  # the size alone tells most pictures from an example
         return None
-    given = np.asarray(to_pil(image))
+    given = to_bytes(image)
     return next((path for path, pixels in alike.items() if np.array_equal(pixels, given)), None)
 
 

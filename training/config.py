@@ -258,8 +258,7 @@ class TrainConfig:
         for name in ("full_severity_share", "plain_background_share", "grey_share", "ema_decay"):
             if getattr(self, name) > 1:
                 raise SettingsError(f"--{name} must lie in 0 to 1, got {getattr(self, name)}.")
-        shares_of(self.mixture, (*PRESETS, PAIRS, CLEAN), "--mixture")
-        shares_of(self.plain_colours, PLAIN_COLOURS, "--plain_colours")
+        _ = self.shares, self.colours  # what cannot be read is refused now
         for phase in self.schedule:
             self._check_phase(phase)
 
@@ -318,12 +317,20 @@ class TrainConfig:
 
     @property
     def shares(self) -> dict[str, float]:
-        """The mixture by kind; none: all pictures as they come."""
+        """The mixture by kind; none: all pictures as they come.
+
+        Raises:
+            SettingsError: --mixture cannot be read, or does not add up to 1.
+        """
         return shares_of(self.mixture, (*PRESETS, PAIRS, CLEAN), "--mixture")
 
     @property
     def colours(self) -> dict[str, float]:
-        """The shares of the colours of plain backgrounds."""
+        """The shares of the colours of plain backgrounds.
+
+        Raises:
+            SettingsError: --plain_colours cannot be read, or does not add up to 1.
+        """
         return shares_of(self.plain_colours, PLAIN_COLOURS, "--plain_colours")
 
     @property

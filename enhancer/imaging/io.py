@@ -112,9 +112,14 @@ def from_pil(picture: Image.Image, name: str = "image", largest: int = MAX_SIDE)
     return image
 
 
+def to_bytes(image: np.ndarray) -> np.ndarray:
+    """Round an `image` to uint8 of the same shape."""
+    return (np.clip(image, 0.0, 1.0) * 255 + 0.5).astype(np.uint8)
+
+
 def to_pil(image: np.ndarray) -> Image.Image:
     """Round an `image` to an 8-bit RGB or RGBA picture."""
-    return Image.fromarray((np.clip(image, 0.0, 1.0) * 255 + 0.5).astype(np.uint8))
+    return Image.fromarray(to_bytes(image))
 
 
 def write_png(image: np.ndarray, path: str | Path, chunks: PngInfo | None = None) -> None:

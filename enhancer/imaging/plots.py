@@ -5,8 +5,9 @@ from typing import Any
 
 import cv2
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import ImageDraw, ImageFont
 
+from enhancer.imaging.io import to_pil
 from enhancer.imaging.masks import Masks
 from enhancer.imaging.regions import REGION_NAMES
 
@@ -61,7 +62,7 @@ def improvement(rgb: np.ndarray, masks: Masks, won: Mapping[str, float]) -> np.n
         colour = np.array(BETTER if amount >= 0 else WORSE, np.float32) / 255
         weight = 0.9 * min(1.0, abs(amount) / MOST) ** 2  # steeper than straight: what differs should be seen
         out = out + weight * small[name][..., None] * (colour - out)
-    drawing = Image.fromarray((np.clip(out, 0, 1) * 255 + 0.5).astype(np.uint8))
+    drawing = to_pil(out)
     drawing = drawing.resize((2 * size[0], 2 * size[1]))  # drawn at twice the size, for smooth edges
     pen = ImageDraw.Draw(drawing)
     font = ImageFont.load_default(round(max(22, 38 * min(size) / 512)))

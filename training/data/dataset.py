@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 
 from enhancer.degrade import degrade, face_render
 from enhancer.errors import EnhancerError, ImageError, SettingsError
-from enhancer.imaging.io import WHITE, composite, read_image, read_labels
+from enhancer.imaging.io import WHITE, composite, read_image, read_labels, to_bytes
 from enhancer.imaging.masks import soft_masks
 from enhancer.imaging.regions import region_map
 from enhancer.seeding import rng_for
@@ -77,22 +77,18 @@ class Pairs(Dataset[tuple[Tensor, Tensor] | EnhancerError]):
         plain = rng.random() < config.plain_background_share
         background = draw_colour(config.colours, rng) if plain else WHITE
         severity = 1.0 if rng.random() < config.full_severity_share else float(rng.uniform(0, 1.2))
-        clean = read_image(sample.image)
+        clean = degraded = read_image(sample.image)
         if sample.degraded is not None:
             degraded = read_image(sample.degraded)
             _check_sizes(sample, clean, degraded)
-        elif kind == CLEAN and not plain:
-            degraded = clean
-        else:
+        elif plain or kind != CLEAN:
             assert sample.labels is not None
             labels = read_labels(sample.labels)
-            clean = cut_out(clean, labels) if plain else clean
-            recipe = face_render(config.preset if kind in ("", CLEAN) else kind, severity=severity)
-            degraded = (
-                clean
-                if kind == CLEAN
-                else degrade(clean, soft_masks(region_map(labels)), recipe, seed=address)
-            )
+            if plain:
+                clean = cut_out(clean, labels)
+            if kind != CLEAN:
+                recipe = face_render(kind or config.preset, severity=severity)
+                degraded = degrade(clean, soft_masks(region_map(labels)), recipe, seed=address)
         if kind == CLEAN:
             degraded = clean
         elif config.augment:
@@ -106,19 +102,20 @@ class Pairs(Dataset[tuple[Tensor, Tensor] | EnhancerError]):
         first gave is returned, since raised in a worker process it would lose its sentence.
         """
         shares, seed = self.config.shares, self.config.seed
-        kinds = list(self.sources)
+        kind = ""
         if shares:
-            kinds = [str(rng_for(seed, "mixture", number).choice(kinds, p=[shares[kind] for kind in kinds]))]
-        samples = self.sources[kinds[0]]
+            kind = str(rng_for(seed, "mixture", number).choice(list(shares), p=list(shares.values())))
+        samples = self.sources[kind]
         epoch, place = divmod(number, len(samples))
-        index = int(rng_for(seed, "order", epoch).permutation(len(samples))[place])
+        chosen = int(rng_for(seed, "order", epoch).permutation(len(samples))[place])
         first = None
         for spare in range(min(SPARES, len(samples))):
+            index = (chosen + spare) % len(samples)
             try:
-                return self._rounded(epoch, (index + spare) % len(samples), kinds[0])
+                return self._rounded(epoch, index, kind)
             except EnhancerError as error:
                 first = first or error
-                path = samples[(index + spare) % len(samples)].image
+                path = samples[index].image
                 if path not in self.unusable:
                     self.unusable.add(path)
                     _log.warning("%s Another picture takes its place.", error)
@@ -133,8 +130,7 @@ class Pairs(Dataset[tuple[Tensor, Tensor] | EnhancerError]):
                 f"{self.sources[kind][index].image} is {size} pixels, smaller than the crops of {self.side} "
                 "(--resolution)."
             )
-        first, second = ((np.clip(each, 0, 1) * 255 + 0.5).astype(np.uint8) for each in (clean, degraded))
-        return torch.from_numpy(first), torch.from_numpy(second)
+        return torch.from_numpy(to_bytes(clean)), torch.from_numpy(to_bytes(degraded))
 
     def fingerprint(self) -> str:
         """Return a short hash of which pictures there are, so that a resume on other data is noticed."""

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from enhancer.errors import UnavailableError
+from enhancer.imaging.io import to_bytes
 
 DEGREE, OFFSET = 3, 1.0  # of KID's polynomial kernel (Binkowski et al. 2018): (x.y / d + 1)^3
 
@@ -41,9 +42,7 @@ class Inception:
 
     def features(self, rgb: np.ndarray) -> np.ndarray:
         """Return (features,) float32 of an (H, W, 3) picture in [0, 1]."""
-        levels = torch.from_numpy(
-            (rgb * 255 + 0.5).clip(0, 255).astype(np.uint8).transpose(2, 0, 1)[None].copy()
-        )
+        levels = torch.from_numpy(to_bytes(rgb).transpose(2, 0, 1)[None].copy())
         with torch.inference_mode():
             return self.network(levels.to(self.device), return_features=True).flatten().float().cpu().numpy()
 
