@@ -134,7 +134,7 @@ def content(path: Path, folders: tuple[Path, ...]) -> str:
         text = json.dumps(without_measured(rows))
     elif path.suffix in (".txt", ".md", ".html"):
         text = re.sub(
-            r"\d[\d.,:]* ?(s|ms|MiB|MB|GB|%|a second|pictures a second|step/s)(?!\w)|[0-9a-f]{40}|\.\d+s",
+            r"\d[\d.,:]* ?(s|ms|MiB|MB|GB|%|a second|pictures a second|step/s)(?!\w)|[0-9a-f]{40}|commit [0-9a-f]{12}|\.\d+s",
             "#",
             path.read_text(),
         )
