@@ -52,8 +52,11 @@ def limit_silence() -> None:
         """Gives up where the library would wait."""
 
         def send(self, request: Any, *, stream: bool = False, **options: Any) -> Any:
-            timeout = dict.fromkeys(("read", "write", "pool"), SILENCE_TIMEOUT_S)
-            request.extensions["timeout"] = timeout | {"connect": CONNECT_TIMEOUT_S}
+            ours = dict.fromkeys(("read", "write", "pool"), SILENCE_TIMEOUT_S) | {
+                "connect": CONNECT_TIMEOUT_S
+            }
+            given = request.extensions.get("timeout") or {}
+            request.extensions["timeout"] = {key: min(given.get(key) or s, s) for key, s in ours.items()}
             with unrepeated():
                 answer = super().send(request, stream=stream, **options)
             if stream:
