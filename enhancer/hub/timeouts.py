@@ -68,7 +68,7 @@ def limit_silence() -> None:
 
     def client() -> httpx.Client:
         hooks = default_client_factory().event_hooks
-        return Client(event_hooks=hooks, follow_redirects=True)
+        return Client(event_hooks=hooks, follow_redirects=True, timeout=None)
 
     set_client_factory(client)
 
