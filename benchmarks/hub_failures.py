@@ -1,6 +1,6 @@
 """How long a user waits, and what a user reads, when the Hub fails: one Markdown table for each direction.
 
-    python -m benchmarks.hub_failures                # two minutes: most of it is waiting
+    python -m benchmarks.hub_failures                # five minutes: most of it is waiting
 
 Over real HTTP, to a Hub on this machine that fails as it is told to. Time limits are those users get.
 """
@@ -21,7 +21,7 @@ from tests.hub_client import FILES, LocalHub, made, talking_to
 REPO = "user/faces"
 NOBODY, READER, EXPIRED = "", "hf_reader", "hf_expired"  # tokens
 ANY = "GET|HEAD|POST|PUT"
-LIMIT = 10.0  # s
+LIMIT = 30.0  # s
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,7 @@ FETCHING = (
     Case("401: token has expired", token=EXPIRED),
     Case("503 to the question", r"/revision/|/models/user/faces$", 503),
     Case("503 to a file", "/resolve/", 503),
+    Case("429 to a file, wait for 300 s", "/resolve/", 429),
     Case("Hub down", down=True),
     Case("Hub down, an older copy here", down=True, known=True),
     Case("silent: question", r"/revision/|/models/user/faces$", "silence"),
@@ -76,6 +77,7 @@ PUBLISHING = (
     Case("412: others were faster, always", "/commit/", 412),
     Case("503 to the upload, once", r"/lfs/\w{64}", 503, 1),
     Case("503 to the upload, always", r"/lfs/\w{64}", 503),
+    Case("429 to the upload, wait for 300 s", r"/lfs/\w{64}", 429),
     Case("503 to the commit, once", "/commit/", 503, 1),
     Case("503 to the commit that was made", "/commit/", "late 503", 1),
     Case("503 to the commit, always", "/commit/", 503),
@@ -138,14 +140,13 @@ def table(cases: tuple[Case, ...], call: Callable[[Case, Path], str]) -> float:
     for case in cases:
         with tempfile.TemporaryDirectory() as home:
             seconds, said = measured(case, call, Path(home))
-        if case.do not in ("cut", "stall"):  # there something arrived: the limit counts from the last byte
-            longest = max(longest, seconds)
+        longest = max(longest, seconds)
         print(f"| {case.name} | {seconds:.1f} | {said.replace('|', '/')} |", flush=True)
     return longest
 
 
 def main() -> None:
-    """Print both tables; the exit status is 1 if a failure took more than ten seconds."""
+    """Print both tables; the exit status is 1 if a failure took more than 30 seconds."""
     warnings.filterwarnings("ignore", message="Use 'content=<...>'")
     print("Fetching a checkpoint:\n")
     longest = table(FETCHING, fetched)

@@ -10,6 +10,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # several at once: more threads than co
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -151,3 +152,12 @@ def hub(running_hub, tmp_path) -> Any:
     running_hub.reset()
     with talking_to(running_hub, tmp_path / "home"):
         yield running_hub
+
+
+@pytest.fixture
+def hurried(monkeypatch) -> None:
+    """A silent Hub is given up after 1 s rather than 10, and the library does not pause between its repetitions."""
+    from enhancer.hub import timeouts
+
+    monkeypatch.setattr(timeouts, "SILENCE_TIMEOUT_S", 1.0)
+    monkeypatch.setattr("huggingface_hub.utils._http.time", SimpleNamespace(sleep=lambda seconds: None))

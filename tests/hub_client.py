@@ -17,7 +17,7 @@ import pytest
 from enhancer.errors import HubError
 
 ROOT = Path(__file__).parents[1]
-LIMIT = 10.0  # s, of any failure
+LIMIT = 30.0  # s, of any failure
 FILES = ("config.json", "adapters.safetensors", "base/*", "README.md")
 
 
@@ -68,7 +68,9 @@ def talking_to(hub: LocalHub, home: Path) -> Iterator[pytest.MonkeyPatch]:
 
     with pytest.MonkeyPatch.context() as patch:
         for name, value in (
-            ("ENDPOINT", hub.url), ("HF_HUB_CACHE", str(home / "hub")), ("HF_HUB_OFFLINE", False),
+            ("ENDPOINT", hub.url),
+            ("HUGGINGFACE_CO_URL_TEMPLATE", hub.url + "/{repo_id}/resolve/{revision}/{filename}"),
+            ("HF_HUB_CACHE", str(home / "hub")), ("HF_HUB_OFFLINE", False),
             ("HF_HUB_DISABLE_XET", True),
         ):  # fmt: skip
             patch.setattr(constants, name, value)

@@ -117,6 +117,8 @@ class Connection(BaseHTTPRequestHandler):
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
+        if status == 429:
+            self.send_header("Retry-After", "300")
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         if self.command == "HEAD":

@@ -1,18 +1,19 @@
 """Checkpoints from the Hub and to it, over real HTTP: what comes back, what is said when nothing does, and how soon."""
 
+import threading
 import time
 
 import pytest
+from huggingface_hub import close_session
 
 from enhancer.errors import CheckpointError
-from enhancer.hub import ARTIFACTS, Patience, publish, resolve, resolve_base
+from enhancer.hub import ARTIFACTS, publish, resolve, resolve_base
 from enhancer.hub.errors import scrubbed
 from tests.hub_client import FILES, LocalHub, content, failure, made, talking_to
 
 # The library's own: it uploads by an argument that its HTTP client would rather have under another name.
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=<...>' to upload:DeprecationWarning")
 
-HURRIED = Patience(question=1.0, silence=1.5, first=2.0)
 QUESTION = r"/revision/|/api/models/user/faces$"
 
 
@@ -52,24 +53,44 @@ def test_what_the_hub_refuses_is_said_in_plain_words(hub, faces, monkeypatch, re
     hub.ask("/_stub/repo", {"id": "user/gated", "gated": True})
     publish(faces, "user/bare", files=["README.md"], message="x")
     monkeypatch.setenv("HF_TOKEN", token)
-    assert words in failure(lambda: resolve(ref, patience=HURRIED))
+    assert words in failure(lambda: resolve(ref))
 
 
 @pytest.mark.parametrize(
-    ("path", "do"),
+    ("path", "do", "words"),
     [
-        (QUESTION, "silence"),
-        (QUESTION, 503),
-        ("/tree/", "stall"),
-        ("/resolve/", "silence"),
-        ("/lfs/", "stall"),
+        (QUESTION, "silence", "cannot be reached (silent for 1 s)"),
+        (QUESTION, 503, "trouble of its own (503"),
+        ("/tree/", "stall", "cannot be reached (silent for 1 s)"),
+        ("/resolve/", "silence", "cannot be reached (silent for 1 s)"),
+        ("/resolve/", 503, "trouble of its own (503"),
+        ("/resolve/", 429, "too many requests (429)"),  # and to wait for 300 s
+        ("/lfs/", "stall", "cannot be reached (silent for 1 s)"),
+        ("/lfs/", "cut", "cannot be reached (peer closed connection"),
     ],
 )
-def test_a_hub_that_falls_silent_is_given_up_in_time(hub, faces, path, do):
+def test_a_hub_that_fails_or_falls_silent_is_given_up_in_time(hub, faces, hurried, path, do, words):
     hub.fault("GET|HEAD", path, do)
-    said = failure(lambda: resolve("user/faces@v1", patience=HURRIED))
+    start = time.monotonic()
+    said = failure(lambda: resolve("user/faces@v1"))
+    assert time.monotonic() - start < (8 if do == "cut" else 4)  # the library tries five times more
     assert said.startswith("The checkpoint user/faces@v1 is not on this machine.")
-    assert "'pocket'" in said
+    assert words in said
+    assert said.endswith("Or use 'pocket', which is embedded.")
+
+
+def test_a_dead_name_server_is_given_up(hub, hurried, monkeypatch):
+    released = threading.Event()
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: released.wait(10) and [])
+    close_session()
+    for call in (
+        lambda: resolve("user/faces"),
+        lambda: publish(ARTIFACTS["checkpoint"].pocket, "user/faces", files=["*"], message="x"),
+    ):
+        start = time.monotonic()
+        assert "silent for 1 s" in failure(call)
+        assert time.monotonic() - start < 3
+    released.set()
 
 
 def test_a_download_that_is_cut_goes_on_where_it_was(hub, faces):
@@ -84,24 +105,24 @@ def test_down_is_said_and_the_copy_on_this_machine_stands_in(tmp_path):
         publish(faces, "user/faces", files=FILES, message="first", tag="v1")
         known = resolve("user/faces")
         hub.stop()
-        found = resolve("user/faces", patience=HURRIED)
+        found = resolve("user/faces")
         assert (found.folder, found.sha) == (known.folder, known.sha)
         assert "cannot be reached" in found.notice
         assert f"is used: {known.sha[:7]}" in found.notice
-        assert resolve(f"user/faces@{known.sha[:8]}", patience=HURRIED).sha == known.sha
-        assert "is not on this machine" in failure(lambda: resolve("user/faces@v1", patience=HURRIED))
+        assert resolve(f"user/faces@{known.sha[:8]}").sha == known.sha
+        assert "is not on this machine" in failure(lambda: resolve("user/faces@v1"))
         said = failure(lambda: publish(faces, "user/faces", files=FILES, message="x"))
         assert "cannot be reached" in said
 
 
-def test_a_newer_version_that_cannot_be_had_leaves_the_one_before(hub, faces):
+def test_a_newer_version_that_cannot_be_had_leaves_the_one_before(hub, faces, hurried):
     first = resolve("user/faces")
     made(faces, "two")
     publish(faces, "user/faces", files=FILES, message="second")
     hub.fault("GET", "/lfs/", "stall")
-    found = resolve("user/faces", patience=HURRIED)
+    found = resolve("user/faces")
     assert found.sha == first.sha
-    assert "fell silent" in found.notice
+    assert "silent for 1 s" in found.notice
 
 
 def test_offline_is_taken_at_its_word_at_once(hub, faces, monkeypatch):

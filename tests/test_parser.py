@@ -5,7 +5,6 @@ import shutil
 import socket
 import time
 from collections.abc import Iterator, Sequence
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,6 @@ import huggingface_hub
 from transformers import SegformerConfig, SegformerForSemanticSegmentation
 
 from enhancer.errors import CheckpointError, LabelError, UnavailableError
-from enhancer.hub import Patience
 from enhancer.imaging.faces import has_face
 from enhancer.imaging.io import composite, read_image, read_labels
 from enhancer.imaging.regions import CELEBAMASK_LABELS, REGION_NAMES, region_map
@@ -139,8 +137,7 @@ def dead_hub(
         port.bind(("127.0.0.1", 0))
         if request.param == "is silent":
             port.listen()
-            hurried = partial(Patience, question=1.0)  # else 5 s
-            monkeypatch.setattr("enhancer.hub.resolving.Patience", hurried)
+            monkeypatch.setattr("enhancer.hub.timeouts.SILENCE_TIMEOUT_S", 1.0)
         constants = huggingface_hub.constants
         monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{port.getsockname()[1]}")
         monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)

@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -120,25 +119,12 @@ def test_a_file_of_something_else_is_refused_by_name(tmp_path):
 
 def test_a_server_that_falls_silent_halfway_leaves_nothing_behind(monkeypatch, tmp_path):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setattr(trunks, "SILENCE_TIMEOUT_S", 0.3)
     half = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nhalf"
     with silent_server(half) as port, pytest.raises(UnavailableError, match=r"silent \(waited 0.3 s\)"):
-        trunks.download(f"http://127.0.0.1:{port}/x-00000000.pth", tmp_path / "x.pth", timeout_s=0.3)
+        trunks.download(f"http://127.0.0.1:{port}/x-00000000.pth", tmp_path / "x.pth")
     assert not list(tmp_path.iterdir())
-
-
-def test_a_slow_name_server_is_given_up_too(monkeypatch, tmp_path):
-    released = threading.Event()
-
-    def slow(*args: object, **kwargs: object) -> None:
-        released.wait(10)
-        raise OSError("too late")
-
-    monkeypatch.setattr("socket.getaddrinfo", slow)
-    started = time.monotonic()
-    with pytest.raises(UnavailableError, match="silent"):
-        trunks.download("http://somewhere.invalid/x-00000000.pth", tmp_path / "x.pth", timeout_s=0.3)
-    assert time.monotonic() - started < 2
-    released.set()
+    assert socket.getdefaulttimeout() is None
 
 
 def test_a_download_is_checked_and_appears_whole(monkeypatch, tmp_path):
@@ -151,7 +137,7 @@ def test_a_download_is_checked_and_appears_whole(monkeypatch, tmp_path):
         assert (tmp_path / "sub" / "good.pth").read_bytes() == content
         for name, message in (
             ("wrong-00000000", "sha256"),
-            (f"short-{sha}", "ended early"),
+            (f"short-{sha}", "cut off"),
             (f"absent-{sha}", "Not Found"),
         ):
             with pytest.raises(UnavailableError, match=message):

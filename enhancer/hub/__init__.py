@@ -5,14 +5,13 @@
 
 from enhancer.hub.publishing import Published, publish
 from enhancer.hub.references import ARTIFACTS, BASE, BASE_REVISION, POCKET
-from enhancer.hub.resolving import Patience, Resolved, resolve, resolve_base
+from enhancer.hub.resolving import Resolved, resolve, resolve_base
 
 __all__ = [
     "ARTIFACTS",
     "BASE",
     "BASE_REVISION",
     "POCKET",
-    "Patience",
     "Published",
     "Resolved",
     "publish",

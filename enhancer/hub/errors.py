@@ -60,9 +60,7 @@ def _trouble(error: Exception, repo: str) -> HubError:
     match error:
         case OfflineModeIsEnabled():
             return UnreachableError("HF_HUB_OFFLINE is set, so the Hub is not asked.")
-        case httpx.TimeoutException():
-            return UnreachableError(f"{constants.ENDPOINT} does not answer.")
-        case httpx.HTTPError():
+        case httpx.HTTPError() | TimeoutError():
             return UnreachableError(f"{constants.ENDPOINT} cannot be reached ({brief(error)}).")
         case OSError(errno=errno.ENOSPC | errno.EDQUOT):
             where = constants.HF_HUB_CACHE
@@ -100,6 +98,10 @@ def _by_status(status: int, said: str, repo: str) -> HubError:
         return HubError(
             f"The token may not do this with {repo} (403{f': {said}' if said else ''}). "
             "Set HF_TOKEN to one that may, with the role 'write' for publishing."
+        )
+    if status == 412:
+        return HubError(
+            f"Others push to {repo} at the same time (412). Nothing was sent. Try again, or push to a branch."
         )
     if status == 429:
         return UnreachableError("The Hub asks to wait: too many requests (429). Try again in some minutes.")

@@ -4,7 +4,6 @@ import fnmatch
 import hashlib
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from enhancer.errors import CheckpointError, HubError, SettingsError
 from enhancer.hub.errors import UnreachableError, explain, has_token
 from enhancer.hub.references import is_repo_id, is_revision
-from enhancer.hub.timeouts import CONNECT, limited_silence
+from enhancer.hub.timeouts import in_time, limit_silence
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -21,8 +20,8 @@ if TYPE_CHECKING:
 OWNED = (
     "config.json", "adapters.safetensors", "base/*", "NOTICE", "before_after.png", "pytorch_lora_weights.safetensors",
 )  # fmt: skip
-ATTEMPTS = 3  # commits tried: others may push at the same time, and the Hub may falter
-PAUSE = 1.0  # s between two attempts
+ATTEMPTS = 2  # commits tried: others may push at the same time, and the Hub may falter; two silences are 20 s
+PAUSE_S = 1.0  # between two attempts
 _AGAIN = "Publish again later: what has arrived is not sent twice, and no commit is made twice."
 _UNKNOWN = "{why} Whether the pull request was opened is not known: look at the Community page of {repo} before trying again."
 
@@ -101,8 +100,8 @@ def publish(  # noqa: PLR0913  one call says it all
     Raises:
         SettingsError: A name cannot be one, or the options do not go together.
         CheckpointError: The folder holds none of the files.
-        HubError: The Hub says no, or says nothing for 10 seconds; sending takes as long as it does. Nothing was sent, or
-            all of it: it is one commit.
+        HubError: The Hub says no, or says nothing, within 30 seconds of the last byte; sending takes as long as it
+            does. Nothing was sent, or all of it: it is one commit.
     """
     from huggingface_hub import HfApi
 
@@ -111,9 +110,9 @@ def publish(  # noqa: PLR0913  one call says it all
     if not local:
         raise CheckpointError(f"{folder} holds nothing of {', '.join(files)}. Check the folder.")
     target = _Target(HfApi(token=token), repo, branch or "main", pull_request, message)
+    limit_silence()
     try:
-        with limited_silence(repo):
-            return _publish(target, local, tag=tag, private=private, dry_run=dry_run)
+        return _publish(target, local, tag=tag, private=private, dry_run=dry_run)
     except Exception as error:  # whatever it is: the library lets several families of errors through
         explained = explain(error, repo, branch)
         if isinstance(explained, UnreachableError):
@@ -185,7 +184,7 @@ def _plan(target: _Target, local: dict[str, Path]) -> _Plan:
 
 
 def _head(target: _Target, branch: str) -> str:
-    return target.api.model_info(target.repo, revision=branch, timeout=CONNECT).sha or ""
+    return in_time(lambda: target.api.model_info(target.repo, revision=branch)).sha or ""
 
 
 def _differs(file: Path, there: Any) -> bool:
@@ -221,78 +220,36 @@ def _commit(target: _Target, local: dict[str, Path]) -> tuple[str, str]:
     every attempt looks anew what is there: if it is the content of the folder, the commit has landed.
     """
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete, constants
-
-    if target.branch != "main":
-        target.api.create_branch(target.repo, branch=target.branch, exist_ok=True)
-    trouble: Exception | None = None
-    for attempt in range(ATTEMPTS):
-        time.sleep(PAUSE if attempt else 0)
-        plan = _plan(target, local)
-        if not (plan.add or plan.delete):
-            return f"{constants.ENDPOINT}/{target.repo}/commit/{plan.parent}", plan.parent
-        operations = [
-            *(CommitOperationAdd(path_in_repo=path, path_or_fileobj=file) for path, file in plan.add.items()),
-            *(CommitOperationDelete(path_in_repo=path, is_folder=False) for path in plan.delete),
-        ]
-        try:
-            made = target.api.create_commit(
-                target.repo, operations, commit_message=target.message, revision=target.branch,
-                create_pr=target.pull_request, parent_commit=plan.parent,
-            )  # fmt: skip
-            return made.pr_url or made.commit_url, made.oid
-        except UnreachableError as error:  # it fell silent: no more attempts
-            return _landed_all_the_same(target, local, error)
-        except Exception as error:
-            if not _worth_another(error, target):
-                raise
-            trouble = error
-    raise _given_up(trouble, target)
-
-
-def _landed_all_the_same(target: _Target, local: dict[str, Path], why: UnreachableError) -> tuple[str, str]:
-    """Return address and id of a commit that was made without an answer; raise `why` if there is none."""
-    from huggingface_hub import constants
-
-    if target.pull_request:
-        raise HubError(_UNKNOWN.format(why=why, repo=target.repo)) from why
-    with suppress(Exception):  # the same trouble again
-        plan = _plan(target, local)
-        if not (plan.add or plan.delete):
-            return f"{constants.ENDPOINT}/{target.repo}/commit/{plan.parent}", plan.parent
-    raise why
-
-
-def _worth_another(error: Exception, target: _Target) -> bool:
-    """Whether it was the commit itself that failed, in a way that may pass."""
     from huggingface_hub.errors import HfHubHTTPError
     from huggingface_hub.utils import httpx
 
-    if not isinstance(error, httpx.HTTPError) or "/commit/" not in _path(error):
-        return False  # before it, the library has tried several times on its own
-    if isinstance(error, HfHubHTTPError) and error.response.status_code == 412:
-        return True
-    if isinstance(error, HfHubHTTPError) and error.response.status_code < 500:
-        return False
-    if target.pull_request:
-        raise HubError(_UNKNOWN.format(why=explain(error, target.repo), repo=target.repo)) from error
-    return True
-
-
-def _path(error: Any) -> str:
-    """Return the path that was asked; the library's own errors lose their `request`, but not that of their response."""
-    try:
-        return getattr(error, "response", error).request.url.path
-    except RuntimeError:  # no request belongs to it
-        return ""
-
-
-def _given_up(trouble: Exception | None, target: _Target) -> HubError:
-    from huggingface_hub.errors import HfHubHTTPError
-
-    if isinstance(trouble, HfHubHTTPError) and trouble.response.status_code == 412:
-        return HubError(
-            f"Others push to {target.repo} ({target.branch}) at the same time: {ATTEMPTS} attempts were overtaken (412). "
-            "Nothing was sent. Try again, or push to a branch."
-        )
-    said = explain(trouble, target.repo) if trouble else ""
-    return UnreachableError(f"The commit to {target.repo} failed {ATTEMPTS} times. {said}")
+    api, repo, branch = target.api, target.repo, target.branch
+    if branch != "main":
+        api.create_branch(repo, branch=branch, exist_ok=True)
+    attempt = 0
+    while True:
+        attempt += 1
+        plan = _plan(target, local)
+        if not (plan.add or plan.delete):
+            return f"{constants.ENDPOINT}/{repo}/commit/{plan.parent}", plan.parent
+        added = [CommitOperationAdd(path, file) for path, file in plan.add.items()]
+        deleted = [CommitOperationDelete(path, is_folder=False) for path in plan.delete]
+        api.preupload_lfs_files(repo, added, revision=branch, create_pr=target.pull_request)
+        try:
+            made = api.create_commit(
+                repo, [*added, *deleted], commit_message=target.message, revision=branch,
+                create_pr=target.pull_request, parent_commit=plan.parent,
+            )  # fmt: skip
+            return made.pr_url or made.commit_url, made.oid
+        except httpx.HTTPError as error:
+            status = (
+                error.response.status_code if isinstance(error, HfHubHTTPError) else None
+            )  # None: no answer
+            overtaken = status == 412
+            if status is not None and status < 500 and not overtaken:
+                raise
+            if target.pull_request and not overtaken:
+                raise HubError(_UNKNOWN.format(why=explain(error, repo), repo=repo)) from error
+            if attempt == ATTEMPTS:
+                raise
+        time.sleep(PAUSE_S)

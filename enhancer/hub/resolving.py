@@ -1,25 +1,15 @@
 """From a name to a folder: ask the Hub which commit is meant, once, and load that very commit."""
 
-import threading
-import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from enhancer.errors import CheckpointError, HubError
-from enhancer.hub.download import download
 from enhancer.hub.errors import UnreachableError, explain
 from enhancer.hub.references import ARTIFACTS, BASE, BASE_REVISION, POCKET, TEXT_FILES, Kind, Reference
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How long to wait for a Hub that says nothing, in seconds. A download that goes on may take as long as it does."""
-
-    question: float = 5.0  # which commit a revision is
-    silence: float = 6.0  # in the middle of a download
-    first: float = 8.0  # question and first byte of a download together
+from enhancer.hub.timeouts import in_time, limit_silence
 
 
 @dataclass(frozen=True)
@@ -39,7 +29,6 @@ def resolve(
     kind: str = "checkpoint",
     allow: Sequence[str] | None = None,
     token: str | None = None,
-    patience: Patience | None = None,
 ) -> Resolved:
     """Return the folder of a checkpoint, a parser or a base, downloaded if need be.
 
@@ -48,7 +37,6 @@ def resolve(
         kind: What it is, a key of `ARTIFACTS`.
         allow: Patterns of the files to fetch; None: those of the kind.
         token: None: HF_TOKEN, or what `hf auth login` keeps.
-        patience: Time limits.
 
     Returns:
         The folder. A commit that is on this machine asks nobody. Where the Hub cannot be reached, the commit that the
@@ -56,7 +44,7 @@ def resolve(
 
     Raises:
         CheckpointError: `ref` is neither a name nor a folder.
-        HubError: The Hub says no, or says nothing and no copy is here; after 10 seconds without progress at most.
+        HubError: The Hub says no, or says nothing and no copy is here; within 30 seconds of the last byte.
     """
     what = ARTIFACTS[kind]
     if str(ref) == POCKET:
@@ -68,7 +56,7 @@ def resolve(
     if isinstance(ref, Path) or ref.startswith((".", "/", "~", "\\")):
         raise CheckpointError(f"There is no {what.word} folder {ref}. Check the path.")
     reference = Reference.parse(ref, what.word)
-    return _from_hub(reference, what, tuple(allow or what.files), token, patience or Patience())
+    return _from_hub(reference, what, tuple(allow or what.files), token)
 
 
 def resolve_base(
@@ -89,10 +77,7 @@ def resolve_base(
     return resolve(f"{ref}@{revision}" if pinned else ref, kind="base", allow=allow, token=token)
 
 
-def _from_hub(
-    reference: Reference, what: Kind, allow: tuple[str, ...], token: str | None, patience: Patience
-) -> Resolved:
-    start = time.monotonic()
+def _from_hub(reference: Reference, what: Kind, allow: tuple[str, ...], token: str | None) -> Resolved:
     repo = reference.repo
 
     def resolved(folder: Path, notice: str | None = None) -> Resolved:
@@ -100,12 +85,12 @@ def _from_hub(
 
     if reference.is_commit and (folder := _copy_here(repo, str(reference.revision), allow, what)):
         return resolved(folder)
+    limit_silence()
     try:
-        commit = _commit_on_hub(reference, token, patience.question)
+        commit = _commit_on_hub(reference, token)
         folder = _copy_here(repo, commit, allow, what)
         if folder is None:
-            left = max(1.0, patience.first - (time.monotonic() - start))
-            folder = download(repo, commit, allow, token=token, silence=patience.silence, first=left)
+            folder = _download(repo, commit, allow, token)
             _check_complete(folder, reference, what)
         _remember(reference, commit)
         return resolved(folder)
@@ -121,36 +106,30 @@ def _from_hub(
         )
 
 
-def _commit_on_hub(reference: Reference, token: str | None, patience: float) -> str:
-    """Ask which commit a revision is, on a thread of its own: a name server can hang where no time-out reaches."""
-    from huggingface_hub import HfApi, constants
+def _commit_on_hub(reference: Reference, token: str | None) -> str:
+    """Ask which commit a revision is."""
+    from huggingface_hub import HfApi
     from huggingface_hub.errors import RevisionNotFoundError
 
-    if constants.is_offline_mode():
-        raise UnreachableError("HF_HUB_OFFLINE is set, so the Hub is not asked.")
-    answer: list[str | Exception] = []
+    api, repo = HfApi(token=token), reference.repo
     tags: list[str] = []
+    try:
+        return in_time(lambda: api.model_info(repo, revision=reference.revision)).sha or ""
+    except Exception as error:  # told in plain words, whatever it is
+        if isinstance(error, RevisionNotFoundError):
+            with suppress(Exception):  # the tags are only a hint
+                tags = [tag.name for tag in api.list_repo_refs(repo).tags]
+        raise explain(error, repo, reference.revision, tags) from error
 
-    def ask() -> None:
-        api = HfApi(token=token)
-        try:
-            answer.append(
-                api.model_info(reference.repo, revision=reference.revision, timeout=patience).sha or ""
-            )
-        except Exception as error:  # shown below, whatever it is
-            if isinstance(error, RevisionNotFoundError):
-                tags.extend(tag.name for tag in api.list_repo_refs(reference.repo).tags)
-            answer.append(error)
 
-    thread = threading.Thread(target=ask, daemon=True)
-    thread.start()
-    thread.join(patience + 0.2)
-    match answer:
-        case [str(commit)]:
-            return commit
-        case [Exception() as error]:
-            raise explain(error, reference.repo, reference.revision, tags) from error
-    raise UnreachableError(f"{constants.ENDPOINT} does not answer within {patience:g} s.")
+def _download(repo: str, commit: str, allow: Sequence[str], token: str | None) -> Path:
+    """Download a commit's files into the library's cache, with its progress bar, and return their folder."""
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(repo, revision=commit, allow_patterns=list(allow), token=token))
+    except Exception as error:  # told in plain words, whatever it is
+        raise explain(error, repo, commit) from error
 
 
 def _copy_here(repo: str, commit: str, allow: Sequence[str], what: Kind) -> Path | None:

@@ -3,9 +3,8 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from enhancer.errors import HubError
 from enhancer.hub.errors import explain
-from enhancer.hub.timeouts import limited_silence
+from enhancer.hub.timeouts import in_time, limit_silence
 
 
 def space_url(repo: str) -> str:
@@ -35,23 +34,21 @@ def publish_space(
         private: For a Space that does not exist yet.
 
     Raises:
-        HubError: The Hub says no, or says nothing for 10 seconds.
+        HubError: The Hub says no, or says nothing, within 30 seconds of the last byte.
     """
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 
     api, kind = HfApi(), "space"
+    limit_silence()
     try:
-        with limited_silence(repo):
-            api.create_repo(repo, repo_type=kind, space_sdk=sdk, private=private, exist_ok=True)
-            for name, value in variables.items():  # first: the app then starts with the right checkpoint
-                api.add_space_variable(repo, name, value)
-            there = [name for name in api.list_repo_files(repo, repo_type=kind) if name not in files]
-            operations = [
-                *(CommitOperationAdd(name, file) for name, file in files.items()),
-                *(CommitOperationDelete(name) for name in there if name.split("/")[0] in owned),
-            ]
-            return api.create_commit(repo, operations, repo_type=kind, commit_message="The app").oid
-    except HubError:
-        raise
+        in_time(lambda: api.create_repo(repo, repo_type=kind, space_sdk=sdk, private=private, exist_ok=True))
+        for name, value in variables.items():  # first: the app then starts with the right checkpoint
+            api.add_space_variable(repo, name, value)
+        there = [name for name in api.list_repo_files(repo, repo_type=kind) if name not in files]
+        operations = [
+            *(CommitOperationAdd(name, file) for name, file in files.items()),
+            *(CommitOperationDelete(name) for name in there if name.split("/")[0] in owned),
+        ]
+        return api.create_commit(repo, operations, repo_type=kind, commit_message="The app").oid
     except Exception as error:  # the library's, the network's: all of them are told in plain words
         raise explain(error, repo) from error

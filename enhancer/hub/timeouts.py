@@ -1,133 +1,98 @@
-"""Requests with a limit on silence: sending may take as long as it does, waiting for nothing may not."""
+"""How long the Hub may be silent. The library's own requests may wait for ever, and are repeated five times."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
-from enhancer.hub.errors import explain
+SILENCE_TIMEOUT_S = 10.0  # without a byte in either direction
+CONNECT_TIMEOUT_S = 3.0  # for each address of a host; the Hub's has up to eight
 
-CONNECT = 5.0  # s until the Hub shows that it is there
-SILENCE = 8.0  # s without an answer
-TROUBLE = 4.0  # s of one failure after another; then the library's own repetitions, of up to 23 s, end
-ALL = 9.0  # s of failures and silence together
-BUFFER = (
-    4 * 2**20
-)  # bytes: what was handed over may still wait in this machine's own buffers, Linux' being the largest
-
-
-class Watch:
-    """How the other side does. Uploads run on several threads: an answer to one of them is a sign of life for all."""
-
-    def __init__(self) -> None:
-        """Take it to be well."""
-        self._lock = threading.Lock()
-        self._ill_since: float | None = None
-
-    def well(self) -> None:
-        """Note a good answer."""
-        with self._lock:
-            self._ill_since = None
-
-    def ill(self, since: float) -> bool:
-        """Note a failure of something begun at `since`; return whether it has been going on for too long."""
-        with self._lock:
-            self._ill_since = since if self._ill_since is None else self._ill_since
-            return time.monotonic() - self._ill_since > TROUBLE
-
-    def left(self) -> float:
-        """Return how long the next request may stay without an answer, seconds."""
-        with self._lock:
-            if self._ill_since is None:
-                return SILENCE
-            return max(1.0, min(SILENCE, ALL - (time.monotonic() - self._ill_since)))
-
-
-_watching: list[tuple[str, Watch]] = []  # the newest last; of which repository
-
-
-@contextmanager
-def limited_silence(repo: str) -> Iterator[None]:
-    """Within this, no request of huggingface_hub waits in vain for more than about ten seconds.
-
-    Raises:
-        UnreachableError: One did.
-    """
-    _install()
-    entry = (repo, Watch())
-    _watching.append(entry)
-    try:
-        yield
-    finally:
-        _watching.remove(entry)
+T = TypeVar("T")
 
 
 @cache
-def _install() -> None:
-    """Have the library make clients that look at what is watched; without, they are its own."""
-    from huggingface_hub import set_client_factory
-    from huggingface_hub.utils import httpx
+def limit_silence() -> None:
+    """Let requests of huggingface_hub end after SILENCE_TIMEOUT_S of silence, in this process, from now on.
+
+    Other failures the library repeats for 23 s, which also ends within 30 s.
+    """
+    from huggingface_hub import constants, set_client_factory
+    from huggingface_hub.utils import hf_raise_for_status, httpx
     from huggingface_hub.utils._http import default_client_factory
 
-    class Counted(httpx.SyncByteStream):
-        """A body being sent. What it took to send it, its answer may take longer."""
+    constants.HF_HUB_DISABLE_XET = (
+        True  # Xet's transfers go past this client: silent, they waited 300 s, and again
+    )
 
-        def __init__(self, stream: Any, timeout: dict[str, float]) -> None:
-            self.stream, self.timeout = stream, timeout
+    @contextmanager
+    def unrepeated() -> Iterator[None]:
+        """Turn a time-out, which the library repeats five times, into what it does not repeat."""
+        try:
+            yield
+        except httpx.TimeoutException as error:
+            raise httpx.TransportError(_silent()) from error
+
+    class Body(httpx.SyncByteStream):
+        """An answer's content, read while it arrives."""
+
+        def __init__(self, stream: Any) -> None:
+            self.stream = stream
 
         def __iter__(self) -> Iterator[bytes]:
-            start, sent = time.monotonic(), 0
-            for chunk in self.stream:
-                yield chunk
-                sent += len(chunk)
-            waiting = min(1.0, BUFFER / max(1, sent))  # share of it that may not have left
-            self.timeout["read"] += waiting * (time.monotonic() - start)
+            with unrepeated():
+                yield from self.stream
 
         def close(self) -> None:
             self.stream.close()
 
     class Client(httpx.Client):
-        """Gives up where the library would wait, or repeat."""
+        """Gives up where the library would wait."""
 
-        def send(self, request: Any, **options: Any) -> Any:
-            if not _watching:
-                return super().send(request, **options)
-            repo, watch = _watching[-1]
-            left, given = watch.left(), request.extensions.get("timeout") or {}
-            timeout = {key: min(given.get(key) or left, left) for key in ("connect", "read", "write", "pool")}
-            timeout["connect"] = min(timeout["connect"], CONNECT)
-            request.extensions["timeout"] = timeout
-            if not isinstance(request.stream, httpx.ByteStream):
-                request.stream = Counted(request.stream, timeout)
-            return _answered(lambda: super(Client, self).send(request, **options), repo, watch)
+        def send(self, request: Any, *, stream: bool = False, **options: Any) -> Any:
+            ours = dict.fromkeys(("read", "write", "pool"), SILENCE_TIMEOUT_S) | {
+                "connect": CONNECT_TIMEOUT_S
+            }
+            given = request.extensions.get("timeout") or {}
+            request.extensions["timeout"] = {key: min(given.get(key) or s, s) for key, s in ours.items()}
+            with unrepeated():
+                answer = super().send(request, stream=stream, **options)
+            if stream:
+                answer.stream = Body(answer.stream)
+            told_to_wait = answer.status_code >= 500 and "Retry-After" in answer.headers
+            if told_to_wait or answer.status_code == 429:
+                hf_raise_for_status(answer)  # the library would wait for as long as it is told to
+            return answer
 
-    def client() -> Any:
-        usual = default_client_factory()
-        return Client(event_hooks=usual.event_hooks, follow_redirects=True, timeout=None)
+    def client() -> httpx.Client:
+        hooks = default_client_factory().event_hooks
+        return Client(event_hooks=hooks, follow_redirects=True, timeout=None)
 
     set_client_factory(client)
 
 
-def _answered(send: Callable[[], Any], repo: str, watch: Watch) -> Any:
-    """Return the answer to a request, or raise what the library does not repeat: after silence, or enough failures."""
-    from huggingface_hub.errors import HfHubHTTPError
-    from huggingface_hub.utils import hf_raise_for_status, httpx
+def in_time(question: Callable[[], T]) -> T:
+    """Return a question's answer. A thread asks: a dead name server is waited for where no time-out reaches.
 
-    start = time.monotonic()
-    try:
-        answer = send()
-    except httpx.TransportError as error:
-        too_long = watch.ill(start)
-        if too_long or isinstance(error, httpx.TimeoutException):
-            raise explain(error, repo) from error
-        raise
-    if answer.status_code < 500:
-        watch.well()
-    elif watch.ill(start):
+    Raises:
+        TimeoutError: There is no answer after SILENCE_TIMEOUT_S.
+    """
+    answer: Future[T] = Future()
+
+    def ask() -> None:
         try:
-            hf_raise_for_status(answer)
-        except HfHubHTTPError as error:
-            raise explain(error, repo) from error
-    return answer
+            answer.set_result(question())
+        except Exception as error:  # carried over to whoever waits
+            answer.set_exception(error)
+
+    threading.Thread(target=ask, daemon=True).start()
+    try:
+        return answer.result(SILENCE_TIMEOUT_S)
+    except TimeoutError:
+        raise TimeoutError(_silent()) from None
+
+
+def _silent() -> str:
+    return f"silent for {SILENCE_TIMEOUT_S:g} s"

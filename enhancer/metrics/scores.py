@@ -77,7 +77,7 @@ class Scorer:
         return f"LPIPS ({ARCHITECTURES[self.lpips_net].title})"
 
     def prepare(self) -> None:
-        """Load LPIPS if it can be had; where not, `lpips_missing` says why, after `trunks.SILENCE_TIMEOUT_S` at most."""
+        """Load LPIPS if it can be had; where not, `lpips_missing` says why, within 30 s."""
         with self._preparing:
             if self._is_prepared:
                 return

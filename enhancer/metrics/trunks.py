@@ -1,19 +1,16 @@
 """The ImageNet networks below LPIPS: AlexNet is embedded; others are files, or downloaded and never waited for in vain."""
 
-import contextlib
 import functools
-import hashlib
 import logging
 import os
 import pickle
-import queue
-import re
-import secrets
+import socket
 import threading
-import urllib.request
-from collections.abc import Generator
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
+from ssl import SSLError
+from urllib.error import URLError
 from urllib.parse import urlsplit
 
 import torch
@@ -29,7 +26,7 @@ EMBEDDED = (
 )  # 4.9 MB; its NOTICE is beside it
 VARIABLE = "LPIPS_TRUNK"  # names a file with VGG16's weights
 SILENCE_TIMEOUT_S = (
-    3.0  # seconds of silence, before the first byte or between two, after which a server is given up
+    3.0  # before the first byte or between two, and for each of a host's up to eight addresses
 )
 
 _log = logging.getLogger(__name__)
@@ -141,7 +138,7 @@ def _why_missing(trunk: Trunk, path: Path) -> str | None:
     return None
 
 
-def download(url: str, path: Path, timeout_s: float = SILENCE_TIMEOUT_S) -> None:
+def download(url: str, path: Path) -> None:
     """Download a file whose name holds the start of its sha256; `path` appears when it is whole and right.
 
     However long it takes is fine as long as bytes keep coming.
@@ -149,63 +146,26 @@ def download(url: str, path: Path, timeout_s: float = SILENCE_TIMEOUT_S) -> None
     Args:
         url: http or https; the name ends in ``-<hex digits>.<suffix>``.
         path: Where to put it.
-        timeout_s: Seconds of silence to bear.
 
     Raises:
         UnavailableError: No answer, a refusal, silence halfway, other content, or the disk does not take it.
     """
-    wanted = re.search(r"-([0-9a-f]{8,})\.", url)
-    digest = hashlib.sha256()
-    unfinished = path.with_name(f"{path.name}.{secrets.token_hex(8)}.partial")
+    host = urlsplit(url).netloc
     _log.info("Downloading %s", url)
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(SILENCE_TIMEOUT_S)  # torch takes no other time-out
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with unfinished.open("wb") as file, contextlib.closing(_chunks(url, timeout_s)) as chunks:
-            for chunk in chunks:
-                digest.update(chunk)
-                file.write(chunk)
-        if wanted is None or not digest.hexdigest().startswith(wanted[1]):
-            raise UnavailableError(f"{url} is another file than expected (its sha256 differs).")
-        unfinished.replace(path)
+        torch.hub.download_url_to_file(url, str(path), hash_prefix=Path(url).stem.rpartition("-")[2])
+    except RuntimeError as error:
+        raise UnavailableError(f"{url} was cut off, or is another file (its sha256 differs).") from error
+    except (URLError, HTTPException, ConnectionError, SSLError, TimeoutError) as error:
+        reason = getattr(error, "reason", error)
+        if isinstance(reason, TimeoutError):
+            raise UnavailableError(f"{host} is silent (waited {SILENCE_TIMEOUT_S:g} s).") from error
+        words = getattr(reason, "strerror", None) or reason  # without "[Errno -2]"
+        raise UnavailableError(f"{host} cannot be reached ({words}).") from error
     except OSError as error:
         raise UnavailableError(f"{path.parent} cannot be written ({error.strerror or error}).") from error
     finally:
-        with contextlib.suppress(OSError):
-            unfinished.unlink(missing_ok=True)
-
-
-def _chunks(url: str, timeout_s: float) -> Generator[bytes]:
-    """Yield a reply's bytes as they come.
-
-    A thread does the reading: urlopen's own timeout neither covers the look-up of the host's name nor adds up
-    over several addresses or a trickle of headers.
-    """
-    host = urlsplit(url).netloc
-    arrived: queue.SimpleQueue[bytes | Exception] = queue.SimpleQueue()
-    given_up = threading.Event()
-
-    def read() -> None:
-        try:
-            with urllib.request.urlopen(url, timeout=timeout_s) as reply:
-                left = int(reply.headers.get("Content-Length", 0))
-                while not given_up.is_set() and (chunk := reply.read1(1 << 20)):
-                    left -= len(chunk)
-                    arrived.put(chunk)
-            arrived.put(ConnectionError("the connection ended early") if left > 0 else b"")
-        except Exception as error:  # carried over to the thread that waits
-            arrived.put(error)
-
-    threading.Thread(target=read, name="trunk download", daemon=True).start()
-    try:
-        while chunk := arrived.get(timeout=timeout_s):
-            if isinstance(chunk, TimeoutError):
-                raise queue.Empty
-            if isinstance(chunk, Exception):
-                reason = getattr(chunk, "reason", None) or chunk
-                words = getattr(reason, "strerror", None) or reason  # without "[Errno -2]"
-                raise UnavailableError(f"{host} cannot be reached ({words}).") from chunk
-            yield chunk
-    except queue.Empty:
-        raise UnavailableError(f"{host} is silent (waited {timeout_s:g} s).") from None
-    finally:
-        given_up.set()
+        socket.setdefaulttimeout(before)
