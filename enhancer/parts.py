@@ -13,6 +13,7 @@ import numpy as np
 
 from enhancer.hub import resolve
 from enhancer.imaging.masks import Masks
+from enhancer.messages import Message
 
 FLOPS_PER_PIXEL = 4.44e12 / 512**2  # of one pass through SD-Turbo's parts, counted at 512x512
 SHA_OF = "adapters.safetensors"  # the file whose digest names a checkpoint without a commit
@@ -40,8 +41,8 @@ class ScoreKeeper(Protocol):
         ...
 
     @property
-    def lpips_missing(self) -> str | None:
-        """Why LPIPS cannot be had, as a sentence; None where it can."""
+    def lpips_missing(self) -> Message | None:
+        """Why LPIPS cannot be had; None where it can."""
         ...
 
     def score(self, rgb: np.ndarray, reference: np.ndarray, masks: Masks | None) -> Mapping[str, Any]:
@@ -58,7 +59,7 @@ class Restorer:
         in_tiles: The same, bit by bit; UnavailableError where there is too little even for that.
         name: What to call it.
         sha: Its commit, or a digest of its adapters.
-        notice: What a visitor should know about it, as a sentence.
+        notice: What a visitor should know about it.
         seconds_per_pixel: How long it will take, roughly; 0 where nobody needs to be warned.
     """
 
@@ -66,7 +67,7 @@ class Restorer:
     in_tiles: Callable[[np.ndarray], np.ndarray]
     name: str
     sha: str | None = None
-    notice: str | None = None
+    notice: Message | None = None
     seconds_per_pixel: float = 0.0
 
 
@@ -98,8 +99,8 @@ class LateParser:
         return self.load().name
 
     @property
-    def notice(self) -> str | None:
-        """Why another parser stands in, as a sentence."""
+    def notice(self) -> Message | None:
+        """Why another parser stands in; None if none does."""
         return self.load().notice
 
     def regions(self, rgb: np.ndarray) -> np.ndarray:

@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from enhancer.errors import SettingsError
+from enhancer.errors import EnhancerError, SettingsError
 from enhancer.imaging.regions import REGION_NAMES
+from enhancer.messages import Message
 
 Scores = Mapping[
     str, Any
 ]  # {"psnr": dB, "ssim": .., "lpips": .. or None, "regions": {name: {"psnr", ..}, or None}}
-Translate = Callable[[str], str]  # English phrase -> the reader's language
+Translate = Callable[[str], str]  # English phrase, or a `Message` -> the reader's language
 Step = tuple[str, np.ndarray]  # name, and the picture after it
 SCHEMA = 1  # of the JSON report
 
@@ -30,7 +31,7 @@ class Degraded:
     steps: tuple[Step, ...]  # empty unless asked for
     timings: Mapping[str, float]  # seconds, by what was done
     parser: str | None  # what told the regions apart
-    notes: tuple[str, ...]  # whole sentences
+    notes: tuple[Message, ...]
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Result:
     sha: str | None  # of the checkpoint: its commit, or a digest of its adapters
     device: str
     parser: str | None  # None if nothing needed the regions
-    notes: tuple[str, ...]  # whole sentences
+    notes: tuple[Message, ...]
     regions: np.ndarray | None  # (H, W) region map, 0 for outside; likewise
     background: tuple[float, float, float]  # the colour the model saw behind a transparent picture
     scores_degraded: Scores | None = None
@@ -93,7 +94,8 @@ def failed_row(error: Exception) -> dict[str, Any]:
         "scores",
         "lpips_net",
     )
-    return dict.fromkeys(keys) | {"notes": [], "error": str(error)}
+    said = error.message if isinstance(error, EnhancerError) else str(error)
+    return dict.fromkeys(keys) | {"notes": [], "error": said}
 
 
 def write_report(rows: Sequence[Mapping[str, Any]], path: Path, version: str) -> None:

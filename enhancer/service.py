@@ -17,6 +17,7 @@ from enhancer.imaging.faces import has_face
 from enhancer.imaging.io import composite, from_pil, split_alpha, to_pil, uncomposite, with_alpha
 from enhancer.imaging.masks import Masks, overlay, soft_masks
 from enhancer.imaging.regions import region_map
+from enhancer.messages import Message
 from enhancer.parts import FaceParser, LateParser, ScoreKeeper, best_device, load_restorer, load_scorer
 from enhancer.results import Degraded, Result, Step
 
@@ -25,11 +26,15 @@ ImageLike = (
 )  # an `image` as `enhancer.imaging.io` defines it, or an opened PIL picture
 
 PARSING = 2  # the step that changes no pixel: its regions are shown instead
-NO_FACE = (
+NO_FACE = Message(
+    "note.no_face",
     "No face was found, or it is too small: what is done region by region had nothing to work on, "
-    "and the model knows only faces."
+    "and the model knows only faces.",
 )
-TILED = "The picture was too large for this machine's memory at once: it was restored in overlapping tiles."
+TILED = Message(
+    "note.tiled",
+    "The picture was too large for this machine's memory at once: it was restored in overlapping tiles.",
+)
 FULL = Restoration()
 
 
@@ -54,7 +59,9 @@ class Service:
     scorer: ScoreKeeper | None
     checkpoint: str = "none"
     device: str = "cpu"
-    notices: tuple[str, ...] = ()  # for answers to mention, such as one checkpoint standing in for another
+    notices: tuple[
+        Message, ...
+    ] = ()  # for answers to mention, such as one checkpoint standing in for another
     sha: str | None = None  # of the checkpoint
     in_tiles: Callable[[np.ndarray], np.ndarray] = _too_large  # for what `restorer` raises MemoryError at
     seconds_per_pixel: float = 0.0  # that restoring takes, roughly; 0 where nobody needs to be warned
@@ -167,14 +174,18 @@ class Service:
             raise CheckpointError("No checkpoint was loaded, so nothing can be restored. Load one.")
         if degrade_first and reference is not None:
             raise SettingsError(
-                "A reference is for a picture that is degraded already; this one was to be degraded first. Leave out one."
+                Message(
+                    "reference.unneeded",
+                    "A reference is for a picture that is degraded already; this one was to be degraded first. "
+                    "Leave out one.",
+                )
             )
         clock = _Clock()
         recipe, seed = _recipe(degradation)
         image = _as_image(image)
         clean = image if degrade_first else None if reference is None else _as_image(reference)
         if clean is not None:
-            _require_same_size("reference", clean, image, ImageError)
+            _require_same_size(clean, image, _reference_of_other_size)
         needed = with_regions or labels is not None or clean is not None or not restoration.is_full
         seen = self._look(image if clean is None else clean, labels, clock) if needed else _Seen()
         degraded = image
@@ -223,7 +234,7 @@ class Service:
 
     def _restored(
         self, image: np.ndarray, masks: Masks, restoration: Restoration
-    ) -> tuple[np.ndarray, tuple[str, ...]]:
+    ) -> tuple[np.ndarray, tuple[Message, ...]]:
         """Restore a picture as it looks over the background, blend it as wished, give it its alpha back."""
         assert self.restorer is not None
         seen, alpha, notes = composite(image, restoration.background), split_alpha(image)[1], ()
@@ -243,7 +254,7 @@ class Service:
                 notice = getattr(self.parser, "notice", None)
                 notes = (notice,) if notice else ()
             else:
-                _require_same_size("label map", labels, image, LabelError)
+                _require_same_size(labels, image, _labels_of_other_size)
                 regions, by, notes = region_map(labels), "label map", ()
             return _Seen(regions, soft_masks(regions), by, notes if has_face(regions) else (*notes, NO_FACE))
 
@@ -255,7 +266,7 @@ class _Seen:
     regions: np.ndarray | None = None
     masks: Masks = field(default_factory=dict)
     by: str | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Message, ...] = ()
 
 
 class _Clock(dict[str, float]):
@@ -272,10 +283,18 @@ def _recipe(given: Degradation) -> tuple[Recipe, int]:
     """Return the recipe and seed of these settings; checked before any work is done."""
     seed, strengths = given.get("seed", 0), given.get("strengths") or {}
     if isinstance(seed, bool) or not isinstance(seed, int):
-        raise SettingsError(f"The seed must be a whole number, got {seed!r}.")
+        raise SettingsError(
+            Message("settings.seed", "The seed must be a whole number, got {seed!r}.", seed=seed)
+        )
     numbers = isinstance(strengths, Mapping) and all(isinstance(s, int | float) for s in strengths.values())
     if not numbers:
-        raise SettingsError(f"Strengths are numbers by region, such as {{'eyes': 0.5}}, got {strengths!r}.")
+        raise SettingsError(
+            Message(
+                "settings.strengths",
+                "Strengths are numbers by region, such as {{'eyes': 0.5}}, got {strengths!r}.",
+                strengths=strengths,
+            )
+        )
     return face_render(given.get("preset", DEFAULT_PRESET), strengths), seed
 
 
@@ -294,10 +313,34 @@ def _tinted(image: np.ndarray, masks: Masks) -> np.ndarray:
     return with_alpha(overlay(rgb, masks), alpha)
 
 
-def _require_same_size(what: str, given: np.ndarray, image: np.ndarray, error: type[EnhancerError]) -> None:
+def _require_same_size(
+    given: np.ndarray, image: np.ndarray, error: Callable[[str, str], EnhancerError]
+) -> None:
+    """Raise the error of two sizes, in words, where they differ."""
     if given.shape[:2] != image.shape[:2]:
-        (height, width), (wanted_height, wanted_width) = given.shape[:2], image.shape[:2]
-        raise error(
-            f"The {what} is {width}x{height} pixels, but its picture is {wanted_width}x{wanted_height}. "
-            f"Give the {what} of this very picture, at the same size."
+        size, wanted = (f"{width}x{height}" for height, width in (given.shape[:2], image.shape[:2]))
+        raise error(size, wanted)
+
+
+def _reference_of_other_size(size: str, wanted: str) -> ImageError:
+    return ImageError(
+        Message(
+            "reference.size",
+            "The reference is {size} pixels, but its picture is {wanted}. "
+            "Give the reference of this very picture, at the same size.",
+            size=size,
+            wanted=wanted,
         )
+    )
+
+
+def _labels_of_other_size(size: str, wanted: str) -> LabelError:
+    return LabelError(
+        Message(
+            "labels.size",
+            "The label map is {size} pixels, but its picture is {wanted}. "
+            "Give the label map of this very picture, at the same size.",
+            size=size,
+            wanted=wanted,
+        )
+    )

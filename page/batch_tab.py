@@ -11,6 +11,7 @@ from enhancer.degrade import DEFAULT_PRESET
 from enhancer.errors import EnhancerError
 from enhancer.imaging.io import read_image
 from enhancer.imaging.provenance import Record, png_bytes
+from enhancer.messages import Message
 from enhancer.results import Translate, failed_row, result_row
 from page import backend
 from page.archive import safe_names, scores_csv, zipped
@@ -20,7 +21,7 @@ from page.limits import require_size
 from page.outputs import stored
 
 MOST = 20  # pictures in one go
-TOO_MANY = "{count} pictures are too many at once: {most} are taken. Give the rest afterwards."
+THIS = Message("name.picture", "It")  # the table names it already
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 Row = dict[str, Any]
 
@@ -66,16 +67,24 @@ class BatchTab:
 
     def stopped(self, request: gr.Request) -> str:
         """Say so; what is done stays."""
-        return f"<p role='status'>{escape(translator(request)('Stopped.'))}</p>"
+        say = translator(request)
+        return f"<p role='status'>{escape(say('Stopped.'))}</p>"
 
     def run(
         self, paths: list[str] | None, degrade_first: bool, request: gr.Request
     ) -> Iterator[dict[Any, Any]]:
         """Restore one picture after the other and show what is there."""
         if not paths:
-            raise refusal("There are no pictures yet. Drop some on the page.")
+            raise refusal(Message("batch.empty", "There are no pictures yet. Drop some on the page."))
         if len(paths) > MOST:
-            raise refusal(TOO_MANY, count=len(paths), most=MOST)
+            raise refusal(
+                Message(
+                    "batch.too_many",
+                    "{count} pictures are too many at once: {most} are taken. Give the rest afterwards.",
+                    count=len(paths),
+                    most=MOST,
+                )
+            )
         say = translator(request)
         rows: list[Row] = []
         files: dict[str, bytes] = {}
@@ -103,8 +112,8 @@ def _one(path: str, degrade_first: bool) -> tuple[Row, bytes]:
     """Return the row and the file of one picture."""
     settings: Row = {"preset": DEFAULT_PRESET, "seed": 0} if degrade_first else {"preset": None, "seed": None}
     drawn = settings if degrade_first else {}
-    require_size(path, "It")
-    result = backend.restored(read_image(path, "It"), degrade_first=degrade_first, **drawn)
+    require_size(path, THIS)
+    result = backend.restored(read_image(path, THIS), degrade_first=degrade_first, **drawn)
     record = Record(result.checkpoint, result.sha, **settings)
     return result_row(result, **settings), png_bytes(result.restored, record)
 
@@ -122,7 +131,7 @@ def _table(rows: list[Row], say: Translate) -> str:
     body = "".join(
         f"<tr><th scope='row'>{escape(row['name'])}</th>"
         + (
-            f"<td colspan='2' class='worse'>{escape(say(str(row['error'])))}</td>"
+            f"<td colspan='2' class='worse'>{escape(say(row['error']))}</td>"
             if row["error"]
             else f"<td>{row['seconds']:.1f} s</td><td>{_won(row)}</td>"
         )

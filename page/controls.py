@@ -18,14 +18,17 @@ from enhancer.imaging.blend import Restoration
 from enhancer.imaging.io import MIN_SIDE, read_image
 from enhancer.imaging.provenance import Record, is_colour, read_record
 from enhancer.imaging.regions import REGION_NAMES
+from enhancer.messages import Message
 from page.backend import NO_MEMORY
 from page.i18n.translate import label, refusal
 from page.limits import LARGEST_SEED, require_size
 
 WHITE = "#ffffff"
 OUR_FILES = "/gradio_api/file="  # in the address of a file that is here
-ELSEWHERE = (
-    "Pictures are not fetched from other addresses. Upload the picture, or send it as a data: address."
+THIS_FILE = Message("name.file", "This file")
+ELSEWHERE = Message(
+    "picture.elsewhere",
+    "Pictures are not fetched from other addresses. Upload the picture, or send it as a data: address.",
 )
 
 
@@ -62,10 +65,10 @@ def picture_input(read: Callable[..., np.ndarray] = read_image, **options: Any) 
             return None
         path = Path(payload.path or "")
         try:
-            require_size(path, "This file", smallest=MIN_SIDE if read is read_image else 1)
-            return Given(read(path, "This file"), read_record(path))
+            require_size(path, THIS_FILE, smallest=MIN_SIDE if read is read_image else 1)
+            return Given(read(path, THIS_FILE), read_record(path))
         except EnhancerError as error:
-            return Given(None, problem=str(error))
+            return Given(None, problem=error.message)
         except MemoryError:
             return Given(None)
 
@@ -93,7 +96,9 @@ def take_uploads_only(component: Component) -> None:
 def image_of(given: Given | None) -> np.ndarray:
     """Return the pixels, or say that there are none."""
     if given is None:
-        raise refusal("There is no picture yet. Drop one on the page, or choose an example.")
+        raise refusal(
+            Message("picture.none", "There is no picture yet. Drop one on the page, or choose an example.")
+        )
     return given.image
 
 
@@ -113,7 +118,11 @@ def rgb_of(colour: str) -> tuple[float, float, float]:
                 raise ValueError
         except (IndexError, ValueError):
             raise SettingsError(
-                f"The background must be a colour such as '#ffffff', got {str(colour)[:40]!r}."
+                Message(
+                    "settings.background",
+                    "The background must be a colour such as '#ffffff', got {given!r}.",
+                    given=str(colour)[:40],
+                )
             ) from None
     red, green, blue = (number / 255 for number in numbers)
     return red, green, blue

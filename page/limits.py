@@ -5,7 +5,8 @@ from pathlib import Path
 from PIL import Image
 
 from enhancer.errors import ImageError
-from enhancer.imaging.io import IMAGE_SUFFIXES, MIN_SIDE
+from enhancer.imaging.io import IMAGE_SUFFIXES, MIN_SIDE, check_size, far_larger
+from enhancer.messages import Message
 
 LARGEST_SIDE = 2048  # pixels
 LARGEST_FILE = 32  # MB; 2048 x 2048 RGBA pixels of 16 bits
@@ -28,20 +29,19 @@ def require_size(path: str | Path, name: str, smallest: int = MIN_SIDE) -> None:
     megabytes = Path(path).stat().st_size / 2**20 if Path(path).is_file() else 0
     if megabytes > LARGEST_FILE:
         raise ImageError(
-            f"{name} has {megabytes:.0f} MB; at most {LARGEST_FILE} MB are taken. Save it as a smaller file."
+            Message(
+                "picture.heavy",
+                "{name} has {megabytes:.0f} MB; at most {most} MB are taken. Save it as a smaller file.",
+                name=name,
+                megabytes=megabytes,
+                most=LARGEST_FILE,
+            )
         )
     try:
         with Image.open(path, formats=_FORMATS) as picture:
-            width, height = picture.size
+            size = picture.size
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise ImageError(
-            f"{name} is far larger than {LARGEST_SIDE}x{LARGEST_SIDE} pixels, the most taken here, and was not decoded. "
-            "Scale it down first."
-        ) from error
+        raise far_larger(name, LARGEST_SIDE) from error
     except Exception:  # decoders raise whatever they stumble over
         return
-    if max(width, height) > LARGEST_SIDE or min(width, height) < smallest:
-        advice = "Scale it down first." if max(width, height) > LARGEST_SIDE else "Give a larger picture."
-        raise ImageError(
-            f"{name} is {width}x{height} pixels; each side must be {MIN_SIDE} to {LARGEST_SIDE} pixels. {advice}"
-        )
+    check_size(size, name, smallest, LARGEST_SIDE)

@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from enhancer.errors import HubError
 from enhancer.hub.errors import UnreachableError, scrubbed
+from enhancer.messages import Message
 
 STARTING = 60.0  # s for the process to start: half a second, but on a machine that has much else to do
 
@@ -50,12 +51,22 @@ def download(
                 line = lines.get(timeout=limit)
             except queue.Empty:
                 raise UnreachableError(
-                    f"{constants.ENDPOINT} fell silent while {repo} was downloaded"
-                    f"{_last_word(complaints)}. What has arrived is kept; try again."
+                    Message(
+                        "hub.fell_silent",
+                        "{address} fell silent while {repo} was downloaded{last}. What has arrived is kept; try again.",
+                        address=constants.ENDPOINT,
+                        repo=repo,
+                        last=_last_word(complaints),
+                    )
                 ) from None
             if line is None:
                 raise UnreachableError(
-                    f"The download of {repo} ended without a word{_last_word(complaints)}."
+                    Message(
+                        "hub.download_ended",
+                        "The download of {repo} ended without a word{last}.",
+                        repo=repo,
+                        last=_last_word(complaints),
+                    )
                 )
             message = json.loads(line)
             if "folder" in message:
@@ -119,7 +130,9 @@ def _last_word(complaints: list[str]) -> str:
     """Return the last thing the library warned of, such as a status it kept retrying."""
     time.sleep(0.05)  # what was written just now may still be on its way
     words = [line.strip() for line in complaints if line.strip() and not line.startswith("Retrying")]
-    return f" (last: {scrubbed(words[-1]).rstrip('.')})" if words else ""
+    if not words:
+        return ""
+    return Message("hub.last_word", " (last: {words})", words=scrubbed(words[-1]).rstrip("."))
 
 
 def _bar(repo: str) -> "tqdm[Any]":

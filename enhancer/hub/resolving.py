@@ -9,8 +9,9 @@ from pathlib import Path
 
 from enhancer.errors import CheckpointError, HubError
 from enhancer.hub.download import download
-from enhancer.hub.errors import UnreachableError, explain
+from enhancer.hub.errors import UnreachableError, explain, offline
 from enhancer.hub.references import ARTIFACTS, BASE, BASE_REVISION, POCKET, TEXT_FILES, Kind, Reference
+from enhancer.messages import Message
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Resolved:
     name: str  # "pocket", "user/repo@sha7", or the folder
     repo: str | None = None
     sha: str | None = None  # the whole commit id
-    notice: str | None = None  # a sentence for the user: an older copy stands in
+    notice: Message | None = None  # for the user: an older copy stands in
 
 
 def resolve(
@@ -95,7 +96,7 @@ def _from_hub(
     start = time.monotonic()
     repo = reference.repo
 
-    def resolved(folder: Path, notice: str | None = None) -> Resolved:
+    def resolved(folder: Path, notice: Message | None = None) -> Resolved:
         return Resolved(folder, f"{repo}@{folder.name[:7]}", repo, folder.name, notice)
 
     if reference.is_commit and (folder := _copy_here(repo, str(reference.revision), allow, what)):
@@ -116,9 +117,15 @@ def _from_hub(
             stand_in = " Or use 'pocket', which is embedded." if what.pocket else ""
             raise HubError(f"The {what.word} {reference} is not on this machine. {why}{stand_in}") from why
         fetched = datetime.fromtimestamp(folder.stat().st_mtime).strftime("%d %b %Y")
-        return resolved(
-            folder, f"{why} The copy of {reference} fetched on {fetched} is used: {folder.name[:7]}."
+        notice = Message(
+            "note.older_copy",
+            "{reason} The copy of {name} fetched on {date} is used: {commit}.",
+            reason=why.message,
+            name=str(reference),
+            date=fetched,
+            commit=folder.name[:7],
         )
+        return resolved(folder, notice)
 
 
 def _commit_on_hub(reference: Reference, token: str | None, patience: float) -> str:
@@ -127,7 +134,7 @@ def _commit_on_hub(reference: Reference, token: str | None, patience: float) -> 
     from huggingface_hub.errors import RevisionNotFoundError
 
     if constants.is_offline_mode():
-        raise UnreachableError("HF_HUB_OFFLINE is set, so the Hub is not asked.")
+        raise offline()
     answer: list[str | Exception] = []
     tags: list[str] = []
 
@@ -150,7 +157,14 @@ def _commit_on_hub(reference: Reference, token: str | None, patience: float) -> 
             return commit
         case [Exception() as error]:
             raise explain(error, reference.repo, reference.revision, tags) from error
-    raise UnreachableError(f"{constants.ENDPOINT} does not answer within {patience:g} s.")
+    raise UnreachableError(
+        Message(
+            "hub.slow",
+            "{address} does not answer within {seconds:g} s.",
+            address=constants.ENDPOINT,
+            seconds=patience,
+        )
+    )
 
 
 def _copy_here(repo: str, commit: str, allow: Sequence[str], what: Kind) -> Path | None:
