@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from enhancer.degrade import DEFAULT_PRESET, Recipe, degrade, face_render, trace
-from enhancer.errors import CheckpointError, EnhancerError, ImageError, LabelError, SettingsError
+from enhancer.errors import CheckpointError, ImageError, LabelError, SettingsError
 from enhancer.imaging.blend import Restoration, blend
 from enhancer.imaging.faces import has_face
 from enhancer.imaging.io import composite, from_pil, split_alpha, to_pil, uncomposite, with_alpha
@@ -59,9 +59,7 @@ class Service:
     scorer: ScoreKeeper | None
     checkpoint: str = "none"
     device: str = "cpu"
-    notices: tuple[
-        Message, ...
-    ] = ()  # for answers to mention, such as one checkpoint standing in for another
+    notices: tuple[Message, ...] = ()  # for answers, such as that one checkpoint stands in for another
     sha: str | None = None  # of the checkpoint
     in_tiles: Callable[[np.ndarray], np.ndarray] = _too_large  # for what `restorer` raises MemoryError at
     seconds_per_pixel: float = 0.0  # that restoring takes, roughly; 0 where nobody needs to be warned
@@ -185,7 +183,7 @@ class Service:
         image = _as_image(image)
         clean = image if degrade_first else None if reference is None else _as_image(reference)
         if clean is not None:
-            _require_same_size(clean, image, _reference_of_other_size)
+            _require_fitting_reference(clean, image)
         needed = with_regions or labels is not None or clean is not None or not restoration.is_full
         seen = self._look(image if clean is None else clean, labels, clock) if needed else _Seen()
         degraded = image
@@ -254,7 +252,7 @@ class Service:
                 notice = getattr(self.parser, "notice", None)
                 notes = (notice,) if notice else ()
             else:
-                _require_same_size(labels, image, _labels_of_other_size)
+                _require_fitting_labels(labels, image)
                 regions, by, notes = region_map(labels), "label map", ()
             return _Seen(regions, soft_masks(regions), by, notes if has_face(regions) else (*notes, NO_FACE))
 
@@ -313,34 +311,31 @@ def _tinted(image: np.ndarray, masks: Masks) -> np.ndarray:
     return with_alpha(overlay(rgb, masks), alpha)
 
 
-def _require_same_size(
-    given: np.ndarray, image: np.ndarray, error: Callable[[str, str], EnhancerError]
-) -> None:
-    """Raise the error of two sizes, in words, where they differ."""
-    if given.shape[:2] != image.shape[:2]:
-        size, wanted = (f"{width}x{height}" for height, width in (given.shape[:2], image.shape[:2]))
-        raise error(size, wanted)
-
-
-def _reference_of_other_size(size: str, wanted: str) -> ImageError:
-    return ImageError(
-        Message(
-            "reference.size",
-            "The reference is {size} pixels, but its picture is {wanted}. "
-            "Give the reference of this very picture, at the same size.",
-            size=size,
-            wanted=wanted,
+def _require_fitting_reference(reference: np.ndarray, image: np.ndarray) -> None:
+    if reference.shape[:2] != image.shape[:2]:
+        raise ImageError(
+            Message(
+                "reference.size",
+                "The reference is {size} pixels, but its picture is {wanted}. "
+                "Give the reference of this very picture, at the same size.",
+                size=_size(reference),
+                wanted=_size(image),
+            )
         )
-    )
 
 
-def _labels_of_other_size(size: str, wanted: str) -> LabelError:
-    return LabelError(
-        Message(
-            "labels.size",
-            "The label map is {size} pixels, but its picture is {wanted}. "
-            "Give the label map of this very picture, at the same size.",
-            size=size,
-            wanted=wanted,
+def _require_fitting_labels(labels: np.ndarray, image: np.ndarray) -> None:
+    if labels.shape[:2] != image.shape[:2]:
+        raise LabelError(
+            Message(
+                "labels.size",
+                "The label map is {size} pixels, but its picture is {wanted}. "
+                "Give the label map of this very picture, at the same size.",
+                size=_size(labels),
+                wanted=_size(image),
+            )
         )
-    )
+
+
+def _size(image: np.ndarray) -> str:
+    return f"{image.shape[1]}x{image.shape[0]}"

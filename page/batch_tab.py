@@ -21,7 +21,7 @@ from page.limits import require_size
 from page.outputs import stored
 
 MOST = 20  # pictures in one go
-THIS = Message("name.picture", "It")  # the table names it already
+IT = Message("name.picture", "It")  # the table names the file
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 Row = dict[str, Any]
 
@@ -112,8 +112,8 @@ def _one(path: str, degrade_first: bool) -> tuple[Row, bytes]:
     """Return the row and the file of one picture."""
     settings: Row = {"preset": DEFAULT_PRESET, "seed": 0} if degrade_first else {"preset": None, "seed": None}
     drawn = settings if degrade_first else {}
-    require_size(path, THIS)
-    result = backend.restored(read_image(path, THIS), degrade_first=degrade_first, **drawn)
+    require_size(path, IT)
+    result = backend.restored(read_image(path, IT), degrade_first=degrade_first, **drawn)
     record = Record(result.checkpoint, result.sha, **settings)
     return result_row(result, **settings), png_bytes(result.restored, record)
 

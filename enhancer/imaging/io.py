@@ -147,8 +147,8 @@ def check_size(size: tuple[int, int], name: str, smallest: int = MIN_SIDE, large
     Args:
         size: Width and height, pixels.
         name: What to call the picture in messages.
-        smallest: Side that is taken. Messages ask for `MIN_SIDE`.
-        largest: Likewise.
+        smallest: Shortest side that is taken, pixels; the message asks for `MIN_SIDE` all the same.
+        largest: Longest side that is taken, pixels.
 
     Raises:
         ImageError: The limits, and what was given.
