@@ -2,7 +2,16 @@
 
 
 class EnhancerError(Exception):
-    """Base of all errors this library raises for a mistake or a missing thing outside it."""
+    """Base of all errors this library raises for a mistake or a missing thing outside it.
+
+    Attributes:
+        message: The sentence, in English. It is an `enhancer.messages.Message` where a visitor of a page may read it.
+    """
+
+    def __init__(self, message: str) -> None:
+        """Take the sentence."""
+        super().__init__(message)
+        self.message = message
 
 
 class ImageError(EnhancerError):

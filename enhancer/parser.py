@@ -23,6 +23,7 @@ from transformers.utils import logging as transformers_logging
 from enhancer.errors import CheckpointError, HubError, LabelError
 from enhancer.hub import resolve
 from enhancer.imaging.regions import HEAD_LABELS, REGIONS, names_in_id_order, region_of_label
+from enhancer.messages import Message
 
 POCKET = Path(__file__).parent / "pocket" / "parser"
 POCKET_NAME = "pocket Segformer"
@@ -72,7 +73,7 @@ class Parser:
 
     Attributes:
         name: What is running, to be shown: ``"pocket Segformer"``, or a Hub id and short commit, or a folder.
-        notice: Why the embedded parser, or an older copy, stands in for what was wanted, in whole sentences; None if none does.
+        notice: Why the embedded parser, or an older copy, stands in for what was wanted; None if none does.
     """
 
     def __init__(
@@ -80,7 +81,7 @@ class Parser:
         model: SegformerForSemanticSegmentation,
         preprocessing: Preprocessing,
         name: str,
-        notice: str | None = None,
+        notice: Message | None = None,
     ) -> None:
         """Wrap a loaded Segformer.
 
@@ -120,7 +121,11 @@ class Parser:
                 return cls.from_pretrained(DEFAULT, DEFAULT_REVISION, device)
             except (HubError, CheckpointError, LabelError) as reason:
                 _log.warning("%s", reason)
-                notice = f"The face parser {DEFAULT} cannot be had now, so the small embedded one finds the regions."
+                notice = Message(
+                    "note.parser",
+                    "The face parser {name} cannot be had now, so the small embedded one finds the regions.",
+                    name=DEFAULT,
+                )
                 return cls._loaded(POCKET, device, POCKET_NAME, notice)
         pinned = revision is not None and "@" not in str(ref) and not Path(ref).is_dir()
         found = resolve(f"{ref}@{revision}" if pinned else ref, kind="parser")
@@ -128,7 +133,7 @@ class Parser:
 
     @classmethod
     def _loaded(
-        cls, folder: Path, device: str | torch.device, name: str, notice: str | None = None
+        cls, folder: Path, device: str | torch.device, name: str, notice: Message | None = None
     ) -> "Parser":
         return cls(_segformer(folder, device), Preprocessing.of_folder(folder), name, notice)
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from enhancer.hub import resolve
 from enhancer.imaging.masks import Masks
+from enhancer.messages import Message
 
 if TYPE_CHECKING:  # it brings transformers
     from enhancer.parser import Parser
@@ -30,8 +31,8 @@ class FaceParser(Protocol):
         ...
 
     @property
-    def notice(self) -> str | None:
-        """Why another parser stands in, as a sentence; None where none does."""
+    def notice(self) -> Message | None:
+        """Why another parser stands in; None where none does."""
         ...
 
     def prepare(self) -> None:
@@ -52,8 +53,8 @@ class ScoreKeeper(Protocol):
         ...
 
     @property
-    def lpips_missing(self) -> str | None:
-        """Why LPIPS cannot be had, as a sentence; None where it can."""
+    def lpips_missing(self) -> Message | None:
+        """Why LPIPS cannot be had; None where it can."""
         ...
 
     def prepare(self) -> None:
@@ -80,7 +81,7 @@ class Restorer:
         name: What to call it.
         sha: Its commit, or a digest of its adapters.
         in_tiles: As `run`, bit by bit; UnavailableError where there is too little memory even for that.
-        notices: What a visitor should know about it, such as one checkpoint standing in for another: whole sentences.
+        notices: What a visitor should know about it, such as one checkpoint standing in for another.
         seconds_per_pixel: How long it will take, roughly; 0 where nobody needs to be warned.
     """
 
@@ -88,7 +89,7 @@ class Restorer:
     name: str
     sha: str | None = None
     in_tiles: Callable[[np.ndarray], np.ndarray] = _too_large
-    notices: tuple[str, ...] = ()
+    notices: tuple[Message, ...] = ()
     seconds_per_pixel: float = 0.0
 
 
@@ -123,8 +124,8 @@ class LateParser:
         return self._parser().name
 
     @property
-    def notice(self) -> str | None:
-        """Why another parser stands in, as a sentence."""
+    def notice(self) -> Message | None:
+        """Why another parser stands in; None if none does."""
         return self._parser().notice
 
     def regions(self, rgb: np.ndarray) -> np.ndarray:

@@ -12,16 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from enhancer.errors import SettingsError
+from enhancer.errors import EnhancerError, SettingsError
 from enhancer.imaging.io import composite
 from enhancer.imaging.masks import Masks
 from enhancer.imaging.provenance import Record
 from enhancer.imaging.regions import REGION_NAMES
+from enhancer.messages import Message
 
 Scores = Mapping[
     str, Any
 ]  # {"psnr": dB, "ssim": .., "lpips": .. or None, "regions": {name: {"psnr", ..}, or None}}
-Translate = Callable[[str], str]  # English phrase -> the reader's language
+Translate = Callable[[str], str]  # English phrase, or a `Message` -> the reader's language
 Step = tuple[str, np.ndarray]  # name, and the picture after it
 SCHEMA = 1  # of the JSON report
 
@@ -35,7 +36,7 @@ class Degraded:
     steps: tuple[Step, ...]  # empty unless asked for
     timings: Mapping[str, float]  # seconds, by what was done
     parser: str | None  # what told the regions apart
-    notes: tuple[str, ...]  # whole sentences
+    notes: tuple[Message, ...]
 
 
 class Flat:
@@ -78,7 +79,7 @@ class Result:
     timings: Mapping[str, float]  # seconds, by what was done
     device: str
     parser: str | None  # None if nothing needed the regions
-    notes: tuple[str, ...]  # whole sentences
+    notes: tuple[Message, ...]
     masks: Masks | None  # soft region masks; likewise
     flat: Flat  # the three pictures without alpha
     scores_degraded: Scores | None = None
@@ -127,7 +128,8 @@ def failed_row(error: Exception) -> dict[str, Any]:
         "scores",
         "lpips_net",
     )
-    return dict.fromkeys(keys) | {"notes": [], "error": str(error)}
+    said = error.message if isinstance(error, EnhancerError) else str(error)
+    return dict.fromkeys(keys) | {"notes": [], "error": said}
 
 
 def write_report(rows: Sequence[Mapping[str, Any]], path: Path, version: str) -> None:

@@ -11,13 +11,14 @@ import numpy as np
 from PIL import Image
 
 from enhancer.degrade import DEFAULT_PRESET, Recipe, degrade, face_render, trace
-from enhancer.errors import CheckpointError, EnhancerError, ImageError, LabelError, SettingsError
+from enhancer.errors import CheckpointError, ImageError, LabelError, SettingsError
 from enhancer.imaging.blend import Restoration, blend
 from enhancer.imaging.faces import has_face
 from enhancer.imaging.io import composite, from_pil, split_alpha, to_bytes, uncomposite, with_alpha
 from enhancer.imaging.masks import Masks, overlay, soft_masks
 from enhancer.imaging.provenance import Record, hex_of
 from enhancer.imaging.regions import region_map
+from enhancer.messages import Message
 from enhancer.parts import (
     FaceParser,
     LateParser,
@@ -34,11 +35,15 @@ ImageLike = (
 )  # an `image` as `enhancer.imaging.io` defines it, or an opened PIL picture
 
 PARSING = 2  # the step that changes no pixel: its regions are shown instead
-NO_FACE = (
+NO_FACE = Message(
+    "note.no_face",
     "No face was found, or it is too small: what is done region by region had nothing to work on, "
-    "and the model knows only faces."
+    "and the model knows only faces.",
 )
-TILED = "The picture was too large for this machine's memory at once: it was restored in overlapping tiles."
+TILED = Message(
+    "note.tiled",
+    "The picture was too large for this machine's memory at once: it was restored in overlapping tiles.",
+)
 FULL = Restoration()
 
 
@@ -171,14 +176,18 @@ class Service:
         restorer = self.require_restorer()
         if degrade_first and reference is not None:
             raise SettingsError(
-                "A reference is for a picture that is degraded already; this one was to be degraded first. Leave out one."
+                Message(
+                    "reference.unneeded",
+                    "A reference is for a picture that is degraded already; this one was to be degraded first. "
+                    "Leave out one.",
+                )
             )
         clock = _Clock()
         recipe, seed = _recipe(degradation)
         image = _as_image(image)
         clean = image if degrade_first else None if reference is None else _as_image(reference)
         if clean is not None:
-            _require_same_size("reference", clean, image, ImageError)
+            _require_fitting_reference(clean, image)
         needed = with_regions or labels is not None or clean is not None or not restoration.is_full
         seen = self._look(image if clean is None else clean, labels, clock) if needed else _Seen()
         degraded = image
@@ -234,7 +243,7 @@ class Service:
                 regions, by = self.parser.regions(composite(image)), self.parser.name
                 notes = (self.parser.notice,) if self.parser.notice else ()
             else:
-                _require_same_size("label map", labels, image, LabelError)
+                _require_fitting_labels(labels, image)
                 regions, by, notes = region_map(labels), "label map", ()
             return _Seen(soft_masks(regions), by, notes if has_face(regions) else (*notes, NO_FACE))
 
@@ -245,7 +254,7 @@ class _Seen:
 
     masks: Masks = field(default_factory=dict)
     by: str | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Message, ...] = ()
 
 
 class _Clock(dict[str, float]):
@@ -262,10 +271,18 @@ def _recipe(given: Degradation) -> tuple[Recipe, int]:
     """Return the recipe and seed of these settings; checked before any work is done."""
     seed, strengths = given.get("seed", 0), given.get("strengths") or {}
     if isinstance(seed, bool) or not isinstance(seed, int):
-        raise SettingsError(f"The seed must be a whole number, got {seed!r}.")
+        raise SettingsError(
+            Message("settings.seed", "The seed must be a whole number, got {seed!r}.", seed=seed)
+        )
     numbers = isinstance(strengths, Mapping) and all(isinstance(s, int | float) for s in strengths.values())
     if not numbers:
-        raise SettingsError(f"Strengths are numbers by region, such as {{'eyes': 0.5}}, got {strengths!r}.")
+        raise SettingsError(
+            Message(
+                "settings.strengths",
+                "Strengths are numbers by region, such as {{'eyes': 0.5}}, got {strengths!r}.",
+                strengths=strengths,
+            )
+        )
     return face_render(given.get("preset", DEFAULT_PRESET), strengths), seed
 
 
@@ -280,7 +297,7 @@ def _record(given: Degradation) -> Record:
 
 def _restored(
     restorer: Restorer, image: np.ndarray, flat: np.ndarray, masks: Masks, restoration: Restoration
-) -> tuple[np.ndarray, tuple[str, ...]]:
+) -> tuple[np.ndarray, tuple[Message, ...]]:
     """Restore a picture by how it looks over the background, blend it as wished, give it its alpha back."""
     alpha, notes = split_alpha(image)[1], ()
     try:
@@ -307,10 +324,31 @@ def _tinted(image: np.ndarray, masks: Masks) -> np.ndarray:
     return with_alpha(overlay(rgb, masks), alpha)
 
 
-def _require_same_size(what: str, given: np.ndarray, image: np.ndarray, error: type[EnhancerError]) -> None:
-    if given.shape[:2] != image.shape[:2]:
-        (height, width), (wanted_height, wanted_width) = given.shape[:2], image.shape[:2]
-        raise error(
-            f"The {what} is {width}x{height} pixels, but its picture is {wanted_width}x{wanted_height}. "
-            f"Give the {what} of this very picture, at the same size."
+def _require_fitting_reference(reference: np.ndarray, image: np.ndarray) -> None:
+    if reference.shape[:2] != image.shape[:2]:
+        raise ImageError(
+            Message(
+                "reference.size",
+                "The reference is {size} pixels, but its picture is {wanted}. "
+                "Give the reference of this very picture, at the same size.",
+                size=_size(reference),
+                wanted=_size(image),
+            )
         )
+
+
+def _require_fitting_labels(labels: np.ndarray, image: np.ndarray) -> None:
+    if labels.shape[:2] != image.shape[:2]:
+        raise LabelError(
+            Message(
+                "labels.size",
+                "The label map is {size} pixels, but its picture is {wanted}. "
+                "Give the label map of this very picture, at the same size.",
+                size=_size(labels),
+                wanted=_size(image),
+            )
+        )
+
+
+def _size(image: np.ndarray) -> str:
+    return f"{image.shape[1]}x{image.shape[0]}"

@@ -19,6 +19,7 @@ from enhancer.errors import EnhancerError
 from enhancer.imaging.io import composite, read_image, read_labels, to_bytes
 from enhancer.imaging.masks import soft_masks
 from enhancer.imaging.regions import region_map
+from enhancer.messages import Message
 from enhancer.results import Degraded, Result
 from enhancer.service import Service
 from page.i18n.translate import refusal
@@ -27,7 +28,9 @@ ROOT = Path(__file__).parents[1]
 HEADS = [path for path in sorted(ROOT.glob("examples/heads/head_*.png")) if not path.stem.endswith("_labels")]
 ON_ZERO_GPU = bool(os.environ.get("SPACES_ZERO_GPU"))
 POCKET = "pocket"
-NO_MEMORY = "This machine ran out of memory. Try again in a minute, or with a smaller picture."
+NO_MEMORY = Message(
+    "memory.page", "This machine ran out of memory. Try again in a minute, or with a smaller picture."
+)
 WORTH_SAYING = 10  # seconds
 
 _log = logging.getLogger(__name__)
@@ -49,7 +52,11 @@ def _service(checkpoint: str) -> Service:
             raise
         # The owner reads why in the log; a visitor gets a page that works, and is told.
         _log.warning("The checkpoint %s is not used: %s", checkpoint, error)
-        notice = f"The checkpoint {checkpoint} cannot be had now, so the small embedded one is at work."
+        notice = Message(
+            "note.checkpoint",
+            "The checkpoint {name} cannot be had now, so the small embedded one is at work.",
+            name=checkpoint,
+        )
         standing_in = _service(POCKET)
         restorer = standing_in.require_restorer()
         return replace(standing_in, restorer=replace(restorer, notices=(*restorer.notices, notice)))
@@ -59,7 +66,14 @@ def service(checkpoint: str | None = None) -> Service:
     """Return what does the work, loaded once; who asks while it loads waits. Tests put a stand-in here."""
     offered = checkpoints()
     if checkpoint is not None and checkpoint not in offered:
-        raise refusal(f"There is no checkpoint {checkpoint!r} here. Choose one of {', '.join(offered)}.")
+        raise refusal(
+            Message(
+                "settings.checkpoint",
+                "There is no checkpoint {name!r} here. Choose one of {known}.",
+                name=checkpoint,
+                known=", ".join(offered),
+            )
+        )
     with _loading:
         return _service(checkpoint or offered[0])
 
@@ -79,7 +93,7 @@ def shown_to_visitor() -> Iterator[None]:
     try:
         yield
     except EnhancerError as error:
-        raise refusal(str(error)) from error
+        raise refusal(error.message) from error
     except MemoryError as error:
         raise refusal(NO_MEMORY) from error
 
@@ -126,8 +140,15 @@ def scores(image: np.ndarray, reference: np.ndarray, labels: np.ndarray | None =
     """Return the scores of a picture against a clean one, and what measured them."""
     parts = service()
     if parts.scorer is None or image.shape[:2] != reference.shape[:2]:
-        sizes = " and ".join(f"{shown.shape[1]}x{shown.shape[0]}" for shown in (image, reference))
-        raise refusal(f"Scores need two pictures of the same size, got {sizes} pixels.")
+        first, second = (f"{shown.shape[1]}x{shown.shape[0]}" for shown in (image, reference))
+        raise refusal(
+            Message(
+                "reference.scores",
+                "Scores need two pictures of the same size, got {first} and {second} pixels.",
+                first=first,
+                second=second,
+            )
+        )
     with shown_to_visitor():
         known = known_labels(reference, labels)
         clean = composite(reference)

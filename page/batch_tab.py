@@ -10,6 +10,7 @@ import gradio as gr
 from enhancer.errors import EnhancerError
 from enhancer.imaging.io import read_image
 from enhancer.imaging.provenance import png_bytes
+from enhancer.messages import Message
 from enhancer.results import Translate, failed_row, result_row
 from page import backend
 from page.archive import safe_names, scores_csv, zipped
@@ -19,7 +20,7 @@ from page.limits import LARGEST_SIDE, require_few_bytes
 from page.outputs import stored
 
 MOST = 20  # pictures in one go
-TOO_MANY = "{count} pictures are too many at once: {most} are taken. Give the rest afterwards."
+IT = Message("name.picture", "It")  # the table names the file
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 Row = dict[str, Any]
 
@@ -65,16 +66,24 @@ class BatchTab:
 
     def stopped(self, request: gr.Request) -> str:
         """Say so; what is done stays."""
-        return f"<p role='status'>{escape(translator(request)('Stopped.'))}</p>"
+        say = translator(request)
+        return f"<p role='status'>{escape(say('Stopped.'))}</p>"
 
     def run(
         self, paths: list[str] | None, degrade_first: bool, request: gr.Request
     ) -> Iterator[dict[Any, Any]]:
         """Restore one picture after the other and show what is there."""
         if not paths:
-            raise refusal("There are no pictures yet. Drop some on the page.")
+            raise refusal(Message("batch.empty", "There are no pictures yet. Drop some on the page."))
         if len(paths) > MOST:
-            raise refusal(TOO_MANY, count=len(paths), most=MOST)
+            raise refusal(
+                Message(
+                    "batch.too_many",
+                    "{count} pictures are too many at once: {most} are taken. Give the rest afterwards.",
+                    count=len(paths),
+                    most=MOST,
+                )
+            )
         say = translator(request)
         rows: list[Row] = []
         files: dict[str, bytes] = {}
@@ -100,8 +109,8 @@ class BatchTab:
 
 def _one(path: str, degrade_first: bool) -> tuple[Row, bytes]:
     """Return the row and the file of one picture."""
-    require_few_bytes(path, "It")
-    result = backend.restored(read_image(path, "It", LARGEST_SIDE), degrade_first=degrade_first)
+    require_few_bytes(path, IT)
+    result = backend.restored(read_image(path, IT, LARGEST_SIDE), degrade_first=degrade_first)
     return result_row(result), png_bytes(result.restored, result.record)
 
 
@@ -118,7 +127,7 @@ def _table(rows: list[Row], say: Translate) -> str:
     body = "".join(
         f"<tr><th scope='row'>{escape(row['name'])}</th>"
         + (
-            f"<td colspan='2' class='worse'>{escape(say(str(row['error'])))}</td>"
+            f"<td colspan='2' class='worse'>{escape(say(row['error']))}</td>"
             if row["error"]
             else f"<td>{row['seconds']:.1f} s</td><td>{_won(row)}</td>"
         )

@@ -18,14 +18,17 @@ from enhancer.imaging.blend import Restoration
 from enhancer.imaging.io import read_labels
 from enhancer.imaging.provenance import Record, is_colour, read_recorded
 from enhancer.imaging.regions import REGION_NAMES
+from enhancer.messages import Message
 from page.backend import NO_MEMORY
 from page.i18n.translate import label, refusal
 from page.limits import LARGEST_SEED, LARGEST_SIDE, require_few_bytes
 
 WHITE = "#ffffff"
 OUR_FILES = "/gradio_api/file="  # in the address of a file that is here
-ELSEWHERE = (
-    "Pictures are not fetched from other addresses. Upload the picture, or send it as a data: address."
+THIS_FILE = Message("name.file", "This file")
+ELSEWHERE = Message(
+    "picture.elsewhere",
+    "Pictures are not fetched from other addresses. Upload the picture, or send it as a data: address.",
 )
 
 
@@ -66,12 +69,12 @@ def picture_input(of_labels: bool = False, **options: Any) -> gr.Image:
             return None
         path = Path(payload.path or "")
         try:
-            require_few_bytes(path, "This file")
+            require_few_bytes(path, THIS_FILE)
             if of_labels:
-                return Given(read_labels(path, "This file", LARGEST_SIDE))
-            return Given(*read_recorded(path, "This file", LARGEST_SIDE))
+                return Given(read_labels(path, THIS_FILE, LARGEST_SIDE))
+            return Given(*read_recorded(path, THIS_FILE, LARGEST_SIDE))
         except EnhancerError as error:
-            return Given(None, problem=str(error))
+            return Given(None, problem=error.message)
         except MemoryError:
             return Given(None)
 
@@ -99,7 +102,9 @@ def take_uploads_only(component: Component) -> None:
 def image_of(given: Given | None) -> np.ndarray:
     """Return the pixels, or say that there are none."""
     if given is None:
-        raise refusal("There is no picture yet. Drop one on the page, or choose an example.")
+        raise refusal(
+            Message("picture.none", "There is no picture yet. Drop one on the page, or choose an example.")
+        )
     return given.image
 
 
@@ -119,7 +124,11 @@ def rgb_of(colour: str) -> tuple[float, float, float]:
                 raise ValueError
         except (IndexError, ValueError):
             raise SettingsError(
-                f"The background must be a colour such as '#ffffff', got {str(colour)[:40]!r}."
+                Message(
+                    "settings.background",
+                    "The background must be a colour such as '#ffffff', got {given!r}.",
+                    given=str(colour)[:40],
+                )
             ) from None
     red, green, blue = (number / 255 for number in numbers)
     return red, green, blue

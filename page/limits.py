@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from enhancer.errors import ImageError
+from enhancer.messages import Message
 
 LARGEST_SIDE = 2048  # pixels
 LARGEST_FILE = 32  # MB; 2048 x 2048 RGBA pixels of 16 bits
@@ -22,5 +23,11 @@ def require_few_bytes(path: str | Path, name: str) -> None:
     megabytes = Path(path).stat().st_size / 2**20 if Path(path).is_file() else 0
     if megabytes > LARGEST_FILE:
         raise ImageError(
-            f"{name} has {megabytes:.0f} MB; at most {LARGEST_FILE} MB are taken. Save it as a smaller file."
+            Message(
+                "picture.heavy",
+                "{name} has {megabytes:.0f} MB; at most {most} MB are taken. Save it as a smaller file.",
+                name=name,
+                megabytes=megabytes,
+                most=LARGEST_FILE,
+            )
         )

@@ -10,10 +10,14 @@ from enhancer.errors import SettingsError
 from enhancer.imaging.blend import Restoration
 from enhancer.imaging.provenance import Record
 from enhancer.imaging.regions import REGION_NAMES
+from enhancer.messages import Message
 from page.backend import HEADS
 from page.limits import LARGEST_SEED
 
-NOT_HERE = "This link asks for something that is not here; the first example is shown instead."
+NOT_HERE = Message(
+    "link.not_here",
+    "This link asks for something that is not here; the first example is shown instead.",
+)
 _DAMAGE, _KEPT = (
     "damage_",
     "restore_",

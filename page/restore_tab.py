@@ -10,12 +10,13 @@ import numpy as np
 from enhancer.errors import SettingsError
 from enhancer.imaging.blend import Restoration
 from enhancer.imaging.io import read_image
+from enhancer.messages import Message
 from enhancer.results import patience, score_table, status_line
 from page import backend
 from page.backend import HEADS, shown_to_visitor
 from page.controls import DamageControls, Given, RestorationControls, image_of, picture_input
 from page.first_result import Look, first_look, first_pair
-from page.i18n.de import DROP_HERE
+from page.i18n.en import DROP_HERE
 from page.i18n.translate import Translate, label, translator
 from page.link import read_link
 from page.outputs import Details, Pair, image_update, steps_shown
@@ -25,6 +26,9 @@ TRY, RENDER = "try", "render"
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden", **PRIVATE}
 STEPS = 14
+SETTINGS_READ = Message(
+    "picture.settings_read", "This picture tells how it was made: its settings are set now."
+)
 Updates = dict[Any, Any]
 
 
@@ -284,7 +288,7 @@ class Workbench:
         """Take over the settings that a picture of ours tells."""
         if given is None or given.image is None or given.record is None:  # a bad one raises here
             return gr.skip()
-        gr.Info(translator(request)("This picture tells how it was made: its settings are set now."))
+        gr.Info(translator(request)(SETTINGS_READ))
         updates = self.restoration.updates(given.record)
         return updates | (self.damage.updates(given.record) if self.damage else {})
 

@@ -8,6 +8,7 @@ import gradio as gr
 
 from enhancer.errors import SettingsError
 from enhancer.imaging.provenance import Record
+from enhancer.messages import Message
 from page import backend
 from page.backend import HEADS, shown_to_visitor
 from page.controls import DamageControls, RestorationControls, image_of
@@ -16,7 +17,7 @@ from page.link import NOT_HERE, Link, read_link
 from page.outputs import stored
 
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
-NO_EXAMPLE = "A link carries settings, not pictures. Choose an example first."
+NO_EXAMPLE = Message("link.no_example", "A link carries settings, not pictures. Choose an example first.")
 # Where a browser does not let the page write to the clipboard, the link can still be taken from the field.
 SHOW_LINK = """async (query) => {
   const link = location.origin + location.pathname + query;

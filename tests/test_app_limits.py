@@ -17,13 +17,13 @@ from PIL.PngImagePlugin import PngImageFile
 from starlette.testclient import TestClient
 
 import app
-from enhancer.errors import EnhancerError, ImageError
+from enhancer.errors import EnhancerError, ImageError, SettingsError
 from enhancer.imaging.io import MIN_SIDE, read_image
 from enhancer.imaging.provenance import Record, png_bytes
 from enhancer.metrics import Scorer
 from page import limits
 from page.batch_tab import BatchTab
-from page.controls import picture_input
+from page.controls import THIS_FILE, picture_input, rgb_of
 from page.i18n.translate import said_in
 from page.limits import LARGEST_SIDE, require_few_bytes
 from page.outputs import stored
@@ -172,23 +172,26 @@ def test_what_is_wrong_with_a_picture_is_said_in_german(tmp_path, content):
     path = written(tmp_path, content)
 
     with pytest.raises(EnhancerError) as caught:
-        read_image(path, "This file", LARGEST_SIDE)
-    german = re.sub(r"\(.*\)", "", said_in("de")(str(caught.value)))  # in brackets: what a decoder says
+        read_image(path, THIS_FILE, LARGEST_SIDE)
+    german = re.sub(r"\(.*\)", "", said_in("de")(caught.value.message))  # in brackets: what a decoder says
     assert german.startswith("Diese Datei ")
     assert not {"is", "Give", "Scale", "Save"} & set(german.split())
 
 
-def test_what_is_missing_for_lpips_is_said_in_german():
-    class Absent(Scorer):
-        lpips_missing = (
-            "No LPIPS (AlexNet): the package lpips is not installed. The other scores are not affected."
-        )
-
-    german = said_in("de")(Absent.lpips_missing)
-    assert german == (
+def test_what_is_missing_for_lpips_is_said_in_german(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    scorer = Scorer()
+    scorer.prepare()
+    monkeypatch.undo()
+    assert scorer.lpips_missing == (
+        "No LPIPS (AlexNet): the package lpips is not installed. The other scores are not affected."
+    )
+    assert said_in("de")(scorer.lpips_missing) == (
         "Kein LPIPS (AlexNet): Das Paket lpips ist nicht installiert. Die anderen Werte sind davon nicht berührt."
     )
 
 
 def test_what_a_stranger_writes_into_a_sentence_is_no_format():
-    assert said_in("de")("This file is {0.__class__} {x}") == "Diese Datei is {0.__class__} {x}"
+    with pytest.raises(SettingsError) as caught:
+        rgb_of("{0.__class__} {x}")
+    assert "nicht '{0.__class__} {x}'" in said_in("de")(caught.value.message)

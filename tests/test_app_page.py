@@ -23,14 +23,14 @@ from enhancer.imaging import masks
 from enhancer.imaging.io import composite, to_pil, write_png
 from enhancer.imaging.provenance import Record, hex_of, read_record
 from enhancer.imaging.regions import REGION_NAMES
+from enhancer.messages import Message
 from enhancer.parts import Restorer
-from enhancer.service import NO_FACE, TILED, Service
+from enhancer.service import TILED, Service
 from page import backend
 from page.archive import safe_names, scores_csv
-from page.backend import NO_MEMORY
-from page.batch_tab import MOST, TOO_MANY, BatchTab
+from page.batch_tab import MOST, BatchTab
 from page.controls import Given, rgb_of
-from page.i18n.passages import PASSAGES
+from page.i18n import de, en
 from page.i18n.translate import label, said_in, translator
 from page.restore_tab import RENDER, TRY, Workbench
 from tests.stand_ins import KnownParser, PlainScorer
@@ -156,19 +156,27 @@ def test_the_pages_own_messages_are_german_for_a_german(tabs):
         LocalContext.request.reset(before)
 
 
-@pytest.mark.parametrize("phrase", [TILED, NO_FACE, NO_MEMORY, TOO_MANY])
-def test_what_often_goes_wrong_is_said_in_german_too(phrase):
-    assert said_in("de")(phrase) != phrase
-
-
 @pytest.mark.parametrize("step", STEP_NAMES)
 def test_every_step_has_a_name_in_german(step):
     assert said_in("de")(step) != step
 
 
-def test_a_parser_that_stands_in_is_said_in_german():
-    notice = "The face parser someone/faces cannot be had now, so the small embedded one finds the regions."
-    assert said_in("de")(notice).startswith("Der Gesichtsparser someone/faces ist jetzt nicht zu haben;")
+def test_notes_and_the_reasons_inside_them_are_german_for_a_german(tabs, service, small_head, monkeypatch):
+    reason = Message("hub.unreachable", "...", address="https://hub.example", reason="silent for 10 s")
+    older = Message(
+        "note.older_copy", "{reason} ...", reason=reason, name="a/b", date="1 May", commit="c0ffee"
+    )
+    monkeypatch.setattr(
+        backend,
+        "service",
+        lambda checkpoint=None: replace(service, restorer=replace(service.restorer, notices=(older,))),
+    )
+    tab = tabs[TRY]
+    *_, last = tab.run(values(tab, Given(small_head.image)), asked_in("de"))
+    assert (
+        "https://hub.example ist nicht zu erreichen (silent for 10 s). Genommen wird die Kopie von a/b"
+        in last[tab.status]
+    )
 
 
 def test_a_slow_restoration_is_announced_before_it_begins(tabs, service, small_head, monkeypatch):
@@ -207,7 +215,7 @@ def test_the_film_strip_has_fourteen_steps(tabs, small_head):
 
 
 def test_every_long_passage_is_there_in_both_languages():
-    assert PASSAGES["en"].keys() == PASSAGES["de"].keys()
+    assert en.PASSAGES.keys() == de.PASSAGES.keys()
 
 
 def test_a_label_without_german_fails_the_start():
@@ -248,6 +256,16 @@ def test_a_batch_does_the_good_ones_and_names_the_bad_ones(tabs, small_head, tmp
     first, second = csv.DictReader(io.StringIO(table))
     assert (first["name"], first["whole_ssim_after"]) == ("'=good.png", "0.5000")
     assert "not a picture" in second["error"]
+
+
+def test_a_batch_is_german_on_the_page_and_english_in_the_table_for_programs(tabs, tmp_path):
+    path = tmp_path / "bad.png"
+    path.write_bytes(b"hello")
+    *_, told, last = tabs["batch"].run([str(path)], False, asked_in("de"))
+    assert "Sie ist kein Bild, das hier gelesen werden kann." in told[tabs["batch"].table]
+    with zipfile.ZipFile(last[tabs["batch"].download]["value"]) as archive:
+        (row,) = csv.DictReader(io.StringIO(archive.read("scores.csv").decode()))
+    assert row["error"].startswith("It is not a picture that can be read here.")
 
 
 def test_a_batch_has_a_limit_and_says_it(tabs):

@@ -20,7 +20,8 @@ from enhancer.degrade.steps import (
     Warp,
 )
 from enhancer.errors import SettingsError
-from enhancer.imaging.regions import REGION_NAMES
+from enhancer.imaging.regions import require_region
+from enhancer.messages import Message
 
 # Blend strength of each region's blur, 0 to 1.
 PRESETS: dict[str, dict[str, float]] = {
@@ -60,13 +61,26 @@ def strengths_of(preset: str, overrides: Mapping[str, float] | None = None) -> d
         SettingsError: Unknown preset or region, or a strength outside [0, 1].
     """
     if preset not in PRESETS:
-        raise SettingsError(f"There is no preset {preset!r}. Choose one of {', '.join(PRESETS)}.")
+        raise SettingsError(
+            Message(
+                "settings.preset",
+                "There is no preset {preset!r}. Choose one of {known}.",
+                preset=preset,
+                known=", ".join(PRESETS),
+            )
+        )
     overrides = dict(overrides or {})
     for region, strength in overrides.items():
-        if region not in REGION_NAMES:
-            raise SettingsError(f"There is no region {region!r}. Choose one of {', '.join(REGION_NAMES)}.")
+        require_region(region)
         if not 0 <= strength <= 1:
-            raise SettingsError(f"The strength of {region} must lie in 0 to 1, got {strength}.")
+            raise SettingsError(
+                Message(
+                    "settings.strength",
+                    "The strength of {region} must lie in 0 to 1, got {strength}.",
+                    region=region,
+                    strength=strength,
+                )
+            )
     return PRESETS[preset] | overrides
 
 

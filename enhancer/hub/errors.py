@@ -6,10 +6,16 @@ import re
 from collections.abc import Sequence
 
 from enhancer.errors import HubError
+from enhancer.messages import Message
 
 
 class UnreachableError(HubError):
     """The Hub gave no answer that settles anything: a copy on this machine may stand in."""
+
+
+def offline() -> UnreachableError:
+    """Return the error for a Hub that is not to be asked."""
+    return UnreachableError(Message("hub.offline", "HF_HUB_OFFLINE is set, so the Hub is not asked."))
 
 
 def explain(error: Exception, repo: str, revision: str | None = None, tags: Sequence[str] = ()) -> HubError:
@@ -59,9 +65,16 @@ def _trouble(error: Exception, repo: str) -> HubError:
 
     match error:
         case OfflineModeIsEnabled():
-            return UnreachableError("HF_HUB_OFFLINE is set, so the Hub is not asked.")
+            return offline()
         case httpx.HTTPError() | TimeoutError():
-            return UnreachableError(f"{constants.ENDPOINT} cannot be reached ({brief(error)}).")
+            return UnreachableError(
+                Message(
+                    "hub.unreachable",
+                    "{address} cannot be reached ({reason}).",
+                    address=constants.ENDPOINT,
+                    reason=brief(error),
+                )
+            )
         case OSError(errno=errno.ENOSPC | errno.EDQUOT):
             where = constants.HF_HUB_CACHE
             return HubError(f"No space is left in {where}. Make room, or set HF_HOME to another disk.")
@@ -69,7 +82,15 @@ def _trouble(error: Exception, repo: str) -> HubError:
             return HubError(
                 f"{constants.HF_HUB_CACHE} cannot be written to. Set HF_HOME to a folder that can."
             )
-    return UnreachableError(f"{repo} cannot be had from {constants.ENDPOINT} now ({brief(error)}).")
+    return UnreachableError(
+        Message(
+            "hub.trouble",
+            "{repo} cannot be had from {address} now ({reason}).",
+            repo=repo,
+            address=constants.ENDPOINT,
+            reason=brief(error),
+        )
+    )
 
 
 def _missing(repo: str) -> str:
@@ -104,9 +125,14 @@ def _by_status(status: int, said: str, repo: str) -> HubError:
             f"Others push to {repo} at the same time (412). Nothing was sent. Try again, or push to a branch."
         )
     if status == 429:
-        return UnreachableError("The Hub asks to wait: too many requests (429). Try again in some minutes.")
+        return UnreachableError(
+            Message("hub.busy", "The Hub asks to wait: too many requests (429). Try again in some minutes.")
+        )
     if status >= 500:
-        return UnreachableError(f"The Hub has trouble of its own ({status}{f': {said}' if said else ''}).")
+        answer = f"{status}: {said}" if said else str(status)
+        return UnreachableError(
+            Message("hub.failing", "The Hub has trouble of its own ({answer}).", answer=answer)
+        )
     return HubError(f"The Hub refused {repo} ({status}{f': {said}' if said else ''}).")
 
 

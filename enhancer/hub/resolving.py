@@ -10,6 +10,7 @@ from enhancer.errors import CheckpointError, HubError
 from enhancer.hub.errors import UnreachableError, explain
 from enhancer.hub.references import ARTIFACTS, BASE, BASE_REVISION, POCKET, TEXT_FILES, Kind, Reference
 from enhancer.hub.timeouts import in_time, limit_silence
+from enhancer.messages import Message
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Resolved:
     name: str  # "pocket", "user/repo@sha7", or the folder
     repo: str | None = None
     sha: str | None = None  # the whole commit id
-    notice: str | None = None  # a sentence for the user: an older copy stands in
+    notice: Message | None = None  # for the user: an older copy stands in
 
 
 def resolve(
@@ -80,7 +81,7 @@ def resolve_base(
 def _from_hub(reference: Reference, what: Kind, allow: tuple[str, ...], token: str | None) -> Resolved:
     repo = reference.repo
 
-    def resolved(folder: Path, notice: str | None = None) -> Resolved:
+    def resolved(folder: Path, notice: Message | None = None) -> Resolved:
         return Resolved(folder, f"{repo}@{folder.name[:7]}", repo, folder.name, notice)
 
     if reference.is_commit and (folder := _copy_here(repo, str(reference.revision), allow, what)):
@@ -101,9 +102,15 @@ def _from_hub(reference: Reference, what: Kind, allow: tuple[str, ...], token: s
             stand_in = " Or use 'pocket', which is embedded." if what.pocket else ""
             raise HubError(f"The {what.word} {reference} is not on this machine. {why}{stand_in}") from why
         fetched = datetime.fromtimestamp(folder.stat().st_mtime).strftime("%d %b %Y")
-        return resolved(
-            folder, f"{why} The copy of {reference} fetched on {fetched} is used: {folder.name[:7]}."
+        notice = Message(
+            "note.older_copy",
+            "{reason} The copy of {name} fetched on {date} is used: {commit}.",
+            reason=why.message,
+            name=str(reference),
+            date=fetched,
+            commit=folder.name[:7],
         )
+        return resolved(folder, notice)
 
 
 def _commit_on_hub(reference: Reference, token: str | None) -> str:

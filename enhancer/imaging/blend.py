@@ -8,7 +8,8 @@ import numpy as np
 from enhancer.errors import SettingsError
 from enhancer.imaging.io import WHITE, split_alpha, with_alpha
 from enhancer.imaging.masks import Masks
-from enhancer.imaging.regions import REGION_NAMES
+from enhancer.imaging.regions import REGION_NAMES, require_region
+from enhancer.messages import Message
 
 
 @dataclass(frozen=True)
@@ -28,13 +29,17 @@ class Restoration:
     def __post_init__(self) -> None:
         """Refuse what is out of range, before any work is done."""
         for region in self.regions:
-            if region not in REGION_NAMES:
-                raise SettingsError(
-                    f"There is no region {region!r}. Choose one of {', '.join(REGION_NAMES)}."
-                )
+            require_region(region)
         for name, amount in {"strength": self.strength, **self.regions}.items():
             if isinstance(amount, bool) or not isinstance(amount, int | float) or not 0 <= amount <= 1:
-                raise SettingsError(f"The restoration's {name} must lie in 0 to 1, got {amount!r}.")
+                raise SettingsError(
+                    Message(
+                        "settings.restoration",
+                        "The restoration's {name} must lie in 0 to 1, got {amount!r}.",
+                        name=name,
+                        amount=amount,
+                    )
+                )
 
     @property
     def is_full(self) -> bool:

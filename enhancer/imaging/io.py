@@ -17,6 +17,7 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
 from enhancer.errors import ImageError, LabelError
+from enhancer.messages import Message
 
 MIN_SIDE = 64  # pixels
 MAX_SIDE = 4096  # pixels
@@ -75,29 +76,32 @@ def opened(source: Source, name: str, largest: int = MAX_SIDE) -> Iterator[Image
                 stream: BinaryIO = stack.enter_context(Path(source).open("rb"))
             except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
                 reason = getattr(error, "strerror", None) or error
-                raise ImageError(f"{name} cannot be opened: {reason}. Check the path.") from error
+                raise ImageError(
+                    Message(
+                        "picture.unopened",
+                        "{name} cannot be opened: {reason}. Check the path.",
+                        name=name,
+                        reason=str(reason),
+                    )
+                ) from error
         else:
             stream = io.BytesIO(source) if isinstance(source, bytes) else source
         try:
             picture = Image.open(stream, formats=_FORMATS)
         except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-            raise ImageError(
-                f"{name} is far larger than {largest}x{largest} pixels, the most taken here, and was not decoded. "
-                "Scale it down first."
-            ) from error
+            raise _far_larger(name, largest) from error
         except UnidentifiedImageError as error:
             stream.seek(0)
-            what = "not a picture that can be read here" if stream.read(1) else "empty (0 bytes)"
-            raise ImageError(f"{name} is {what}. Give a PNG, JPEG, WebP, BMP, TIFF or GIF file.") from error
+            raise (_no_picture(name) if stream.read(1) else _empty(name)) from error
         except Exception as error:  # decoders raise whatever they stumble over in a damaged header
             raise _damaged(name, error) from error
-        _check_size(picture, name, 1, largest)
+        _check_size(picture.size, name, 1, largest)
         yield picture
 
 
 def from_pil(picture: Image.Image, name: str = "image", largest: int = MAX_SIDE) -> np.ndarray:
     """Turn an opened picture into an `image`, by the rules of `read_image`."""
-    _check_size(picture, name, MIN_SIDE, largest)
+    _check_size(picture.size, name, MIN_SIDE, largest)
     picture = _loaded(picture, name)
     if picture.mode in (*_SIXTEEN_BIT, "I", "F"):
         return np.repeat(_deep_grey(picture, name)[..., None], 3, axis=2)
@@ -107,7 +111,11 @@ def from_pil(picture: Image.Image, name: str = "image", largest: int = MAX_SIDE)
         return np.ascontiguousarray(rgb)
     if alpha.max() == 0.0:
         raise ImageError(
-            f"{name} is fully transparent: there is nothing to see. Give a picture with visible pixels."
+            Message(
+                "picture.transparent",
+                "{name} is fully transparent: there is nothing to see. Give a picture with visible pixels.",
+                name=name,
+            )
         )
     return image
 
@@ -166,14 +174,81 @@ def read_labels(source: Source, name: str | None = None, largest: int = MAX_SIDE
             lossy = picture.format == "JPEG"
             picture = _loaded(picture, name)
     except ImageError as error:
-        raise LabelError(f"The label map cannot be read. {error}") from error
-    if lossy or picture.mode not in ("1", "L", "P", "I", *_SIXTEEN_BIT):
-        given = "JPEG, which changes the ids" if lossy else f"mode {picture.mode}"
         raise LabelError(
-            f"The label map {name} is {given}. Save it as a greyscale or palette PNG of label ids."
+            Message("labels.unreadable", "The label map cannot be read. {problem}", problem=error.message)
+        ) from error
+    if lossy:
+        raise LabelError(
+            Message(
+                "labels.lossy",
+                "The label map {name} is JPEG, which changes the ids. "
+                "Save it as a greyscale or palette PNG of label ids.",
+                name=name,
+            )
+        )
+    if picture.mode not in ("1", "L", "P", "I", *_SIXTEEN_BIT):
+        raise LabelError(
+            Message(
+                "labels.colours",
+                "The label map {name} is mode {mode}. Save it as a greyscale or palette PNG of label ids.",
+                name=name,
+                mode=picture.mode,
+            )
         )
     labels = np.asarray(picture)
     return labels.astype(np.uint8) if labels.dtype == bool else labels.astype(labels.dtype.newbyteorder("="))
+
+
+def _check_size(size: tuple[int, int], name: str, smallest: int, largest: int) -> None:
+    """Refuse a picture with a side out of range.
+
+    Args:
+        size: Width and height, pixels.
+        name: What to call the picture in messages.
+        smallest: Shortest side that is taken, pixels; the message asks for `MIN_SIDE` all the same.
+        largest: Longest side that is taken, pixels.
+
+    Raises:
+        ImageError: The limits, and what was given.
+    """
+    width, height = size
+    if max(size) > largest:
+        raise ImageError(
+            Message(
+                "picture.large",
+                "{name} is {width}x{height} pixels; each side must be {least} to {most} pixels. Scale it down first.",
+                name=name,
+                width=width,
+                height=height,
+                least=MIN_SIDE,
+                most=largest,
+            )
+        )
+    if min(size) < smallest:
+        raise ImageError(
+            Message(
+                "picture.small",
+                "{name} is {width}x{height} pixels; each side must be {least} to {most} pixels. Give a larger picture.",
+                name=name,
+                width=width,
+                height=height,
+                least=MIN_SIDE,
+                most=largest,
+            )
+        )
+
+
+def _far_larger(name: str, largest: int) -> ImageError:
+    """Return the error for a picture whose header alone says too much; `largest` is the longest side taken, in pixels."""
+    return ImageError(
+        Message(
+            "picture.far_larger",
+            "{name} is far larger than {most}x{most} pixels, the most taken here, and was not decoded. "
+            "Scale it down first.",
+            name=name,
+            most=largest,
+        )
+    )
 
 
 def split_alpha(image: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
@@ -238,16 +313,6 @@ def _name_of(source: Source) -> str:
     return Path(path).name if isinstance(path, str | Path) and str(path) else "image"
 
 
-def _check_size(picture: Image.Image, name: str, smallest: int, largest: int) -> None:
-    """Refuse a size out of range; reads the header only."""
-    width, height = picture.size
-    if max(width, height) > largest or min(width, height) < smallest:
-        advice = "Scale it down first." if max(width, height) > largest else "Give a larger picture."
-        raise ImageError(
-            f"{name} is {width}x{height} pixels; each side must be {MIN_SIDE} to {largest} pixels. {advice}"
-        )
-
-
 def _loaded(picture: Image.Image, name: str) -> Image.Image:
     """Decode the pixels and turn the picture upright by its EXIF orientation."""
     try:
@@ -262,7 +327,34 @@ def _loaded(picture: Image.Image, name: str) -> Image.Image:
 
 def _damaged(name: str, error: Exception) -> ImageError:
     """Return the error for a file that is a picture but does not decode."""
-    return ImageError(f"{name} is damaged or cut off ({error}). Save or download it again.")
+    return ImageError(
+        Message(
+            "picture.damaged",
+            "{name} is damaged or cut off ({reason}). Save or download it again.",
+            name=name,
+            reason=str(error),
+        )
+    )
+
+
+def _no_picture(name: str) -> ImageError:
+    return ImageError(
+        Message(
+            "picture.unknown",
+            "{name} is not a picture that can be read here. Give a PNG, JPEG, WebP, BMP, TIFF or GIF file.",
+            name=name,
+        )
+    )
+
+
+def _empty(name: str) -> ImageError:
+    return ImageError(
+        Message(
+            "picture.empty",
+            "{name} is empty (0 bytes). Give a PNG, JPEG, WebP, BMP, TIFF or GIF file.",
+            name=name,
+        )
+    )
 
 
 def _deep_grey(picture: Image.Image, name: str) -> np.ndarray:
@@ -273,8 +365,16 @@ def _deep_grey(picture: Image.Image, name: str) -> np.ndarray:
     white = 1.0 if picture.mode == "F" else 65535.0
     if not (0.0 <= low <= high <= white):  # written so that NaN is refused too
         raise ImageError(
-            f"{name} holds values from {low:g} to {high:g}, where {'float' if white == 1 else 'integer'} grey "
-            f"must lie in 0 to {white:g}. Scale it, or save it with 8 bits."
+            Message(
+                "picture.grey",
+                "{name} holds values from {low:g} to {high:g}, where {kind} grey must lie in 0 to {white:g}. "
+                "Scale it, or save it with 8 bits.",
+                name=name,
+                low=low,
+                high=high,
+                kind="float" if white == 1 else "integer",
+                white=white,
+            )
         )
     return grey / white
 

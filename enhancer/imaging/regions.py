@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from enhancer.errors import LabelError
+from enhancer.errors import LabelError, SettingsError
+from enhancer.messages import Message
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,23 @@ CELEBAMASK_LABELS = (
 
 # The order of the label maps beside our rendered heads (examples/heads/README.md).
 HEAD_LABELS = ("background", "skin", "eyes", "nose", "mouth", "hair", "other")
+
+
+def require_region(name: str) -> None:
+    """Refuse the name of a region that does not exist.
+
+    Raises:
+        SettingsError: The name, and those that exist.
+    """
+    if name not in REGION_NAMES:
+        raise SettingsError(
+            Message(
+                "settings.region",
+                "There is no region {name!r}. Choose one of {known}.",
+                name=name,
+                known=", ".join(REGION_NAMES),
+            )
+        )
 
 
 def region_of_label(names: Sequence[str]) -> np.ndarray:
@@ -89,15 +107,25 @@ def region_map(labels: np.ndarray, names: Sequence[str] | None = None) -> np.nda
     labels = np.asarray(labels)
     if labels.ndim != 2 or labels.dtype.kind not in "ui":
         raise LabelError(
-            f"A label map is one channel of integer ids, got shape {labels.shape} of {labels.dtype}. "
-            "Save it as a greyscale or palette PNG whose values are the ids."
+            Message(
+                "labels.shape",
+                "A label map is one channel of integer ids, got shape {shape} of {dtype}. "
+                "Save it as a greyscale or palette PNG whose values are the ids.",
+                shape=str(labels.shape),
+                dtype=str(labels.dtype),
+            )
         )
     if names is None:
         names = HEAD_LABELS if labels.size and labels.max() < len(HEAD_LABELS) else CELEBAMASK_LABELS
     if labels.size and (labels.min() < 0 or labels.max() >= len(names)):
         raise LabelError(
-            f"The label map holds id {labels.max()}, but only 0 to {len(names) - 1} have names. "
-            "Use CelebAMask-HQ's 19 ids or the 7 of the example heads."
+            Message(
+                "labels.id",
+                "The label map holds id {id}, but only 0 to {last} have names. "
+                "Use CelebAMask-HQ's 19 ids or the 7 of the example heads.",
+                id=int(labels.max()),
+                last=len(names) - 1,
+            )
         )
     return region_of_label(names)[labels]
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from enhancer.errors import UnavailableError
+from enhancer.messages import Message
 
 # LPIPS' own centre and scale of RGB in [-1, 1]: ImageNet's mean and deviation (0.485, 0.229, ...) moved to that range.
 SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
@@ -83,7 +84,7 @@ def published_heads(net: str) -> list[Tensor]:
     """
     found = importlib.util.find_spec("lpips")
     if found is None or found.origin is None:
-        raise UnavailableError("the package lpips is not installed.")
+        raise UnavailableError(Message("lpips.package", "the package lpips is not installed."))
     state = torch.load(
         Path(found.origin).parent / "weights/v0.1" / f"{net}.pth", weights_only=True, map_location="cpu"
     )

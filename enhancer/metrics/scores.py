@@ -10,6 +10,7 @@ import numpy as np
 
 from enhancer.errors import ImageError, SettingsError, UnavailableError
 from enhancer.imaging.masks import Masks
+from enhancer.messages import Message
 from enhancer.metrics.fidelity import psnr, similarity, squared_error, weighted_mean, without_border
 from enhancer.metrics.network import ARCHITECTURES
 from enhancer.metrics.perceptual import Features, Perceptual
@@ -64,8 +65,8 @@ class Scorer:
                 "--lpips_trunk names VGG16's weights: give --lpips vgg too. AlexNet's are embedded."
             )
         self.lpips_net = lpips_net
-        self.lpips_missing: str | None = None
-        """Why there is no LPIPS, in a sentence to show; None as long as nothing is known to be missing."""
+        self.lpips_missing: Message | None = None
+        """Why there is no LPIPS, to be shown; None as long as nothing is known to be missing."""
         self._device, self._trunk = device, lpips_trunk
         self._perceptual = perceptual
         self._is_prepared = perceptual is not None
@@ -84,7 +85,12 @@ class Scorer:
             try:
                 self._perceptual = Perceptual.from_pretrained(self.lpips_net, self._device, self._trunk)
             except UnavailableError as error:
-                self.lpips_missing = f"No {self.lpips_name}: {error} The other scores are not affected."
+                self.lpips_missing = Message(
+                    "note.lpips",
+                    "No {name}: {reason} The other scores are not affected.",
+                    name=self.lpips_name,
+                    reason=error.message,
+                )
                 _log.warning("%s", self.lpips_missing)
             self._is_prepared = True
 

@@ -19,6 +19,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from enhancer.errors import UnavailableError
+from enhancer.messages import Message
 from enhancer.metrics.network import ARCHITECTURES, trunk_keys
 
 EMBEDDED = (
@@ -76,7 +77,14 @@ def read_weights(path: Path, net: str) -> dict[str, Tensor]:
     """
     title = ARCHITECTURES[net].title
     if not path.is_file():
-        raise UnavailableError(f"the file {path} with the {title} weights does not exist.")
+        raise UnavailableError(
+            Message(
+                "lpips.file",
+                "the file {path} with the {title} weights does not exist.",
+                path=str(path),
+                title=title,
+            )
+        )
     try:
         if path.suffix == ".safetensors":
             state = load_file(path)
@@ -85,7 +93,13 @@ def read_weights(path: Path, net: str) -> dict[str, Tensor]:
     except (RuntimeError, OSError, EOFError, ValueError, pickle.UnpicklingError, SafetensorError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UnavailableError(
-            f"the {title} weights in {path} do not load ({reason}). Fetch the file again."
+            Message(
+                "lpips.damaged",
+                "the {title} weights in {path} do not load ({reason}). Fetch the file again.",
+                title=title,
+                path=str(path),
+                reason=reason,
+            )
         ) from error
     wanted = trunk_keys(net)
     shapes = (

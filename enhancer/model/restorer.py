@@ -11,6 +11,7 @@ import torch
 
 from enhancer.errors import UnavailableError
 from enhancer.imaging.tiles import in_tiles
+from enhancer.messages import Message
 from enhancer.model.half import run_finite
 from enhancer.model.norms import GivenNorms, RecordNorms
 from enhancer.tensors import to_model_range, to_rgb
@@ -89,8 +90,11 @@ def restore_in_tiles(model: Any, rgb: np.ndarray, side: int | None = None) -> np
         except MemoryError as error:
             if side <= SMALLEST_TILE:
                 raise UnavailableError(
-                    "This machine has too little memory for the picture now, even in tiles. "
-                    "Try again in a minute, or give a smaller picture."
+                    Message(
+                        "memory.tiles",
+                        "This machine has too little memory for the picture now, even in tiles. "
+                        "Try again in a minute, or give a smaller picture.",
+                    )
                 ) from error
             side = max(SMALLEST_TILE, side // 2 // GRID * GRID)
 

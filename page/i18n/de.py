@@ -1,11 +1,12 @@
-"""The page's words in German, by their English."""
+"""German: the page's words by their English, its messages by their codes, and its longer passages."""
 
+from enhancer.degrade import STEP_NAMES
 from enhancer.imaging.io import MIN_SIDE
-from enhancer.service import NO_FACE, TILED
+from page.i18n.about import about
+from page.i18n.en import DROP_HERE
 from page.limits import LARGEST_FILE, LARGEST_SIDE
 
-DROP_HERE = f"Drop a picture of a face here, or click to choose.  {MIN_SIDE} to {LARGEST_SIDE} pixels a side, at most {LARGEST_FILE} MB."
-GERMAN = {
+WORDS = {
     # modes
     "Try it": "Ausprobieren",
     "My render": "Mein Rendering",
@@ -65,9 +66,9 @@ GERMAN = {
     "before": "vorher",
     "after": "nachher",
     "clean": "sauber",
-    "This picture tells how it was made: its settings are set now.":
-        "Dieses Bild sagt, wie es entstand: Seine Einstellungen sind jetzt gesetzt.",
     # told about a result
+    "The full model runs on a processor here, not on a GPU. This picture takes about":
+        "Das große Modell läuft hier auf einem Prozessor, nicht auf einer GPU. Dieses Bild dauert etwa",
     "Restored in": "Restauriert in",
     "on": "auf",
     "regions from": "Regionen von",
@@ -123,57 +124,148 @@ GERMAN = {
     "Copy a link to these settings": "Einen Link auf diese Einstellungen kopieren",
     "Opens the page with this example and these settings.": "Öffnet die Seite mit diesem Beispiel und diesen Einstellungen.",
     "of": "von",
-    # messages and notes
-    "A link carries settings, not pictures. Choose an example first.":
-        "Ein Link trägt Einstellungen, keine Bilder. Wählen Sie zuerst ein Beispiel.",
-    "This link asks for something that is not here; the first example is shown instead.":
-        "Dieser Link verlangt etwas, das es hier nicht gibt; gezeigt wird stattdessen das erste Beispiel.",
-    "Pictures are not fetched from other addresses. Upload the picture, or send it as a data: address.":
-        "Bilder werden nicht von anderen Adressen geholt. Laden Sie das Bild hoch, oder senden Sie es als data:-Adresse.",
-    "There is no picture yet. Drop one on the page, or choose an example.":
-        "Noch ist kein Bild da. Legen Sie eines auf die Seite, oder wählen Sie ein Beispiel.",
-    "There are no pictures yet. Drop some on the page.": "Noch sind keine Bilder da. Legen Sie welche auf die Seite.",
-    "{count} pictures are too many at once: {most} are taken. Give the rest afterwards.":
-        "{count} Bilder sind zu viele auf einmal: {most} werden genommen. Geben Sie die übrigen danach.",
-    "This machine ran out of memory. Try again in a minute, or with a smaller picture.":
-        "Der Speicher reicht gerade nicht. Versuchen Sie es in einer Minute wieder, oder mit einem kleineren Bild.",
-    "The full model runs on a processor here, not on a GPU. This picture takes about":
-        "Das große Modell läuft hier auf einem Prozessor, nicht auf einer GPU. Dieses Bild dauert etwa",
-    NO_FACE: "Kein Gesicht wurde gefunden, oder es ist zu klein: Was Region für Region geschieht, fand nichts vor, "
-        "und das Modell kennt nur Gesichter.",
-    TILED: "Das Bild war für den Speicher dieser Maschine zu groß und wurde deshalb in überlappenden Kacheln restauriert.",
 }  # fmt: skip
 
-# Sentences with something quoted in them, {so}: by their English, which other rooms make.
-GERMAN_SENTENCES = {
-    "This file {problem}": "Diese Datei {problem}",
-    "It {problem}": "Sie {problem}",
-    "The label map cannot be read. {problem}": "Die Labelkarte kann nicht gelesen werden. {problem}",
-    "is {size} pixels; each side must be {least} to {most} pixels. {advice}":
-        "hat {size} Pixel; jede Seite muss {least} bis {most} Pixel haben. {advice}",
-    "Scale it down first.": "Verkleinern Sie sie zuerst.",
-    "Give a larger picture.": "Nehmen Sie ein größeres Bild.",
-    "is far larger than {size} pixels, the most taken here, and was not decoded. {advice}":
-        "ist viel größer als {size} Pixel, mehr wird hier nicht genommen, und wurde nicht gelesen. {advice}",
-    "has {size} MB; at most {most} MB are taken. Save it as a smaller file.":
-        "hat {size} MB; höchstens {most} MB werden genommen. Speichern Sie sie kleiner.",
-    "is not a picture that can be read here. Give a PNG, JPEG, WebP, BMP, TIFF or GIF file.":
-        "ist kein Bild, das hier gelesen werden kann. Nehmen Sie PNG, JPEG, WebP, BMP, TIFF oder GIF.",
-    "is empty (0 bytes). Give a PNG, JPEG, WebP, BMP, TIFF or GIF file.":
-        "ist leer (0 Bytes). Nehmen Sie PNG, JPEG, WebP, BMP, TIFF oder GIF.",
-    "is damaged or cut off ({reason}). Save or download it again.":
-        "ist beschädigt oder abgeschnitten ({reason}). Speichern oder laden Sie sie noch einmal.",
-    "is fully transparent: there is nothing to see. Give a picture with visible pixels.":
-        "ist ganz durchsichtig: Es gibt nichts zu sehen. Nehmen Sie ein Bild mit sichtbaren Pixeln.",
-    "The label map is {size} pixels, but its picture is {other}. Give the label map of this very picture, at the same size.":
-        "Die Labelkarte hat {size} Pixel, ihr Bild aber {other}. Nehmen Sie die Labelkarte genau dieses Bildes, in gleicher Größe.",
-    "The reference is {size} pixels, but its picture is {other}. Give the reference of this very picture, at the same size.":
-        "Das saubere Bild hat {size} Pixel, das andere aber {other}. Nehmen Sie das saubere Bild zu genau diesem, in gleicher Größe.",
-    "No {net}: {reason}. The other scores are not affected.":
-        "Kein {net}: {reason}. Die anderen Werte sind davon nicht berührt.",
-    "the package {package} is not installed": "Das Paket {package} ist nicht installiert",
-    "The face parser {name} cannot be had now, so the small embedded one finds the regions.":
+# What each `enhancer.messages.Message` is in German. It names the values that the English names.
+MESSAGES = {
+    # what a picture is called in the sentences below
+    "name.file": "Diese Datei",
+    "name.picture": "Sie",
+    # pictures
+    "picture.none": "Noch ist kein Bild da. Legen Sie eines auf die Seite, oder wählen Sie ein Beispiel.",
+    "picture.elsewhere":
+        "Bilder werden nicht von anderen Adressen geholt. Laden Sie das Bild hoch, oder senden Sie es als data:-Adresse.",
+    "picture.unopened": "{name} kann nicht geöffnet werden: {reason}. Prüfen Sie den Pfad.",
+    "picture.empty": "{name} ist leer (0 Bytes). Nehmen Sie PNG, JPEG, WebP, BMP, TIFF oder GIF.",
+    "picture.unknown":
+        "{name} ist kein Bild, das hier gelesen werden kann. Nehmen Sie PNG, JPEG, WebP, BMP, TIFF oder GIF.",
+    "picture.damaged":
+        "{name} ist beschädigt oder abgeschnitten ({reason}). Speichern oder laden Sie sie noch einmal.",
+    "picture.heavy":
+        "{name} hat {megabytes:.0f} MB; höchstens {most} MB werden genommen. Speichern Sie sie kleiner.",
+    "picture.far_larger":
+        "{name} ist viel größer als {most}x{most} Pixel, mehr wird hier nicht genommen, und wurde nicht gelesen. "
+        "Verkleinern Sie sie zuerst.",
+    "picture.large":
+        "{name} hat {width}x{height} Pixel; jede Seite muss {least} bis {most} Pixel haben. Verkleinern Sie sie zuerst.",
+    "picture.small":
+        "{name} hat {width}x{height} Pixel; jede Seite muss {least} bis {most} Pixel haben. Nehmen Sie ein größeres Bild.",
+    "picture.transparent":
+        "{name} ist ganz durchsichtig: Es gibt nichts zu sehen. Nehmen Sie ein Bild mit sichtbaren Pixeln.",
+    "picture.grey":
+        "{name} enthält Grauwerte von {low:g} bis {high:g}; vom Typ {kind} müssen sie zwischen 0 und {white:g} liegen. "
+        "Rechnen Sie sie um, oder speichern Sie mit 8 Bit.",
+    "picture.settings_read": "Dieses Bild sagt, wie es entstand: Seine Einstellungen sind jetzt gesetzt.",
+    # label maps and references
+    "labels.unreadable": "Die Labelkarte kann nicht gelesen werden. {problem}",
+    "labels.lossy":
+        "Die Labelkarte ({name}) ist JPEG, das die Nummern verändert. Speichern Sie sie als PNG in Graustufen oder mit Palette.",
+    "labels.colours":
+        "Die Labelkarte ({name}) hat den Modus {mode}. Speichern Sie sie als PNG in Graustufen oder mit Palette.",
+    "labels.shape":
+        "Eine Labelkarte ist ein Kanal ganzer Nummern; diese hat die Form {shape} vom Typ {dtype}. "
+        "Speichern Sie sie als PNG in Graustufen oder mit Palette, dessen Werte die Nummern sind.",
+    "labels.id":
+        "Die Labelkarte enthält die Nummer {id}, aber nur 0 bis {last} haben Namen. "
+        "Nehmen Sie die 19 Nummern von CelebAMask-HQ oder die 7 der Beispielköpfe.",
+    "labels.size":
+        "Die Labelkarte hat {size} Pixel, ihr Bild aber {wanted}. Nehmen Sie die Labelkarte genau dieses Bildes, in gleicher Größe.",
+    "reference.size":
+        "Das saubere Bild hat {size} Pixel, das andere aber {wanted}. Nehmen Sie das saubere Bild zu genau diesem, in gleicher Größe.",
+    "reference.scores": "Eine Bewertung braucht zwei Bilder gleicher Größe; diese haben {first} und {second} Pixel.",
+    "reference.unneeded":
+        "Ein sauberes Bild zum Vergleich gehört zu einem schon beschädigten; dieses sollte erst beschädigt werden. "
+        "Lassen Sie eines von beiden weg.",
+    # settings
+    "settings.checkpoint": "Den Modellstand {name!r} gibt es hier nicht. Wählen Sie unter {known}.",
+    "settings.preset": "Die Voreinstellung {preset!r} gibt es nicht. Wählen Sie unter {known}.",
+    "settings.region": "Die Region {name!r} gibt es nicht. Wählen Sie unter {known}.",
+    "settings.seed": "Der Startwert muss eine ganze Zahl sein, nicht {seed!r}.",
+    "settings.strengths": "Stärken sind Zahlen je Region, etwa {{'eyes': 0.5}}, nicht {strengths!r}.",
+    "settings.strength": "Die Stärke von {region} muss zwischen 0 und 1 liegen, nicht bei {strength}.",
+    "settings.restoration":
+        "Die Stärke der Restaurierung ({name}) muss zwischen 0 und 1 liegen, nicht bei {amount!r}.",
+    "settings.background": "Der Hintergrund muss eine Farbe sein, etwa '#ffffff', nicht {given!r}.",
+    # links
+    "link.no_example": "Ein Link trägt Einstellungen, keine Bilder. Wählen Sie zuerst ein Beispiel.",
+    "link.not_here":
+        "Dieser Link verlangt etwas, das es hier nicht gibt; gezeigt wird stattdessen das erste Beispiel.",
+    # several at once
+    "batch.empty": "Noch sind keine Bilder da. Legen Sie welche auf die Seite.",
+    "batch.too_many":
+        "{count} Bilder sind zu viele auf einmal: {most} werden genommen. Geben Sie die übrigen danach.",
+    # memory
+    "memory.page":
+        "Der Speicher reicht gerade nicht. Versuchen Sie es in einer Minute wieder, oder mit einem kleineren Bild.",
+    "memory.tiles":
+        "Der Speicher reicht gerade nicht für dieses Bild, auch nicht in Kacheln. "
+        "Versuchen Sie es in einer Minute wieder, oder mit einem kleineren Bild.",
+    # notes about a result
+    "note.no_face":
+        "Kein Gesicht wurde gefunden, oder es ist zu klein: Was Region für Region geschieht, fand nichts vor, "
+        "und das Modell kennt nur Gesichter.",
+    "note.tiled":
+        "Das Bild war für den Speicher dieser Maschine zu groß und wurde deshalb in überlappenden Kacheln restauriert.",
+    "note.parser":
         "Der Gesichtsparser {name} ist jetzt nicht zu haben; der kleine eingebaute findet die Regionen.",
-    "The checkpoint {name} cannot be had now, so the small embedded one is at work.":
-        "Der Modellstand {name} ist jetzt nicht zu haben; der kleine eingebaute arbeitet.",
+    "note.checkpoint": "Der Modellstand {name} ist jetzt nicht zu haben; der kleine eingebaute arbeitet.",
+    "note.older_copy": "{reason} Genommen wird die Kopie von {name}, die am {date} geholt wurde: {commit}.",
+    "note.lpips": "Kein {name}: {reason} Die anderen Werte sind davon nicht berührt.",
+    # why there is no LPIPS
+    "lpips.package": "Das Paket lpips ist nicht installiert.",
+    "lpips.file": "Die Datei {path} mit den Gewichten von {title} gibt es nicht.",
+    "lpips.damaged":
+        "Die Gewichte von {title} in {path} lassen sich nicht laden ({reason}). Holen Sie die Datei noch einmal.",
+    # why an older copy is at work
+    "hub.offline": "HF_HUB_OFFLINE ist gesetzt, der Hub wird also nicht gefragt.",
+    "hub.unreachable": "{address} ist nicht zu erreichen ({reason}).",
+    "hub.trouble": "{repo} ist von {address} jetzt nicht zu haben ({reason}).",
+    "hub.busy": "Der Hub bittet zu warten: zu viele Anfragen (429). Versuchen Sie es in einigen Minuten wieder.",
+    "hub.failing": "Der Hub hat selbst Schwierigkeiten ({answer}).",
+}  # fmt: skip
+
+_ABOUT = about(
+    {
+        "Wozu es dient": "<p>Avatare aus 3D-Gauß-Splats zeigen Gesichter mit unscharfen Augen und Mündern, verklebten Haaren und wächserner "
+        "Haut. Ein Modell, das viele Paare sauberer und beschädigter Gesichter gesehen hat, setzt glaubhafte Einzelheiten wieder ein, in "
+        "einem Schritt. Was ein Rendering ganz verloren hat, wird geraten: Das Ergebnis beweist nicht, wie jemand aussieht.</p>",
+        "Wie ein sauberes Gesicht beschädigt wird": "<p>Ein Netz findet Haut, Augen, Nase, Mund und Haare. Jede Region wird unter ihrer "
+        "eigenen weichen, fleckigen Maske unscharf; danach wird verbogen, getönt, beschnitten, verkleinert und verrauscht. Jede "
+        "Zufallszahl kommt aus dem Startwert: Derselbe Startwert gibt dieselben Pixel.</p>{steps}",
+        "Das Modell": "<p>Ein Autoencoder presst das Bild in einen kleinen latenten Raum; ein UNet, einmal aufgerufen, macht daraus das "
+        "latente Bild eines sauberen Gesichts; der Decoder zeichnet es, mit Hilfe von vier Aktivierungen, die die Mitte überspringen und "
+        "die feine Struktur tragen.</p>{diagram}<p>Es lernt, indem es seine Antwort mit dem sauberen Bild vergleicht: Pixel für Pixel "
+        "(L1), danach, was ein trainiertes Netz in beiden sieht (LPIPS), und danach, wie sich Textur wiederholt (Gram-Matrizen).</p>",
+        "Wie gemessen wird": "<p><b>PSNR</b> zählt Unterschiede Pixel für Pixel, in Dezibel: drei mehr heißt halber quadratischer Fehler. "
+        "<b>SSIM</b> vergleicht örtliche Struktur; 1 ist gleich. <b>LPIPS</b> fragt ein trainiertes Netz, wie verschieden zwei Bilder "
+        "aussehen; niedriger ist besser. Jede Region wird unter ihrer eigenen Maske bewertet, damit gute Haare keine schlechten Augen "
+        "verdecken. Eine Bewertung braucht das saubere Bild: Ein Rendering allein hat keine.</p>",
+        "Was es nicht kann": "<p>Ein Gesicht, das das Bild füllt, {smallest} bis {largest} Pixel je Seite. Es vergrößert nicht und tauscht keine "
+        "Gesichter. Nur Einzelbilder: Nichts hält die Bilder eines Films vom Flackern ab. Der eingebaute Modellstand ist klein und sein "
+        "Gewinn bescheiden; wo die Seite einen anderen nennt, arbeitet jener.</p>",
+        "Ihre Bilder": "<p>Sie werden hier bearbeitet und binnen zwei Stunden gelöscht. Sonst bleibt nichts, keine Adresse wird für Sie "
+        "abgerufen, und niemand wird gezählt. Ein heruntergeladenes Ergebnis sagt in der Datei, dass ein trainiertes Modell es machte und "
+        "mit welchen Einstellungen: Legen Sie es auf die Seite, und sie sind wieder gesetzt.</p>",
+    },
+    (
+        "Beschädigtes Bild, Encoder, UNet, Decoder, restauriertes Bild; vier Sprünge führen vom Encoder zum Decoder",
+        "Beschädigt", "Encoder", "UNet, einmal", "Decoder", "Restauriert", "vier Sprünge", "latent", "sauber, latent",
+    ),
+    [WORDS[name] for name in STEP_NAMES],
+)  # fmt: skip
+
+# HTML by name.
+PASSAGES = {
+    "header": "<h1>Splat Enhancer</h1><p>Gesichter aus Gauß-Splats sind weich und wächsern. Hier kommen die Einzelheiten in "
+    "einem Schritt zurück, und gemessen wird, was das bringt, Region für Region.</p>",
+    "footer": "<p>Die Beispielköpfe sind Renderings von Menschen, die es nicht gibt. Bilder, die Sie bringen, werden binnen zwei "
+    "Stunden gelöscht.</p>",
+    "waking": "<p role='status'>Wacht auf: Nach einer Pause braucht das Modell etwa zehn Sekunden.</p>",
+    "nothing yet": "<p role='status'>Noch nichts restauriert: Legen Sie links ein Rendering ab. Es wird genommen, wie es ist; "
+    "Durchsichtigkeit bleibt.</p>",
+    "difference": "<p>Je heller, desto verschiedener; vierfach verstärkt. Schwarz ist gleich.</p>",
+    "files": "<p>PNG ohne Verlust. Jede Datei enthält die Einstellungen, mit denen sie entstand: Auf der Seite abgelegt, sind sie "
+    "wieder gesetzt.</p>",
+    "batch": "<p>Bis zu 20 Bilder auf einmal. Ein unbrauchbares Bild wird genannt, der Rest wird trotzdem gemacht.</p>",
+    "about": _ABOUT,
 }  # fmt: skip

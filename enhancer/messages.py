@@ -1,0 +1,46 @@
+"""Sentences that whoever shows them may want in another language: each has a code, and the values it names."""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class Message(str):
+    """A sentence for a reader, in an error or a note. It is its own English text, so programs read it as any other string.
+
+    Attributes:
+        code: Names the sentence for translators. It stays when the wording changes.
+        english: The sentence as a format.
+        values: What the format names: texts, numbers, or messages inside the message.
+    """
+
+    code: str
+    english: str
+    values: Mapping[str, Any]
+
+    def __new__(cls, code: str, english: str, /, **values: Any) -> "Message":
+        """Put a sentence together.
+
+        Args:
+            code: Its name, such as ``"picture.small"``.
+            english: A format for the values.
+            values: By their names in the format.
+        """
+        message = super().__new__(cls, english.format(**values))
+        message.code, message.english, message.values = code, english, values
+        return message
+
+    def __getnewargs_ex__(self) -> tuple[tuple[str, str], dict[str, Any]]:
+        """Tell pickle and copy how to make it again."""
+        return (self.code, self.english), dict(self.values)
+
+    def translated(self, formats: Mapping[str, str]) -> str:
+        """Return the sentence in another language, and what it quotes too where that is a message.
+
+        Args:
+            formats: Those of the language, by code. A sentence without one stays English.
+        """
+        values = {
+            name: value.translated(formats) if isinstance(value, Message) else value
+            for name, value in self.values.items()
+        }
+        return formats.get(self.code, self.english).format(**values)

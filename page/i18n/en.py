@@ -1,0 +1,51 @@
+"""English: the page's longer passages. Its words are the keys of the other languages, its messages stand where they are said."""
+
+from enhancer.degrade import STEP_NAMES
+from enhancer.imaging.io import MIN_SIDE
+from page.i18n.about import about
+from page.limits import LARGEST_FILE, LARGEST_SIDE
+
+DROP_HERE = f"Drop a picture of a face here, or click to choose.  {MIN_SIDE} to {LARGEST_SIDE} pixels a side, at most {LARGEST_FILE} MB."
+
+_ABOUT = about(
+    {
+        "What it is for": "<p>Avatars made of 3D Gaussian splats render faces with blurred eyes and mouths, merged hair and waxy "
+        "skin. A model that has seen many pairs of clean and damaged faces puts plausible detail back, in one step. What a render "
+        "has lost for good is guessed: do not take the result as proof of what somebody looks like.</p>",
+        "How a clean face is damaged": "<p>A face parser finds skin, eyes, nose, mouth and hair. Each is blurred under its own soft, "
+        "patchy mask; what follows bends, tints, clips, shrinks and adds noise. Every random number comes from the seed, so the same "
+        "seed gives the same pixels.</p>{steps}",
+        "The model": "<p>An autoencoder squeezes the picture into a small latent; a UNet, called once, turns it into the latent of a "
+        "clean face; the decoder draws that, helped by four activations that skip past the middle and carry the fine structure."
+        "</p>{diagram}<p>It learns by comparing its answer with the clean picture: pixel by pixel (L1), by what a trained network "
+        "sees in the two (LPIPS), and by how texture repeats (Gram matrices).</p>",
+        "How it is measured": "<p><b>PSNR</b> adds up differences pixel by pixel, in decibels: three more means half the squared error. "
+        "<b>SSIM</b> compares local structure; 1 is identical. <b>LPIPS</b> asks a trained network how different two pictures "
+        "look; lower is better. A region is scored under its own mask, so that good hair cannot hide bad eyes. Scores need the "
+        "clean picture: a render by itself has none.</p>",
+        "What it cannot do": "<p>One face that fills the frame, {smallest} to {largest} pixels a side. It is no upscaler and swaps no faces. Single "
+        "pictures only: nothing keeps the frames of a video from flickering. The embedded checkpoint is small and its gain is modest; "
+        "where the page names another one, that one is at work.</p>",
+        "Your pictures": "<p>They are worked on here and deleted within two hours. Nothing else is kept, no address is fetched for you, and "
+        "nobody is counted. A downloaded result says inside the file that a trained model made it, and with which settings: drop it on "
+        "the page, and they are set again.</p>",
+    },
+    (
+        "Degraded picture, encoder, UNet, decoder, restored picture; four skips lead from the encoder to the decoder",
+        "Degraded", "Encoder", "UNet, once", "Decoder", "Restored", "four skips", "latent", "clean latent",
+    ),
+    STEP_NAMES,
+)  # fmt: skip
+
+# HTML by name.
+PASSAGES = {
+    "header": "<h1>Splat Enhancer</h1><p>Faces rendered from Gaussian splats come out soft and waxy. This puts the detail "
+    "back in one step, and measures what it won, region by region.</p>",
+    "footer": "<p>The example heads are renders of people who do not exist. Pictures you bring are deleted within two hours.</p>",
+    "waking": "<p role='status'>Waking up: after a pause the model takes some ten seconds to load.</p>",
+    "nothing yet": "<p role='status'>Nothing restored yet: drop a render on the left. It is taken as it is, transparency kept.</p>",
+    "difference": "<p>The brighter, the further apart; amplified four times. Black is equal.</p>",
+    "files": "<p>PNG without loss. Each file holds the settings it was made with: drop it on the page to set them again.</p>",
+    "batch": "<p>Up to 20 pictures in one go. A picture that cannot be used is named, the rest is still done.</p>",
+    "about": _ABOUT,
+}  # fmt: skip
