@@ -40,7 +40,7 @@ LAUNCH: dict[str, Any] = {
     "strict_cors": True,
     "app_kwargs": {"middleware": [Middleware(SafeHeaders)]},
     "mcp_server": os.environ.get("MCP") == "1",
-}  # fmt: skip
+}
 
 
 def build_page() -> gr.Blocks:

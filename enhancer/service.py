@@ -30,9 +30,7 @@ from enhancer.parts import (
 )
 from enhancer.results import Degraded, Flat, Result, Step
 
-ImageLike = (
-    np.ndarray | Image.Image
-)  # an `image` as `enhancer.imaging.io` defines it, or an opened PIL picture
+ImageLike = np.ndarray | Image.Image  # an `image` as `enhancer.imaging.io` defines it, or an opened PIL picture
 
 PARSING = 2  # the step that changes no pixel: its regions are shown instead
 NO_FACE = Message(
@@ -271,9 +269,7 @@ def _recipe(given: Degradation) -> tuple[Recipe, int]:
     """Return the recipe and seed of these settings; checked before any work is done."""
     seed, strengths = given.get("seed", 0), given.get("strengths") or {}
     if isinstance(seed, bool) or not isinstance(seed, int):
-        raise SettingsError(
-            Message("settings.seed", "The seed must be a whole number, got {seed!r}.", seed=seed)
-        )
+        raise SettingsError(Message("settings.seed", "The seed must be a whole number, got {seed!r}.", seed=seed))
     numbers = isinstance(strengths, Mapping) and all(isinstance(s, int | float) for s in strengths.values())
     if not numbers:
         raise SettingsError(

@@ -140,14 +140,16 @@ def prepare(config: EvalConfig, processes: Processes) -> tuple[Evaluator, dict[s
     model = SplatEnhancer.from_pretrained(folder)
     files = [*folder.rglob("*.safetensors"), *folder.rglob("*.json")]
     about = {
-        "name": model.config.name, "folder": None if found.repo else config.checkpoint, "repo": found.repo, "sha": found.sha,
+        "name": model.config.name,
+        "folder": None if found.repo else config.checkpoint,
+        "repo": found.repo,
+        "sha": found.sha,
         "fingerprint": fingerprint_of_files(files, contents=True),
-        "base": model.config.base, "timestep": model.config.timestep,
-    }  # fmt: skip
+        "base": model.config.base,
+        "timestep": model.config.timestep,
+    }
     model = model.to(device)
-    evaluator = Evaluator(
-        model, config.preset, config.seed, no_harm=config.no_harm, dtype=getattr(torch, config.dtype)
-    )
+    evaluator = Evaluator(model, config.preset, config.seed, no_harm=config.no_harm, dtype=getattr(torch, config.dtype))
     networks = (config.perceptual_weights, config.identity_weights, config.inception_weights)
     return evaluator.bring_scores(config.nets, *networks, lpips_trunk=config.lpips_trunk), about
 
@@ -164,45 +166,55 @@ def main(config: EvalConfig) -> dict[str, Any]:
         settings = {
             "checkpoint": f"{checkpoint['name']} {checkpoint['fingerprint']}",
             "pictures": fingerprint_of_names(sample.name for sample in listed),
-            "preset": config.preset if degrades else None, "seed": config.seed if degrades else None,
+            "preset": config.preset if degrades else None,
+            "seed": config.seed if degrades else None,
             "background": config.background or None,
-            "rows": list(evaluator.kinds), "scores": list(evaluator.scores), "fid": evaluator.inception is not None,
-            "device": evaluator.model.device.type, "dtype": config.dtype,
-        }  # fmt: skip
+            "rows": list(evaluator.kinds),
+            "scores": list(evaluator.scores),
+            "fid": evaluator.inception is not None,
+            "device": evaluator.model.device.type,
+            "dtype": config.dtype,
+        }
         records = ResultsFolder(config.folder, settings, processes.rank)
         found = processes.on_main(lambda: records.open(overwrite=config.overwrite))
-        work = DistributedEvaluation(
-            evaluator, records, processes, config.behind, keep_all=config.keep_pictures
-        )
+        work = DistributedEvaluation(evaluator, records, processes, config.behind, keep_all=config.keep_pictures)
         rows, problems = work.evaluate(samples, found)
         if not rows:
             raise ImageError(f"None of the {len(samples)} pictures in {config.data_dir} can be judged.")
         about = {
-            "folders": config.data_dir, "listed": len(listed), "scored": len(rows),
+            "folders": config.data_dir,
+            "listed": len(listed),
+            "scored": len(rows),
             "ready_pairs": sum(sample.degraded is not None for sample in samples if sample.name in rows),
             "left_out": problems,
             "fingerprint": fingerprint_of_files([file for each in listed for file in each.files], contents=False),
-        }  # fmt: skip
+        }
         metrics = {
-            "schema": SCHEMA, "program": program(), "checkpoint": checkpoint, "settings": settings, "data": about,
+            "schema": SCHEMA,
+            "program": program(),
+            "checkpoint": checkpoint,
+            "settings": settings,
+            "data": about,
             "machine": machine(evaluator.model.device, config.dtype),
-        }  # fmt: skip
+        }
         by_name = {sample.name: sample for sample in samples}
 
         def find(name: str) -> Pictures:
             return records.kept(name) or evaluator.pictures(load_sample(by_name[name], config.behind))[0]
 
-        return processes.on_main(
-            lambda: finish(metrics, list(rows.values()), evaluator, find, records, gates)
-        )
+        return processes.on_main(lambda: finish(metrics, list(rows.values()), evaluator, find, records, gates))
     finally:
         processes.part()
 
 
 def finish(
-    metrics: dict[str, Any], rows: list[Row], evaluator: Evaluator, find: Callable[[str], Pictures], records: ResultsFolder,
+    metrics: dict[str, Any],
+    rows: list[Row],
+    evaluator: Evaluator,
+    find: Callable[[str], Pictures],
+    records: ResultsFolder,
     gates: Sequence[Gate],
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """Write the results and say them; returns what `metrics.json` holds."""
     names = [row["file"] for row in rows]
     metrics |= summary(rows) | set_metrics(records.features(names) if evaluator.inception else None)

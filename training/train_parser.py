@@ -63,9 +63,7 @@ def main() -> None:
     bar = tqdm(range(run.step, steps), initial=run.step, total=steps, unit="step", mininterval=10)
     for step in bar:
         rate, side = learning_rate(step, steps, flags.learning_rate), side_at(step, steps)
-        pictures, labels = batch(
-            faces, order, seed=flags.seed, step=step, size=flags.train_batch_size, side=side
-        )
+        pictures, labels = batch(faces, order, seed=flags.seed, step=step, size=flags.train_batch_size, side=side)
         loss = objective(run.model(torch.from_numpy(pictures)).logits, torch.from_numpy(labels).long())
         run.advance(loss, rate)
         losses = [*losses[-99:], loss.item()]

@@ -144,9 +144,7 @@ def _copy_here(repo: str, commit: str, allow: Sequence[str], what: Kind) -> Path
     from huggingface_hub import snapshot_download
 
     try:
-        folder = Path(
-            snapshot_download(repo, revision=commit, allow_patterns=list(allow), local_files_only=True)
-        )
+        folder = Path(snapshot_download(repo, revision=commit, allow_patterns=list(allow), local_files_only=True))
     except OSError:
         return None
     return folder if all((folder / name).exists() for name in what.needed) else None

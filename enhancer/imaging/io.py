@@ -142,9 +142,7 @@ def write_png(image: np.ndarray, path: str | Path, chunks: PngInfo | None = None
         ImageError: The file cannot be written.
     """
     path = Path(path)
-    unfinished = path.with_name(
-        f".{secrets.token_hex(8)}.unfinished"
-    )  # beside it, so that the rename is atomic
+    unfinished = path.with_name(f".{secrets.token_hex(8)}.unfinished")  # beside it, so that the rename is atomic
     try:
         to_pil(image).save(unfinished, format="PNG", pnginfo=chunks, compress_level=PNG_LEVEL)
         unfinished.replace(path)
@@ -396,9 +394,7 @@ def _by_profile(picture: Image.Image) -> Image.Image | None:
     try:
         profile = ImageCms.ImageCmsProfile(io.BytesIO(encoded))
         if "srgb" in ImageCms.getProfileDescription(profile).lower():
-            return (
-                None  # already sRGB: a round trip through the colour engine would cost a level here and there
-            )
+            return None  # already sRGB: a round trip through the colour engine would cost a level here and there
         space = encoded[16:20].decode("ascii").strip()  # ICC.1:2022, table 17: data colour space
         mode, trusted = _PROFILE_MODES[space]
         if picture.mode not in trusted:

@@ -57,13 +57,9 @@ class Scorer:
             SettingsError: There is no such network.
         """
         if lpips_net not in ARCHITECTURES:
-            raise SettingsError(
-                f"LPIPS has no network {lpips_net!r} here; use one of {', '.join(ARCHITECTURES)}."
-            )
+            raise SettingsError(f"LPIPS has no network {lpips_net!r} here; use one of {', '.join(ARCHITECTURES)}.")
         if lpips_trunk is not None and lpips_net != "vgg":
-            raise SettingsError(
-                "--lpips_trunk names VGG16's weights: give --lpips vgg too. AlexNet's are embedded."
-            )
+            raise SettingsError("--lpips_trunk names VGG16's weights: give --lpips vgg too. AlexNet's are embedded.")
         self.lpips_net = lpips_net
         self.lpips_missing: Message | None = None
         """Why there is no LPIPS, to be shown; None as long as nothing is known to be missing."""
@@ -120,9 +116,7 @@ class Scorer:
         seen = self._perceptual.features(reference) if self._perceptual else None
         return [self._scored(rgb, reference, seen, masks) for rgb in pictures]
 
-    def _scored(
-        self, rgb: np.ndarray, reference: np.ndarray, seen: Features | None, masks: Masks | None
-    ) -> Scores:
+    def _scored(self, rgb: np.ndarray, reference: np.ndarray, seen: Features | None, masks: Masks | None) -> Scores:
         """Score one picture; `seen` is what the LPIPS network sees in the reference."""
         error = squared_error(rgb, reference)
         likeness = similarity(rgb, reference)

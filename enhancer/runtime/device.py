@@ -40,9 +40,13 @@ def machine(device: torch.device, dtype: str) -> dict[str, Any]:
         except (OSError, StopIteration):
             name = platform.machine()
     return {
-        "device": device.type, "name": name, "dtype": dtype, "threads": torch.get_num_threads(),
-        "torch": torch.__version__, "platform": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
-    }  # fmt: skip
+        "device": device.type,
+        "name": name,
+        "dtype": dtype,
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "platform": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
+    }
 
 
 def program() -> dict[str, str | None]:
@@ -50,8 +54,12 @@ def program() -> dict[str, str | None]:
     try:
         done = subprocess.run(
             ["git", "describe", "--always", "--dirty", "--abbrev=12"],
-            cwd=Path(__file__).parent, capture_output=True, text=True, timeout=5, check=False,
-        )  # fmt: skip
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=False,
+        )
         commit = done.stdout.strip() or None
     except (OSError, subprocess.SubprocessError):
         commit = None

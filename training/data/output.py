@@ -69,17 +69,13 @@ class Output:
                 with (self.folder / JOURNAL).open("a", encoding="utf-8") as file:
                     file.write(json.dumps(row) + "\n")
             except OSError as error:
-                raise EnhancerError(
-                    f"{self.folder / JOURNAL} cannot be written: {error.strerror or error}."
-                ) from error
+                raise EnhancerError(f"{self.folder / JOURNAL} cannot be written: {error.strerror or error}.") from error
 
     def finish(self) -> dict[str, int]:
         """Write the `metadata.jsonl` of each split, and return how many pictures each has."""
         counts = {}
         for split in SPLITS:
-            rows = sorted(
-                (row for row in self.done.values() if row["split"] == split), key=lambda row: row["name"]
-            )
+            rows = sorted((row for row in self.done.values() if row["split"] == split), key=lambda row: row["name"])
             counts[split] = len(rows)
             if rows:
                 text = "".join(json.dumps(row) + "\n" for row in rows)
@@ -96,9 +92,7 @@ class Output:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_png(picture, path)
         except (OSError, ImageError) as error:
-            raise EnhancerError(
-                f"{error} What is done is kept: the same command goes on from there."
-            ) from error
+            raise EnhancerError(f"{error} What is done is kept: the same command goes on from there.") from error
 
     def _journal(self) -> list[Row]:
         """Return the rows of earlier runs; a line cut off by a kill is dropped."""

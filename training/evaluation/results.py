@@ -97,9 +97,7 @@ class ResultsFolder:
             )
 
     def _all_rows(self) -> list[Path]:
-        return [
-            path for path in (self.folder / ROWS, *sorted(self.folder.glob("rows-*.jsonl"))) if path.exists()
-        ]
+        return [path for path in (self.folder / ROWS, *sorted(self.folder.glob("rows-*.jsonl"))) if path.exists()]
 
     def _read(self) -> dict[str, Row]:
         """Return all rows by picture, in one file again; a line that a kill or a full disk cut short is dropped."""
@@ -126,10 +124,7 @@ class ResultsFolder:
         append_line(self.rows, json.dumps(row, allow_nan=False))
 
     def _path(self, name: str, kind: str) -> Path:
-        return (
-            self.pictures
-            / f"{Path(name).stem}-{blake2b(name.encode(), digest_size=4).hexdigest()}.{kind}.png"
-        )
+        return self.pictures / f"{Path(name).stem}-{blake2b(name.encode(), digest_size=4).hexdigest()}.{kind}.png"
 
     def keep(self, name: str, pictures: Mapping[str, np.ndarray]) -> None:
         """Keep what a sheet would show of a picture.
@@ -179,9 +174,7 @@ class ResultsFolder:
         each = [np.load(path) for path in paths]
         return {kind: np.stack([one[kind] for one in each]) for kind in SHOWN}
 
-    def write_results(
-        self, metrics: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], table: str
-    ) -> None:
+    def write_results(self, metrics: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], table: str) -> None:
         """Write `metrics.json`, `table.md` and `images.csv`, one line a picture, without columns that nothing has."""
         write_text(self.folder / METRICS, json.dumps(metrics, indent=2, allow_nan=False) + "\n")
         write_text(self.folder / MARKDOWN, table)

@@ -45,11 +45,7 @@ def check_state(state: dict[str, Any], model: SplatEnhancer) -> None:
         CheckpointError: It is one.
     """
     theirs = {name: tuple(tensor.shape) for name, tensor in state["weights"].items()}
-    ours = {
-        name: tuple(parameter.shape)
-        for name, parameter in model.named_parameters()
-        if parameter.requires_grad
-    }
+    ours = {name: tuple(parameter.shape) for name, parameter in model.named_parameters() if parameter.requires_grad}
     differing = [name for name in {**theirs, **ours} if theirs.get(name) != ours.get(name)]
     if differing:
         name = differing[0]
@@ -142,14 +138,15 @@ class Trainer:
         self.wrapped: Any = accelerator.prepare(self.model)
         self.optimizer: Any = accelerator.prepare(
             torch.optim.AdamW(
-                self.weights, lr=config.learning_rate, betas=(config.adam_beta1, config.adam_beta2),
-                eps=config.adam_epsilon, weight_decay=config.adam_weight_decay,
+                self.weights,
+                lr=config.learning_rate,
+                betas=(config.adam_beta1, config.adam_beta2),
+                eps=config.adam_epsilon,
+                weight_decay=config.adam_weight_decay,
             )
-        )  # fmt: skip
-        self.discriminator: Discriminator | None = None
-        self.balance = (
-            0.0  # gradient of the other losses over that of the adversarial one; 0: not measured yet
         )
+        self.discriminator: Discriminator | None = None
+        self.balance = 0.0  # gradient of the other losses over that of the adversarial one; 0: not measured yet
         if config.adversarial_weight:
             self._prepare_discriminator()
         self.watch = Stopwatch(accelerator.device)
@@ -196,9 +193,7 @@ class Trainer:
             self.masters.take_gradients()
         with self.watch.part("update"):
             norm = self.accelerator.clip_grad_norm_(self.weights, self.config.max_grad_norm)
-            values = self._averaged(
-                sums | {"grad_norm": torch.as_tensor(norm, device=self.accelerator.device)}
-            )
+            values = self._averaged(sums | {"grad_norm": torch.as_tensor(norm, device=self.accelerator.device)})
             finite = self._finite(values)
             if finite or self.accelerator.scaler:  # the scaler does not step either, but has to learn of it
                 for group in self.optimizer.param_groups:
@@ -265,8 +260,7 @@ class Trainer:
         """
         if not self.balance or number % BALANCE_EVERY == 0:
             lengths = [
-                torch.autograd.grad(each, restored, retain_graph=True)[0].float().norm()
-                for each in (loss, adversarial)
+                torch.autograd.grad(each, restored, retain_graph=True)[0].float().norm() for each in (loss, adversarial)
             ]
             measured = self._averaged({"ratio": lengths[0] / lengths[1].clamp_min(1e-12)})["ratio"]
             if math.isfinite(measured):
@@ -293,9 +287,7 @@ class Trainer:
 
     def _averaged(self, values: dict[str, Tensor]) -> Parts:
         """Return numbers averaged over the processes, the same in each of them."""
-        means: Any = self.accelerator.reduce(
-            torch.stack([value.float() for value in values.values()]), "mean"
-        )
+        means: Any = self.accelerator.reduce(torch.stack([value.float() for value in values.values()]), "mean")
         return dict(zip(values, means.tolist(), strict=True))
 
     def _finite(self, values: Parts) -> bool:
@@ -324,8 +316,9 @@ class Trainer:
         state = {
             "weights": dict(zip(self.names, (weight.detach() for weight in self.weights), strict=True)),
             "average": dict(zip(self.names, self.ema.average, strict=True)),
-            "optimizer": self.optimizer.state_dict(), "bad_steps": self.bad_steps,
-        }  # fmt: skip
+            "optimizer": self.optimizer.state_dict(),
+            "bad_steps": self.bad_steps,
+        }
         if self.accelerator.scaler:
             state["scaler"] = self.accelerator.scaler.state_dict()
         if self.discriminator is not None:

@@ -108,9 +108,7 @@ class FeatureDiscriminator(Discriminator):
 
     def maps(self, seen: Sequence[Tensor]) -> list[Tensor]:
         """Judge features, of which more may be given than there are heads: a map of half the size for each head."""
-        return [
-            head(features / unit) for head, features, unit in zip(self.heads, seen, self.units, strict=False)
-        ]
+        return [head(features / unit) for head, features, unit in zip(self.heads, seen, self.units, strict=False)]
 
 
 class _Convolution(nn.Conv2d):
@@ -123,12 +121,14 @@ class _Convolution(nn.Conv2d):
 
 
 def _head(channels: int, width: int) -> nn.Sequential:
-    return _with_slopes([
-        spectral_norm(_Convolution(channels, width, kernel_size=1)),
-        spectral_norm(_Convolution(width, width, kernel_size=3, padding=1)),
-        spectral_norm(_Convolution(width, width, kernel_size=3, padding=1, stride=2)),
-        spectral_norm(_Convolution(width, 1, kernel_size=3, padding=1)),
-    ])  # fmt: skip
+    return _with_slopes(
+        [
+            spectral_norm(_Convolution(channels, width, kernel_size=1)),
+            spectral_norm(_Convolution(width, width, kernel_size=3, padding=1)),
+            spectral_norm(_Convolution(width, width, kernel_size=3, padding=1, stride=2)),
+            spectral_norm(_Convolution(width, 1, kernel_size=3, padding=1)),
+        ]
+    )
 
 
 def _with_slopes(convolutions: Sequence[nn.Module]) -> nn.Sequential:

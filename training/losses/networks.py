@@ -66,9 +66,7 @@ class SqueezeFeatures(Frozen):
         self.features = squeezenet1_1(weights=None).features
         try:
             state = torch.load(weights, weights_only=True, map_location="cpu")
-            self.features.load_state_dict(
-                {key.removeprefix("features."): value for key, value in state.items()}
-            )
+            self.features.load_state_dict({key.removeprefix("features."): value for key, value in state.items()})
         except _BROKEN as error:
             raise UnavailableError(
                 f"{weights} holds no SqueezeNet 1.1 features in torchvision's names "
