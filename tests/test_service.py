@@ -11,7 +11,7 @@ import pytest
 from enhancer.degrade import STEP_NAMES
 from enhancer.errors import CheckpointError, ImageError, LabelError, SettingsError
 from enhancer.imaging.blend import Restoration
-from enhancer.imaging.io import composite, read_image, to_pil, write_png
+from enhancer.imaging.io import composite, fill_transparent, read_image, split_alpha, to_pil, write_png
 from enhancer.imaging.regions import region_map
 from enhancer.parts import Restorer
 from enhancer.results import failed_row, result_row, score_table, status_line, write_report
@@ -158,19 +158,10 @@ def test_no_face_is_looked_for_where_nothing_needs_it(service, opaque):
 
 def test_half_the_strength_lies_half_way(service, opaque):
     half = service.restore(opaque, restoration=Restoration(strength=0.5)).restored
-    np.testing.assert_allclose(half, (opaque + brighten(opaque)) / 2, atol=1 / 255)
+    np.testing.assert_allclose(half, (opaque + service.restore(opaque).restored) / 2, atol=1 / 255)
 
 
-def test_the_model_sees_a_transparent_picture_over_the_colour_chosen(service, small_head):
-    seen = []
-    watched = replace(service, restorer=Restorer(lambda rgb: seen.append(rgb) or rgb, "watched"))
-    blue = (0.0, 0.0, 1.0)
-    result = watched.restore(small_head.image, restoration=Restoration(background=blue))
-    np.testing.assert_array_equal(seen[0], composite(small_head.image, blue))
-    np.testing.assert_allclose(composite(result.restored, blue), seen[0], atol=0.01)
-
-
-def test_alpha_is_kept_and_the_model_sees_the_picture_over_white(small_head):
+def test_alpha_is_kept_and_the_model_sees_no_background(small_head):
     seen = []
 
     def look(rgb):
@@ -178,17 +169,38 @@ def test_alpha_is_kept_and_the_model_sees_the_picture_over_white(small_head):
         return brighten(rgb)
 
     service = Service(KnownParser(small_head.labels), Restorer(look, "look"), PlainScorer())
-    result = service.restore(small_head.image)
-    np.testing.assert_array_equal(seen[0], composite(small_head.image))
-    np.testing.assert_allclose(result.restored[..., 3], small_head.image[..., 3], atol=1e-6)
-    # Where the picture is hardly there, its 8-bit colour cannot say more.
-    np.testing.assert_allclose(composite(result.restored), brighten(seen[0]), atol=0.01)
+    result = service.restore(small_head.image, restoration=Restoration(background=(0.0, 0.0, 1.0)))
+    rgb, alpha = split_alpha(small_head.image)
+    np.testing.assert_array_equal(seen[0], fill_transparent(rgb, alpha))
+    np.testing.assert_allclose(result.restored[..., 3], alpha, atol=1e-6)
+    np.testing.assert_allclose(result.restored[alpha == 1, :3], brighten(rgb[alpha == 1]), atol=1 / 255)
 
 
-def test_scores_of_a_transparent_picture_are_those_over_white(service, small_head, opaque):
-    degraded = service.degrade(opaque).image
-    over_white = service.restore(degraded, reference=opaque).scores_degraded
-    assert service.restore(degraded, reference=small_head.image).scores_degraded == over_white
+@pytest.mark.parametrize("one_sided", ["picture", "reference"])
+def test_alpha_belongs_to_a_picture_and_its_reference(service, small_head, one_sided):
+    blue, black = (0.0, 0.0, 1.0), (0.0, 0.0, 0.0)
+    alpha = split_alpha(small_head.image)[1]
+    degraded = service.degrade(small_head.image).image
+    asked = {"labels": small_head.labels, "restoration": Restoration(background=blue)}
+    truth = service.restore(degraded, reference=small_head.image, **asked).flat
+    if one_sided == "picture":
+        flat = service.restore(degraded, reference=composite(small_head.image, black), **asked).flat
+    else:
+        flat = service.restore(composite(degraded, black), reference=small_head.image, **asked).flat
+    np.testing.assert_allclose(flat.clean, truth.clean, atol=1e-6)
+    np.testing.assert_allclose(flat.degraded, truth.degraded, atol=1e-6)
+    for rgb in (flat.clean, flat.degraded, flat.restored):
+        np.testing.assert_allclose(rgb[alpha == 0], np.broadcast_to(blue, rgb[alpha == 0].shape), atol=1e-6)
+
+
+def test_a_grey_picture_stays_grey_unless_asked_otherwise(service, opaque):
+    tinted = replace(service, restorer=Restorer(lambda rgb: np.clip(rgb + np.float32([0.1, 0, 0]), 0, 1), "tinted"))
+    grey = np.repeat(opaque[..., :1], 3, axis=-1)
+    for asked in ({}, {"degrade_first": True}):
+        assert np.ptp(tinted.restore(grey, **asked).restored, axis=-1).max() == 0
+    coloured = tinted.restore(grey, restoration=Restoration(keep_grey=False))
+    assert np.ptp(coloured.restored, axis=-1).max() > 0.09
+    assert np.ptp(tinted.restore(opaque).restored, axis=-1).max() > 0.09
 
 
 def test_pil_pictures_are_taken_too(service, opaque):

@@ -48,6 +48,7 @@ def declare(commands: Any) -> None:
     add("--lpips_trunk", metavar="FILE", type=Path, help=trunk_help)
     overwrite_help = "of a folder, also restore what an earlier run with the same settings has finished"
     add("--overwrite", action="store_true", help=overwrite_help)
+    add("--allow_colour", action="store_true", help="a black-and-white picture need not stay black-and-white")
     add = command.add_mutually_exclusive_group().add_argument
     add("--degrade", action="store_true", help="IN is clean: degrade it first, then restore and score it")
     add("--reference", metavar="CLEAN", type=Path, help="clean picture or folder to score against")
@@ -161,6 +162,7 @@ class _Restoring:
             "checkpoint": restorer.name,
             "sha": restorer.sha,
             "degradation": self._degradation if args.degrade else None,
+            "allow_colour": args.allow_colour,
             "lpips": args.lpips if args.degrade or args.reference else None,
         }
         return {"name": name, "files": stamps, "settings": settings}
@@ -199,6 +201,7 @@ class _Restoring:
         )
 
     def _restored(self, picture: Input, given: _Given) -> _Made:
+        from enhancer.imaging.blend import Restoration
         from enhancer.results import result_row
 
         service = self._service()
@@ -208,6 +211,7 @@ class _Restoring:
             degrade_first=args.degrade,
             reference=given.reference,
             labels=given.labels,
+            restoration=Restoration(keep_grey=not args.allow_colour),
             with_regions=False,
             **self._degradation,
         )

@@ -38,7 +38,7 @@ class Record:
         strengths: Region -> strength of the degradation, as the preset.
         strength: Of the restoration, from 0 to 1.
         regions: Region -> strength of the restoration, from 0 to 1.
-        background: What lay behind a transparent picture, as "#rrggbb".
+        background: What a transparent picture was compared over, as "#rrggbb".
     """
 
     checkpoint: str | None = None

@@ -22,7 +22,7 @@ def run_finite(model: Any, batch: Tensor) -> Tensor:
         with _widening:
             name = first_overflow(model, batch)
             if name is None:
-                return restored  # the picture itself, or a weight, is not a number
+                return restored  # a weight is not a number
             _widen(model, name)
         restored = model(batch)
     return restored

@@ -36,7 +36,7 @@ WORDS = {
     "Strength": "Stärke",
     "0 keeps the picture as it came, 1 takes the restored one.": "0 lässt das Bild, wie es kam, 1 nimmt das restaurierte.",
     "Background": "Hintergrund",
-    "Stands behind transparent parts while the model works.": "Steht hinter durchsichtigen Teilen, während das Modell arbeitet.",
+    "Stands behind transparent parts where pictures are compared.": "Steht hinter durchsichtigen Teilen, wo Bilder verglichen werden.",
     "Scores: give the clean picture too": "Bewertung: das saubere Bild dazugeben",
     "The same view, clean": "Dieselbe Ansicht, sauber",
     "The clean picture": "Das saubere Bild",
