@@ -16,7 +16,8 @@ import spaces  # must come before anything that touches CUDA
 import numpy as np
 
 from enhancer.errors import EnhancerError
-from enhancer.imaging.io import composite, read_image, read_labels, to_bytes
+from enhancer.imaging.background import over_one_background
+from enhancer.imaging.io import WHITE, read_image, read_labels, to_bytes
 from enhancer.imaging.masks import soft_masks
 from enhancer.imaging.regions import region_map
 from enhancer.messages import Message
@@ -149,9 +150,9 @@ def scores(image: np.ndarray, reference: np.ndarray, labels: np.ndarray | None =
         )
     with shown_to_visitor():
         known = known_labels(reference, labels)
-        clean = composite(reference)
+        shown, clean = over_one_background([image, reference], WHITE)
         regions = parts.parser.regions(clean) if known is None else region_map(known)
-        (found,) = parts.scorer.score_each([composite(image)], clean, soft_masks(regions))
+        (found,) = parts.scorer.score_each([shown], clean, soft_masks(regions))
     return {**found, "lpips_net": parts.scorer.lpips_name, "notes": [parts.scorer.lpips_missing or ""]}
 
 

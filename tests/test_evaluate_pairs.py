@@ -18,6 +18,7 @@ import pytest
 import torch
 
 from enhancer.errors import ImageError, SettingsError
+from enhancer.imaging.background import over_one_background
 from enhancer.imaging.io import composite, read_image, write_png
 from tests.small_faces import put_face
 from training import evaluate
@@ -88,11 +89,12 @@ def rows_of(folder: str | Path) -> list[dict]:
     return [{key: value for key, value in json.loads(line).items() if key not in TOLD_BY_THE_CLOCK} for line in lines]
 
 
-def test_ready_pairs_are_scored_as_they_are(config, pairs):
+def test_ready_pairs_are_scored_over_one_background(config, pairs):
     metrics = evaluate.main(replace(config, data_dir=str(pairs)))
     p, q, r = rows_of(config.output_dir)
-    clean = composite(read_image(pairs / "images/p.png"))
-    degraded = read_image(pairs / "degraded/p.png")
+    given = [read_image(pairs / folder / "p.png") for folder in ("images", "degraded")]
+    clean, degraded = over_one_background(given, (1.0, 1.0, 1.0))
+    np.testing.assert_array_equal(degraded[0, 0], clean[0, 0])
     assert p["degraded.psnr"] == pytest.approx(-10 * np.log10(np.square(degraded - clean).mean()), abs=1e-3)
     assert p["degraded.eyes.psnr"] is not None
     assert q["degraded.eyes.psnr"] is not None
@@ -132,14 +134,26 @@ def test_a_photograph_without_alpha_is_cut_out_by_its_label_map(train_faces, sma
     assert 0 < loaded.masks[FOREGROUND].mean() < 1
 
 
-def test_ready_pairs_change_their_background_only_by_alpha(pairs):
+@pytest.mark.parametrize("background", [None, (0.0, 0.0, 0.0)])
+@pytest.mark.parametrize("opaque", ["image", "degraded"])
+def test_the_alpha_of_one_picture_of_a_pair_is_that_of_both(pairs, small_head, opaque, background):
     sample = find_samples(str(pairs))[0]
-    with pytest.raises(ImageError, match=r"p\.png and .*p\.png do not both have alpha"):
+    write_png(small_head.image, sample.image)
+    write_png(small_head.image, sample.degraded)
+    write_png(composite(small_head.image, (0.16, 0.49, 0.14)), getattr(sample, opaque))
+    loaded = load_sample(sample, background)
+    expected = composite(small_head.image, background or (1.0, 1.0, 1.0))
+    for rgb in (loaded.clean, loaded.degraded):
+        np.testing.assert_allclose(rgb, expected, atol=1.5 / 255)
+    np.testing.assert_allclose(loaded.masks[FOREGROUND], small_head.image[..., 3], atol=1 / 255)
+
+
+def test_a_pair_without_alpha_keeps_its_background(pairs, small_head):
+    sample = find_samples(str(pairs))[0]
+    write_png(composite(small_head.image), sample.image)
+    write_png(composite(small_head.image), sample.degraded)
+    with pytest.raises(ImageError, match=r"Neither .*p\.png nor .*p\.png has alpha"):
         load_sample(sample, (0.0, 0.0, 0.0))
-    write_png(read_image(sample.image), sample.degraded)
-    loaded = load_sample(sample, (0.0, 0.0, 0.0))
-    np.testing.assert_array_equal(loaded.degraded, loaded.clean)
-    assert loaded.clean[0, 0].max() == 0
 
 
 def test_a_background_that_is_no_colour_is_named():

@@ -72,6 +72,21 @@ def test_a_ready_pair_with_alpha_stands_on_plain_colours_too(config):
     assert 2 < len(set(corners)) < 12  # white most often
 
 
+@pytest.mark.parametrize("opaque", ["image", "degraded"])
+def test_a_pair_with_one_alpha_teaches_no_other_background(config, small_head, tmp_path, opaque):
+    write_png(small_head.image, tmp_path / "image.png")
+    write_png(small_head.image, tmp_path / "degraded.png")
+    write_png(composite(small_head.image, (0.0, 0.0, 0.0)), tmp_path / f"{opaque}.png")
+    row = {"file_name": "image.png", "degraded_file_name": "degraded.png"}
+    (tmp_path / "metadata.jsonl").write_text(json.dumps(row))
+    for share in (0.0, 1.0):
+        settings = replace(config, plain_background_share=share, augment=False)
+        pairs = Pairs(find_samples(str(tmp_path)), settings)
+        for epoch in range(4):
+            clean, degraded = pairs.pair(epoch, 0)
+            np.testing.assert_allclose(clean, degraded, atol=1.5 / 255)
+
+
 def test_pairs_and_photographs_train_together(faces, renders):
     samples = find_samples(f"{faces}, {renders}")
     assert [sample.degraded is not None for sample in samples] == [False, False, True, True]

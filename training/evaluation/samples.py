@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from enhancer.errors import ImageError, LabelError
+from enhancer.imaging.background import over_one_background
 from enhancer.imaging.io import WHITE, composite, read_image, read_labels, split_alpha
 from enhancer.imaging.masks import soft_masks
 from enhancer.imaging.regions import region_map
@@ -22,7 +23,7 @@ class LoadedSample:
     clean: np.ndarray  # the same over white
     labels: np.ndarray | None
     masks: Mapping[str, np.ndarray]  # the regions, and FOREGROUND where there is alpha
-    degraded: np.ndarray | None = None  # the one that was given, over white; None: degrade it
+    degraded: np.ndarray | None = None  # the one that was given, over the same; None: degrade it
 
 
 def load_sample(sample: Sample, background: Colour | None = None) -> LoadedSample:
@@ -35,7 +36,7 @@ def load_sample(sample: Sample, background: Colour | None = None) -> LoadedSampl
 
     Raises:
         EnhancerError: One of them cannot be read, they are not of one size, or the person of a ready pair cannot be
-            cut out for want of alpha; the message names the file.
+            cut out for want of alpha in both; the message names the file.
     """
     image = read_image(sample.image)
     size = f"{image.shape[1]}x{image.shape[0]}"
@@ -57,13 +58,15 @@ def load_sample(sample: Sample, background: Colour | None = None) -> LoadedSampl
                 f"{sample.degraded} is {degraded.shape[1]}x{degraded.shape[0]} pixels, its clean picture "
                 f"{sample.image.name} {size}. Give both at one size."
             )
-        if background is not None and not image.shape[-1] == degraded.shape[-1] == 4:
+        if background is not None and image.shape[-1] == degraded.shape[-1] == 3:
             raise ImageError(
-                f"{sample.image} and {sample.degraded} do not both have alpha: their background cannot be changed. "
-                "Leave --background out, or give RGBA pairs."
+                f"Neither {sample.image} nor {sample.degraded} has alpha: their background cannot be changed. "
+                "Leave --background out, or give pairs with alpha."
             )
-        degraded = composite(degraded, background or WHITE)
-    _, alpha = split_alpha(image)
+        alpha = split_alpha(image)[1] if image.shape[-1] == 4 else split_alpha(degraded)[1]
+        image, degraded = over_one_background([image, degraded], background or WHITE)
+    else:
+        _, alpha = split_alpha(image)
     if alpha is not None:
         masks[FOREGROUND] = alpha
     if background is not None:
