@@ -21,7 +21,9 @@ from transformers import SegformerForSemanticSegmentation
 from transformers.utils import logging as transformers_logging
 
 from enhancer.errors import CheckpointError, HubError, LabelError
+from enhancer.finite import require_finite_tensors
 from enhancer.hub import resolve
+from enhancer.imaging.arrays import as_image
 from enhancer.imaging.regions import HEAD_LABELS, REGIONS, names_in_id_order, region_of_label
 from enhancer.messages import Message
 
@@ -161,6 +163,7 @@ class Parser:
     @torch.inference_mode()
     def _chances(self, rgb: np.ndarray, sums: torch.Tensor) -> torch.Tensor:
         """(rows of `sums`, H, W): the chances of labels, summed, at the picture's size."""
+        rgb = as_image(rgb, channels=(3,))
         chances = self._model(self._preprocessing(rgb).to(self._model.device)).logits.softmax(1)
         # Labels are summed to regions before the map is enlarged: a third of the work, and a pixel that is half upper,
         # half lower lip is all mouth.
@@ -191,6 +194,7 @@ def _segformer(folder: Path, device: str | torch.device) -> SegformerForSemantic
     model, report = loaded
     if missing := sorted(report["missing_keys"]):  # extra ones, such as a training head's, do no harm
         raise CheckpointError(f"The parser in {folder} lacks the weights {', '.join(missing)}.")
+    require_finite_tensors(model.state_dict(), str(folder))
     return model.to(device)
 
 

@@ -12,6 +12,7 @@ from PIL import Image
 
 from enhancer.degrade import DEFAULT_PRESET, Recipe, degrade, face_render, trace
 from enhancer.errors import CheckpointError, ImageError, LabelError, SettingsError
+from enhancer.imaging.arrays import as_image
 from enhancer.imaging.blend import Restoration, blend
 from enhancer.imaging.faces import has_face
 from enhancer.imaging.io import composite, from_pil, split_alpha, to_bytes, with_alpha
@@ -306,7 +307,7 @@ def _restored(
 
 
 def _as_image(picture: ImageLike) -> np.ndarray:
-    return from_pil(picture) if isinstance(picture, Image.Image) else picture
+    return from_pil(picture) if isinstance(picture, Image.Image) else as_image(picture)
 
 
 def _as_saved(image: np.ndarray) -> np.ndarray:

@@ -3,10 +3,10 @@
 import enhancer.torchvision_stub  # noqa: F401
 
 # isort: split
-import numpy as np
 import pytest
 import torch
 
+from enhancer.errors import CheckpointError
 from enhancer.metrics.fidelity import psnr, squared_error
 from enhancer.model import SplatEnhancer, restore
 from enhancer.model.half import blocks, first_overflow
@@ -47,7 +47,21 @@ def test_a_block_that_overflows_works_in_float32_from_then_on(name):
     assert first_overflow(half, batch().half()) is None
 
 
-def test_a_picture_that_is_not_a_number_widens_nothing():
-    half = tiny_model().for_inference(dtype=torch.float16)
-    restore(half, np.full((64, 64, 3), np.nan, np.float32))
-    assert not widened(half)
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
+def test_an_answer_that_is_not_a_number_is_refused(dtype):
+    model = tiny_model().for_inference(dtype=dtype)
+    with torch.no_grad():
+        next(model.unet.mid_block.parameters()).view(-1)[0] = torch.nan
+    with pytest.raises(CheckpointError, match="infinite or not a number, so there is no picture"):
+        restore(model, picture(64, 64))
+
+
+def test_an_answer_of_another_runtime_is_looked_at_too():
+    class Broken:
+        device, dtype, size_multiple, bytes_per_pixel = torch.device("cpu"), torch.float32, 8, 1
+
+        def __call__(self, degraded):
+            return torch.full_like(degraded, torch.nan)
+
+    with pytest.raises(CheckpointError, match="infinite or not a number"):
+        restore(Broken(), picture(64, 64))

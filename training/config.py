@@ -233,6 +233,9 @@ class TrainConfig:
             )
 
     def _check_numbers(self) -> None:
+        for name, value in vars(self).items():
+            if isinstance(value, float) and not math.isfinite(value):
+                raise SettingsError(f"--{name} must be finite, got {value}.")
         for name in (
             "train_batch_size",
             "max_train_steps",

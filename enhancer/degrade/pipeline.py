@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from enhancer.degrade.recipe import Recipe
+from enhancer.imaging.arrays import as_image
 from enhancer.imaging.io import composite, fill_transparent, split_alpha, with_alpha
 from enhancer.imaging.masks import Masks
 from enhancer.seeding import rng_for
@@ -36,7 +37,11 @@ def trace(
         seed: Address of the draw: a number, or a path such as ``(seed, epoch, index)``. Same seed, same bytes.
         background: Colour in [0, 1] over which the last stage is composited (the training input stands on white).
             None keeps the alpha of the input, untouched.
+
+    Raises:
+        ImageError: The array is no such picture: another shape, type or range.
     """
+    image = as_image(image)
     alpha = split_alpha(image)[1]
     for number, (name, rgb) in enumerate(_walk(image, masks, recipe, seed), start=1):
         last = number == len(recipe.steps)
@@ -52,6 +57,7 @@ def degrade(
     background: tuple[float, float, float] | None = None,
 ) -> np.ndarray:
     """Return the picture of the last stage of `trace`."""
+    image = as_image(image)
     *_, (_, rgb) = _walk(image, masks, recipe, seed)
     return _finished(rgb, split_alpha(image)[1], background)
 

@@ -17,6 +17,7 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
 from enhancer.errors import ImageError, LabelError
+from enhancer.imaging.arrays import as_image
 from enhancer.messages import Message
 
 MIN_SIDE = 64  # pixels
@@ -126,7 +127,8 @@ def to_bytes(image: np.ndarray) -> np.ndarray:
 
 
 def to_pil(image: np.ndarray) -> Image.Image:
-    """Round an `image` to an 8-bit RGB or RGBA picture."""
+    """Round an `image`, or one channel (H, W), to an 8-bit picture."""
+    as_image(np.atleast_3d(image), channels=(1, 3, 4))
     return Image.fromarray(to_bytes(image))
 
 
@@ -139,7 +141,7 @@ def write_png(image: np.ndarray, path: str | Path, chunks: PngInfo | None = None
         chunks: Text to stand in the file.
 
     Raises:
-        ImageError: The file cannot be written.
+        ImageError: The file cannot be written, or the array is no such picture.
     """
     path = Path(path)
     unfinished = path.with_name(f".{secrets.token_hex(8)}.unfinished")  # beside it, so that the rename is atomic

@@ -9,6 +9,7 @@ from typing import TypedDict
 import numpy as np
 
 from enhancer.errors import ImageError, SettingsError, UnavailableError
+from enhancer.imaging.arrays import as_image
 from enhancer.imaging.masks import Masks
 from enhancer.messages import Message
 from enhancer.metrics.fidelity import psnr, similarity, squared_error, weighted_mean, without_border
@@ -108,10 +109,11 @@ class Scorer:
             Python floats only. `regions` is empty without masks.
 
         Raises:
-            ImageError: They are not pictures of the same size.
+            ImageError: They are not pictures of the same size, or of another type or range.
         """
         for rgb in pictures:
             _require_alike(rgb, reference)
+        pictures, reference = [as_image(rgb, channels=(3,)) for rgb in pictures], as_image(reference, channels=(3,))
         self.prepare()
         seen = self._perceptual.features(reference) if self._perceptual else None
         return [self._scored(rgb, reference, seen, masks) for rgb in pictures]

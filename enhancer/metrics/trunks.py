@@ -19,6 +19,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from enhancer.errors import UnavailableError
+from enhancer.finite import first_not_finite
 from enhancer.messages import Message
 from enhancer.metrics.network import ARCHITECTURES, trunk_keys
 
@@ -98,6 +99,17 @@ def read_weights(path: Path, net: str) -> dict[str, Tensor]:
             )
         ) from error
     wanted = trunk_keys(net)
+    if isinstance(state, dict) and (name := first_not_finite({key: state[key] for key in wanted if key in state})):
+        raise UnavailableError(
+            Message(
+                "lpips.not_finite",
+                "the {title} weights in {path} are damaged: {name} holds values that are infinite or not a number. "
+                "Fetch the file again.",
+                title=title,
+                path=str(path),
+                name=name,
+            )
+        )
     shapes = (
         {key: tuple(getattr(value, "shape", ())) for key, value in state.items()} if isinstance(state, dict) else {}
     )

@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from enhancer.errors import CheckpointError
+from enhancer.finite import require_finite_tensors
 from enhancer.hub import resolve_base
 from enhancer.model.config import EMBEDDED, EnhancerConfig
 
@@ -60,6 +61,7 @@ def read_adapters(folder: Path) -> tuple[EnhancerConfig, dict[str, Tensor]]:
     """
     config = EnhancerConfig.from_json(_read_json(folder / CONFIG))
     adapters = _read_tensors(folder / ADAPTERS)
+    require_finite_tensors(adapters, str(folder / ADAPTERS))
     if "prompt_embedding" not in adapters:
         raise CheckpointError(f"{folder / ADAPTERS} holds no prompt_embedding.")
     return config, adapters
@@ -98,6 +100,7 @@ def _load_part(kind: type, folder: Path) -> Any:
         first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise CheckpointError(f"{folder} cannot be loaded as {kind.__name__}: {first_line}") from error
     _refuse(info["missing_keys"], info["unexpected_keys"], info["mismatched_keys"], str(folder))
+    require_finite_tensors(part.state_dict(), str(folder))
     return part
 
 

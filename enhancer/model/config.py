@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from enhancer.errors import CheckpointError
+from enhancer.finite import require_finite_numbers
 
 FORMAT = "splat-enhancer/1"
 # Added after the first checkpoints were written: a config.json without them means their default.
@@ -75,6 +76,7 @@ class EnhancerConfig:
 
     def __post_init__(self) -> None:
         """Check ranges."""
+        require_finite_numbers(vars(self), "config.json")
         if not 0 <= self.timestep < 1000:
             raise CheckpointError(f"timestep must lie in 0 to 999, got {self.timestep}.")
         if self.unet_rank < 0 or self.vae_rank < 0:

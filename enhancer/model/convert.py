@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from enhancer.errors import CheckpointError
+from enhancer.finite import require_finite_tensors
 from enhancer.model.checkpoint import load_adapters
 from enhancer.model.config import EnhancerConfig
 from enhancer.model.enhancer import SplatEnhancer
@@ -131,6 +132,7 @@ def read_pickle(path: Path) -> dict[str, Any]:
         raise CheckpointError(
             f"{path} is no checkpoint of img2img-turbo's layout: {', '.join(wrong)} missing or of another type."
         )
+    require_finite_tensors({**content["state_dict_unet"], **content["state_dict_vae"]}, str(path))
     return dict(content)
 
 

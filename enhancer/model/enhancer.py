@@ -10,6 +10,7 @@ from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
 from torch import Tensor, nn
 
 from enhancer.errors import CheckpointError, ImageError
+from enhancer.finite import require_finite_numbers
 from enhancer.hub import Published, Resolved, publish, resolve
 from enhancer.model.adapters import attach_lora, merge_lora
 from enhancer.model.checkpoint import ADAPTERS, load_adapters, read_checkpoint, write_checkpoint
@@ -26,7 +27,7 @@ def alpha_bar_at(timestep: int, scheduler_config: Mapping[str, Any]) -> float:
     """Return the cumulative product of alphas at `timestep`, from a base's scheduler config.
 
     Raises:
-        CheckpointError: The base predicts something else than the noise.
+        CheckpointError: The base predicts something else than the noise, or its config holds numbers that are none.
     """
     prediction = scheduler_config.get("prediction_type", "epsilon")
     if prediction != "epsilon":
@@ -36,7 +37,9 @@ def alpha_bar_at(timestep: int, scheduler_config: Mapping[str, Any]) -> float:
         )
     with torch.device("cpu"):  # also while a model is laid out on the meta device
         schedule: Any = DDPMScheduler.from_config(dict(scheduler_config))
-    return float(schedule.alphas_cumprod[timestep])
+    alpha_bar = float(schedule.alphas_cumprod[timestep])
+    require_finite_numbers({"alpha_bar": alpha_bar}, "The base's scheduler config")
+    return alpha_bar
 
 
 class SplatEnhancer(nn.Module):

@@ -6,6 +6,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from enhancer.errors import CheckpointError
+from enhancer.messages import Message
+
+NOT_FINITE = Message(
+    "checkpoint.not_finite",
+    "The checkpoint answers with values that are infinite or not a number, so there is no picture. "
+    "It is damaged, or this picture is too far from what it was trained on: try another one.",
+)
 _widening = threading.Lock()
 
 
@@ -14,15 +22,18 @@ def run_finite(model: Any, batch: Tensor) -> Tensor:
 
     No block of SD-Turbo's architecture has been seen to need it; a checkpoint trained elsewhere may. Who overflowed
     once stays wide, so later pictures pay no second try.
+
+    Raises:
+        CheckpointError: The answer is not finite in float32 either.
     """
     restored = model(batch)
-    if model.dtype != torch.float16 or not isinstance(model, nn.Module):
-        return restored
     while not torch.isfinite(restored).all():
+        if model.dtype != torch.float16 or not isinstance(model, nn.Module):
+            raise CheckpointError(NOT_FINITE)
         with _widening:
             name = first_overflow(model, batch)
             if name is None:
-                return restored  # a weight is not a number
+                raise CheckpointError(NOT_FINITE)
             _widen(model, name)
         restored = model(batch)
     return restored

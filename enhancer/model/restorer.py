@@ -10,6 +10,7 @@ import psutil
 import torch
 
 from enhancer.errors import UnavailableError
+from enhancer.imaging.arrays import as_image, as_images
 from enhancer.imaging.keep import is_grey, keep, seen_by_model
 from enhancer.imaging.tiles import in_tiles
 from enhancer.messages import Message
@@ -41,9 +42,11 @@ def restore(model: Any, image: np.ndarray, *, keep_grey: bool = True) -> np.ndar
         Restored, same shape and range.
 
     Raises:
+        ImageError: The array is no such picture: another shape, type or range.
+        CheckpointError: The checkpoint's answer is not finite.
         UnavailableError: There is too little memory even for the smallest tiles.
     """
-    pictures = image.reshape(-1, *image.shape[-3:])
+    pictures = as_images(image) if image.ndim == 4 else as_image(image)[None]
     try:
         restored = restore_whole(model, np.stack([seen_by_model(picture) for picture in pictures]))
     except MemoryError:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from enhancer.errors import CheckpointError, SettingsError, UnavailableError
+from enhancer.finite import require_finite_numbers
 
 FORMAT = "splat-enhancer-onnx/1"
 CONFIG = "config.json"
@@ -40,7 +41,7 @@ class OnnxConfig:
         """Read `config.json`, strictly.
 
         Raises:
-            CheckpointError: The folder is no export, or one of another version.
+            CheckpointError: The folder is no export, one of another version, or holds numbers that are none.
         """
         content = _content(folder)
         known, given = {field.name for field in fields(cls)}, set(content) - {"format"}
@@ -49,6 +50,7 @@ class OnnxConfig:
                 f"{folder / CONFIG} does not fit: unknown keys [{', '.join(sorted(given - known))}], "
                 f"missing keys [{', '.join(sorted(known - given))}]. Export again."
             )
+        require_finite_numbers(content, str(folder / CONFIG))
         return cls(**{key: value for key, value in content.items() if key != "format"})
 
 

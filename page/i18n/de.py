@@ -138,6 +138,13 @@ MESSAGES = {
     "picture.transparent": "{name} ist ganz durchsichtig: Es gibt nichts zu sehen. Nehmen Sie ein Bild mit sichtbaren Pixeln.",
     "picture.grey": "{name} enthält Grauwerte von {low:g} bis {high:g}; vom Typ {kind} müssen sie zwischen 0 und {white:g} liegen. "
     "Rechnen Sie sie um, oder speichern Sie mit 8 Bit.",
+    "array.shape": "{name} hat die Form {shape}. Geben Sie Höhe, Breite und {channels} Kanäle.",
+    "array.type": "{name} ist vom Typ {dtype}. Geben Sie Gleitkommazahlen von 0 bis 1: Teilen Sie 8-Bit-Werte durch 255.",
+    "array.range": "{name} enthält Werte von {low:g} bis {high:g}. Geben Sie Werte von 0 bis 1: Teilen Sie 8-Bit-Werte durch 255.",
+    "lpips.not_finite": "die Gewichte von {title} in {path} sind beschädigt: {name} enthält Werte, die unendlich oder keine Zahlen sind. "
+    "Holen Sie die Datei noch einmal.",
+    "checkpoint.not_finite": "Der Modellstand antwortet mit Werten, die unendlich oder keine Zahlen sind; so gibt es kein Bild. "
+    "Er ist beschädigt, oder dieses Bild ist zu weit von denen entfernt, an denen er gelernt hat: Versuchen Sie ein anderes.",
     "picture.settings_read": "Dieses Bild sagt, wie es entstand: Seine Einstellungen sind jetzt gesetzt.",
     # label maps and references
     "labels.unreadable": "Die Labelkarte kann nicht gelesen werden. {problem}",
