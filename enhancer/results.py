@@ -4,7 +4,7 @@ import json
 import math
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from html import escape
 from pathlib import Path
@@ -81,7 +81,7 @@ class Result:
 
     clean: np.ndarray | None  # what the scores compare with; None when there is nothing to compare with
     degraded: np.ndarray  # what the model was given
-    restored: np.ndarray  # rounded to 8 bits, as saved: the scores are those of the file
+    restored: np.ndarray  # rounded as it is saved: the scores are those of the file
     record: Record  # checkpoint and settings that lead from the input to the restored picture
     timings: Mapping[str, float]  # seconds, by what was done
     device: str
@@ -92,6 +92,10 @@ class Result:
     scores_degraded: Scores | None = None
     scores_restored: Scores | None = None
     lpips_name: str | None = None  # names the network behind LPIPS; None without scores
+
+    def noting(self, notes: tuple[Message, ...]) -> "Result":
+        """Return the same with notes on how its picture was read, before the others."""
+        return replace(self, notes=(*notes, *self.notes)) if notes else self
 
     @property
     def seconds(self) -> float:

@@ -15,7 +15,7 @@ from enhancer.errors import CheckpointError, ImageError, LabelError, SettingsErr
 from enhancer.imaging.arrays import as_image
 from enhancer.imaging.blend import Restoration, blend
 from enhancer.imaging.faces import has_face
-from enhancer.imaging.io import composite, from_pil, split_alpha, to_bytes, with_alpha
+from enhancer.imaging.io import composite, from_pil, split_alpha, to_levels, with_alpha
 from enhancer.imaging.keep import is_grey, keep, seen_by_model
 from enhancer.imaging.masks import Masks, overlay, soft_masks
 from enhancer.imaging.provenance import Record, hex_of
@@ -137,8 +137,8 @@ class Service:
             last = image
             for number, name, last in trace(image, seen.masks, recipe, seed=seed):
                 if keep_steps:
-                    steps.append((name, _as_saved(_tinted(last, seen.masks) if number == PARSING else last)))
-        return Degraded(_as_saved(last), _record(degradation), tuple(steps), dict(clock), seen.by, seen.notes)
+                    steps.append((name, to_levels(_tinted(last, seen.masks) if number == PARSING else last)))
+        return Degraded(to_levels(last), _record(degradation), tuple(steps), dict(clock), seen.by, seen.notes)
 
     def steps(
         self, image: ImageLike, labels: np.ndarray | None = None, **degradation: Unpack[Degradation]
@@ -193,10 +193,11 @@ class Service:
         degraded = image
         if degrade_first:
             with clock("degrade"):
-                degraded = _as_saved(degrade(image, seen.masks, recipe, seed=seed))
+                degraded = to_levels(degrade(image, seen.masks, recipe, seed=seed), restoration.bits)
         with clock("restore"):
             grey = restoration.keep_grey and is_grey(image)  # as it was given: degrading brings noise in colour
-            restored, notes = _restored(restorer, degraded, seen.masks, restoration, grey=grey)
+            restored, tiled = _restored(restorer, degraded, seen.masks, restoration, grey=grey)
+            restored = to_levels(restored, restoration.bits)
         result = Result(
             clean=clean,
             degraded=degraded,
@@ -212,7 +213,7 @@ class Service:
             timings=dict(clock),
             device=self.device,
             parser=seen.by,
-            notes=(*restorer.notices, *seen.notes, *notes),
+            notes=(*restorer.notices, *seen.notes, *tiled),
             masks=seen.masks or None,
             flat=Flat(clean, degraded, restored, restoration.background),
         )
@@ -303,16 +304,11 @@ def _restored(
         rgb = restorer.run(shown)
     except MemoryError:
         rgb, notes = restorer.in_tiles(shown), (TILED,)
-    return _as_saved(blend(image, keep(image, rgb, grey=grey), masks, restoration)), notes
+    return blend(image, keep(image, rgb, grey=grey), masks, restoration), notes
 
 
 def _as_image(picture: ImageLike) -> np.ndarray:
     return from_pil(picture) if isinstance(picture, Image.Image) else as_image(picture)
-
-
-def _as_saved(image: np.ndarray) -> np.ndarray:
-    """Round to 8 bits, as the file will be: the model then sees, and the scores judge, what a visitor can download."""
-    return to_bytes(image).astype(np.float32) / 255
 
 
 def _tinted(image: np.ndarray, masks: Masks) -> np.ndarray:

@@ -61,6 +61,7 @@ def restore_face(
         degrade_first=degrade_first,
         reference=None if reference is None else reference.image,
         restoration=restoration,
+        notes=() if image is None else image.notes,
         **degradation,
     )
     return (

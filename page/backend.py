@@ -104,15 +104,20 @@ def gpu_seconds(image: np.ndarray, *_: Any, **__: Any) -> int:
 
 @spaces.GPU(duration=gpu_seconds)
 def restore(
-    image: np.ndarray, labels: np.ndarray | None = None, checkpoint: str | None = None, **settings: Any
+    image: np.ndarray,
+    labels: np.ndarray | None = None,
+    checkpoint: str | None = None,
+    notes: tuple[Message, ...] = (),
+    **settings: Any,
 ) -> Iterator[Result]:
     """Yield a restored picture, then, where there is something to compare with, the same with its scores.
 
-    Outside ZeroGPU this is an ordinary generator; there, everything that goes in and out is pickled.
+    `notes` are those on how the picture was read; other arguments are of `Service.restore`. Outside ZeroGPU this is an ordinary generator; there, everything that goes in and out is pickled.
     """
     with shown_to_visitor():
         parts = service(checkpoint)
         result = parts.restore(image, labels=known_labels(image, labels), with_scores=False, **settings)
+        result = result.noting(notes)
         yield result
         if result.clean is not None:
             yield parts.scored(result)

@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from enhancer.errors import EnhancerError
-from enhancer.imaging.io import read_image
+from enhancer.imaging.io import read
 from enhancer.imaging.provenance import png_bytes
 from enhancer.messages import Message
 from enhancer.results import Translate, failed_row, result_row
@@ -124,7 +124,8 @@ class BatchTab:
 def _one(path: str, degrade_first: bool) -> tuple[Row, bytes]:
     """Return the row and the file of one picture."""
     require_few_bytes(path, IT)
-    result = backend.restored(read_image(path, IT, LARGEST_SIDE), degrade_first=degrade_first)
+    reading = read(path, IT, LARGEST_SIDE)
+    result = backend.restored(reading.image, degrade_first=degrade_first, notes=reading.notes())
     return result_row(result), png_bytes(result.restored, result.record)
 
 

@@ -40,11 +40,13 @@ class Given:
         pixels: None where something is wrong.
         record: How it was made, if its file says so.
         problem: A sentence.
+        notes: What is worth saying about how it was read.
     """
 
     pixels: np.ndarray | None
     record: Record | None = None
     problem: str = NO_MEMORY
+    notes: tuple[Message, ...] = ()
 
     @property
     def image(self) -> np.ndarray:
@@ -72,7 +74,8 @@ def picture_input(of_labels: bool = False, **options: Any) -> gr.Image:
             require_few_bytes(path, THIS_FILE)
             if of_labels:
                 return Given(read_labels(path, THIS_FILE, LARGEST_SIDE))
-            return Given(*read_recorded(path, THIS_FILE, LARGEST_SIDE))
+            reading, record = read_recorded(path, THIS_FILE, LARGEST_SIDE)
+            return Given(reading.image, record, notes=reading.notes())
         except EnhancerError as error:
             return Given(None, problem=error.message)
         except MemoryError:

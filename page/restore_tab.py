@@ -275,6 +275,7 @@ class Workbench:
             damage = self.damage.read(values) if self.damage else {}
         given = None if self.damage else values[self.reference]
         about: dict[str, Any] = {"checkpoint": values[self.checkpoint], "reference": given and given.image}
+        about["notes"] = values[self.image].notes
         yield from self._show(image, restoration, damage, translator(request), **about)
 
     def _show(

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from enhancer.imaging.io import to_levels
+from enhancer.imaging.keep import keep
 from enhancer.imaging.regions import region_map
 
 
@@ -70,3 +72,8 @@ def served(service):
             page.close()
             backend.service = before
             gc.collect()  # here, lest it happen in another module's test
+
+
+def mirrored(image):
+    """What a service makes of an opaque picture whose model mirrors it: a flat background stays."""
+    return to_levels(keep(image, image[:, ::-1], grey=False))

@@ -127,21 +127,6 @@ def test_sixteen_bit_grey_keeps_more_than_eight_bits():
         np.testing.assert_allclose(image[..., 1], grey / 65535, atol=1e-6)
 
 
-def test_sixteen_bit_colour_is_read_as_eight():
-    cv2 = pytest.importorskip("cv2")
-    deep = gradient()[..., ::-1].astype(np.uint16) * 257
-    data = cv2.imencode(".png", deep)[1].tobytes()
-    np.testing.assert_array_equal(read_levels(data), gradient())
-
-
-def test_float_grey_is_taken_as_it_is_or_refused():
-    ramp = np.linspace(0, 1, SIDE * 160, dtype=np.float32).reshape(SIDE, 160)
-    np.testing.assert_array_equal(imaging_io.read_image(encoded(Image.fromarray(ramp), "TIFF"))[..., 0], ramp)
-    for wrong in (ramp * 255, ramp - 0.5, np.where(ramp > 0.5, np.float32("nan"), ramp)):
-        with pytest.raises(ImageError, match=r"deep\.tif holds values .* 0 to 1"):
-            imaging_io.read_image(encoded(Image.fromarray(wrong), "TIFF"), "deep.tif")
-
-
 def test_cmyk_becomes_the_colours_it_prints():
     cmyk = Image.fromarray(gradient()).convert("CMYK")
     for format in ("JPEG", "TIFF"):

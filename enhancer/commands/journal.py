@@ -59,7 +59,7 @@ class Journal:
         """Say whether there is any line."""
         return bool(self._lines)
 
-    def finish(self, made_from: Mapping[str, Any], pictures: Mapping[Path, Picture], row: Row) -> None:
+    def finish(self, made_from: Mapping[str, Any], pictures: Mapping[Path, Picture], row: Row, bits: int = 8) -> None:
         """Write the pictures that belong together, their records inside, and their line; the last one appears last.
 
         Raises:
@@ -68,7 +68,7 @@ class Journal:
         hidden = {path: path.with_name(f".{path.name}.unfinished") for path in pictures}
         try:
             for path, (image, record) in pictures.items():
-                write_recorded(image, hidden[path], record)
+                write_recorded(image, hidden[path], record, bits)
             outputs = [[path.name, *stamp(hidden[path])[1:]] for path in pictures]
             line = json.dumps({"from": _key(made_from), "outputs": outputs, "row": row}, allow_nan=False)
             with self._lock, self._path.open("ab") as file:

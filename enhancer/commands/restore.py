@@ -48,6 +48,7 @@ def declare(commands: Any) -> None:
     add("--lpips_trunk", metavar="FILE", type=Path, help=trunk_help)
     overwrite_help = "of a folder, also restore what an earlier run with the same settings has finished"
     add("--overwrite", action="store_true", help=overwrite_help)
+    add("--bits", type=int, choices=(8, 16), default=8, help="a channel of the pictures that are written (8)")
     add("--allow_colour", action="store_true", help="a black-and-white picture need not stay black-and-white")
     add = command.add_mutually_exclusive_group().add_argument
     add("--degrade", action="store_true", help="IN is clean: degrade it first, then restore and score it")
@@ -72,6 +73,7 @@ class _Given(NamedTuple):
     reference: Any
     labels: Any
     stamps: list[Any]  # of its files, before they were read
+    notes: tuple[Any, ...]  # on how it was read
 
 
 class _Made(NamedTuple):
@@ -163,6 +165,7 @@ class _Restoring:
             "sha": restorer.sha,
             "degradation": self._degradation if args.degrade else None,
             "allow_colour": args.allow_colour,
+            "bits": args.bits,
             "lpips": args.lpips if args.degrade or args.reference else None,
         }
         return {"name": name, "files": stamps, "settings": settings}
@@ -186,18 +189,19 @@ class _Restoring:
         return files
 
     def _read(self, picture: Input) -> _Given:
-        from enhancer.imaging.io import read_image, read_labels
+        from enhancer.imaging.io import read, read_image, read_labels
 
         source, name = picture
         stamps = [] if self._journal is None else self._stamps(source)
-        image = read_image(source, "this file")
+        reading = read(source, "this file")
         self._files(source, name)  # what is wrong with the output should be known now
         reference, labels = self._partners(source)
         return _Given(
-            image,
+            reading.image,
             None if reference is None else read_image(reference, f"its reference {reference.name}"),
             None if labels is None else read_labels(labels),
             stamps,
+            reading.notes(self._args.bits),
         )
 
     def _restored(self, picture: Input, given: _Given) -> _Made:
@@ -211,10 +215,10 @@ class _Restoring:
             degrade_first=args.degrade,
             reference=given.reference,
             labels=given.labels,
-            restoration=Restoration(keep_grey=not args.allow_colour),
+            restoration=Restoration(keep_grey=not args.allow_colour, bits=args.bits),
             with_regions=False,
             **self._degradation,
-        )
+        ).noting(given.notes)
         self._clock.tick(sum(seconds for what, seconds in result.timings.items() if what != "degrade"))
         files = self._files(source, name)
         row: dict[str, Any] = {**files, **result_row(result)}
@@ -232,10 +236,10 @@ class _Restoring:
         from enhancer.imaging.provenance import write_recorded
 
         if self._journal is not None:
-            self._journal.finish(made.made_from, made.pictures, made.row)
+            self._journal.finish(made.made_from, made.pictures, made.row, self._args.bits)
         else:
             for path, (image, record) in made.pictures.items():
-                write_recorded(image, path, record)
+                write_recorded(image, path, record, self._args.bits)
         self._rows[picture[0]] = made.row
         return made.said
 

@@ -20,6 +20,7 @@ class Restoration:
         strength: From 0, the picture as it was given, to 1, the model's answer.
         regions: Region -> strength from 0 to 1, which multiplies `strength` there; 1 where none is given.
         background: Colour in [0, 1] over which transparent pictures are compared and drawn.
+        bits: A channel of the result, 8 or 16: it is rounded as its file will be.
         keep_grey: Whether a black-and-white picture stays black-and-white.
     """
 
@@ -27,6 +28,7 @@ class Restoration:
     regions: Mapping[str, float] = field(default_factory=dict)
     background: tuple[float, float, float] = WHITE
     keep_grey: bool = True
+    bits: int = 8
 
     def __post_init__(self) -> None:
         """Refuse what is out of range, before any work is done."""

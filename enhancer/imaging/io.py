@@ -7,9 +7,10 @@ premultiplied). `rgb` is always (H, W, 3), `alpha` (H, W).
 import contextlib
 import io
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import BinaryIO
+from types import MappingProxyType
+from typing import Any, BinaryIO, NamedTuple
 
 import cv2
 import numpy as np
@@ -17,14 +18,24 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
 from enhancer.errors import ImageError, LabelError
+from enhancer.imaging import deep
 from enhancer.imaging.arrays import as_image
+from enhancer.imaging.colour import Profile, encode_srgb, from_gamma, read_profile
 from enhancer.messages import Message
 
 MIN_SIDE = 64  # pixels
 MAX_SIDE = 4096  # pixels
 WHITE = (1.0, 1.0, 1.0)
 PNG_LEVEL = 3  # of compression: under half the time of Pillow's 6 for 3 to 8 % more bytes
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".hdr")
+
+MOST_BEYOND = 0.25  # of linear values that may lie outside 0 to 1, such as highlights: more is another scale
+
+LINEAR = Message("note.linear", "The picture holds linear light: it was converted to sRGB.")
+CLIPPED = Message("note.clipped", "What is darker than 0 or brighter than 1 in it was cut off.")
+EIGHT_BITS = Message(
+    "note.eight_bits", "The picture has 16 bits a channel, its result 8 (--bits 16 on the command line)."
+)
 
 Source = str | Path | bytes | BinaryIO
 Colour = tuple[float, float, float] | np.ndarray  # one colour, or an (H, W, 3) picture of colours
@@ -38,6 +49,26 @@ _PROFILE_MODES = {
     "GRAY": ("L", ("1", "L", "LA")),
     "CMYK": ("CMYK", ("CMYK",)),
 }
+
+
+class Reading(NamedTuple):
+    """What was read of a picture.
+
+    Attributes:
+        image: See `read_image`.
+        bits: A channel, 8 or 16: how finely it is rounded.
+        linear: What is worth saying about how it was read.
+        info: What Pillow has of its header and texts.
+    """
+
+    image: np.ndarray
+    bits: int = 8
+    linear: tuple[Message, ...] = ()
+    info: Mapping[str | tuple[int, int], Any] = MappingProxyType({})
+
+    def notes(self, bits: int = 8) -> tuple[Message, ...]:
+        """Return what a visitor should know of it, whose result has so many bits."""
+        return (*self.linear, EIGHT_BITS) if bits < self.bits else self.linear
 
 
 def read_image(source: Source, name: str | None = None, largest: int = MAX_SIDE) -> np.ndarray:
@@ -54,9 +85,53 @@ def read_image(source: Source, name: str | None = None, largest: int = MAX_SIDE)
     Raises:
         ImageError: Not a picture, damaged, a side outside `MIN_SIDE` to `largest`, or nothing to see in it.
     """
+    return read(source, name, largest).image
+
+
+def read(source: Source, name: str | None = None, largest: int = MAX_SIDE) -> Reading:
+    """Read a picture as `read_image` does, with what should be known of it."""
     name = name or _name_of(source)
-    with opened(source, name, largest) as picture:
-        return from_pil(picture, name, largest)
+    with _stream_of(source, name) as stream:
+        size = deep.float_size(stream)
+        if size is not None:
+            _check_size(size, name, MIN_SIDE, largest)
+            pixels = deep.decode(stream)
+            if pixels is None:
+                raise _unread(name)
+            return _of_light(pixels, name)
+        if deep.is_exr(stream):
+            raise _unread(name)
+        with opened(stream, name, largest) as picture:
+            return _of_pil(picture, name, largest)
+
+
+@contextlib.contextmanager
+def _stream_of(source: Source, name: str) -> Iterator[BinaryIO]:
+    """Open a file; a stream that was passed in stays open.
+
+    Raises:
+        ImageError: It cannot be opened.
+    """
+    if isinstance(source, bytes):
+        yield io.BytesIO(source)
+        return
+    if not isinstance(source, str | Path):
+        yield source
+        return
+    with contextlib.ExitStack() as stack:
+        try:
+            stream = stack.enter_context(Path(source).open("rb"))
+        except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
+            reason = getattr(error, "strerror", None) or error
+            raise ImageError(
+                Message(
+                    "picture.unopened",
+                    "{name} cannot be opened: {reason}. Check the path.",
+                    name=name,
+                    reason=str(reason),
+                )
+            ) from error
+        yield stream
 
 
 @contextlib.contextmanager
@@ -71,22 +146,7 @@ def opened(source: Source, name: str, largest: int = MAX_SIDE) -> Iterator[Image
     Raises:
         ImageError: There is no picture that can be read here, or it is too large.
     """
-    with contextlib.ExitStack() as stack:
-        if isinstance(source, str | Path):
-            try:
-                stream: BinaryIO = stack.enter_context(Path(source).open("rb"))
-            except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
-                reason = getattr(error, "strerror", None) or error
-                raise ImageError(
-                    Message(
-                        "picture.unopened",
-                        "{name} cannot be opened: {reason}. Check the path.",
-                        name=name,
-                        reason=str(reason),
-                    )
-                ) from error
-        else:
-            stream = io.BytesIO(source) if isinstance(source, bytes) else source
+    with _stream_of(source, name) as stream:
         try:
             picture = Image.open(stream, formats=_FORMATS)
         except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -102,11 +162,56 @@ def opened(source: Source, name: str, largest: int = MAX_SIDE) -> Iterator[Image
 
 def from_pil(picture: Image.Image, name: str = "image", largest: int = MAX_SIDE) -> np.ndarray:
     """Turn an opened picture into an `image`, by the rules of `read_image`."""
+    return _of_pil(picture, name, largest).image
+
+
+def _of_pil(picture: Image.Image, name: str, largest: int) -> Reading:
+    """Decode an opened picture."""
     _check_size(picture.size, name, MIN_SIDE, largest)
-    picture = _loaded(picture, name)
-    if picture.mode in (*_SIXTEEN_BIT, "I", "F"):
-        return np.repeat(_deep_grey(picture, name)[..., None], 3, axis=2)
-    image = np.asarray(_to_srgb(picture), np.float32) / 255
+    encoded = picture.info.get("icc_profile") or b""
+    profile = read_profile(encoded)
+    # the colour engine, which a profile of tables needs, knows 8 bits alone
+    pixels = deep.sixteen_bits(picture) if profile is not None or not encoded else None
+    loaded = _loaded(picture, name)
+    if loaded.mode == "F":
+        return _of_light(np.repeat(np.asarray(loaded)[..., None], 3, axis=2), name)
+    if loaded.mode in (*_SIXTEEN_BIT, "I"):
+        image, bits = np.repeat(_deep_grey(loaded, name)[..., None], 3, axis=2), 16
+    elif pixels is not None:
+        image, bits = pixels.astype(np.float32) / 65535, 16
+    else:
+        image, bits = np.asarray(_eight_bits(loaded, profile), np.float32) / 255, 8
+    rgb, alpha = split_alpha(image)
+    image = with_alpha(_in_srgb(rgb, loaded, profile), alpha)
+    return Reading(_seen(image, name), bits, info=loaded.info)
+
+
+def _of_light(light: np.ndarray, name: str) -> Reading:
+    """Turn linear light, (H, W, 3) or (H, W, 4) float32 with straight alpha, into an `image`, and say so.
+
+    Raises:
+        ImageError: It is no picture: values that are not finite, or mostly outside 0 to 1.
+    """
+    rgb, alpha = split_alpha(light.astype(np.float32))
+    low, high = float(rgb.min()), float(rgb.max())
+    beyond = float(((rgb < 0) | (rgb > 1)).mean()) if np.isfinite(light).all() else 1.0
+    if beyond > MOST_BEYOND:
+        raise ImageError(
+            Message(
+                "picture.light",
+                "{name} holds linear light from {low:g} to {high:g}, of which nearly all must lie in 0 to 1. Scale it first.",
+                name=name,
+                low=low,
+                high=high,
+            )
+        )
+    image = with_alpha(encode_srgb(np.clip(rgb, 0, 1)), None if alpha is None else np.clip(alpha, 0, 1))
+    notes = (LINEAR,) if beyond == 0 else (LINEAR, CLIPPED)
+    return Reading(_seen(image, name), 16, notes)
+
+
+def _seen(image: np.ndarray, name: str) -> np.ndarray:
+    """Leave out alpha where it says nothing, and refuse a picture of which nothing is seen."""
     rgb, alpha = split_alpha(image)
     if alpha is None or alpha.min() == 1.0:
         return np.ascontiguousarray(rgb)
@@ -121,6 +226,16 @@ def from_pil(picture: Image.Image, name: str = "image", largest: int = MAX_SIDE)
     return image
 
 
+def to_levels(image: np.ndarray, bits: int = 8) -> np.ndarray:
+    """Round an `image` to what a file of 8 or 16 bits a channel holds, float32 in [0, 1]."""
+    most = np.float32(2**bits - 1)
+    return (
+        (np.rint(np.clip(image, 0, 1) * most) / most).astype(np.float32)
+        if bits != 8
+        else to_bytes(image).astype(np.float32) / 255
+    )
+
+
 def to_bytes(image: np.ndarray) -> np.ndarray:
     """Round an `image` to uint8 of the same shape."""
     return (np.clip(image, 0.0, 1.0) * 255 + 0.5).astype(np.uint8)
@@ -132,13 +247,30 @@ def to_pil(image: np.ndarray) -> Image.Image:
     return Image.fromarray(to_bytes(image))
 
 
-def write_png(image: np.ndarray, path: str | Path, chunks: PngInfo | None = None) -> None:
-    """Write an `image` as an 8-bit PNG; at no moment does `path` hold half a picture.
+def png_file(image: np.ndarray, chunks: PngInfo | None = None, bits: int = 8) -> bytes:
+    """Return an `image` as a PNG file.
 
     Args:
-        image: (H, W, 3 or 4) float32 in [0, 1].
+        image: (H, W, 3 or 4) float32 in [0, 1]; with 8 bits one channel (H, W) too.
+        chunks: Text to stand in the file.
+        bits: A channel, 8 or 16.
+    """
+    if bits == 16:
+        told = [] if chunks is None else [(kind, data) for kind, data, *_ in chunks.chunks]
+        return deep.encode_png(as_image(image), told, PNG_LEVEL)
+    file = io.BytesIO()
+    to_pil(image).save(file, format="PNG", pnginfo=chunks, compress_level=PNG_LEVEL)
+    return file.getvalue()
+
+
+def write_png(image: np.ndarray, path: str | Path, chunks: PngInfo | None = None, bits: int = 8) -> None:
+    """Write what `png_file` returns; at no moment does `path` hold half a picture.
+
+    Args:
+        image: As `png_file`, and so the others.
         path: The file; its folder is there.
         chunks: Text to stand in the file.
+        bits: A channel.
 
     Raises:
         ImageError: The file cannot be written, or the array is no such picture.
@@ -146,7 +278,7 @@ def write_png(image: np.ndarray, path: str | Path, chunks: PngInfo | None = None
     path = Path(path)
     unfinished = path.with_name(f".{secrets.token_hex(8)}.unfinished")  # beside it, so that the rename is atomic
     try:
-        to_pil(image).save(unfinished, format="PNG", pnginfo=chunks, compress_level=PNG_LEVEL)
+        unfinished.write_bytes(png_file(image, chunks, bits))
         unfinished.replace(path)
     except OSError as error:
         raise ImageError(f"{path} cannot be written: {error.strerror or error}.") from error
@@ -334,7 +466,18 @@ def _no_picture(name: str) -> ImageError:
     return ImageError(
         Message(
             "picture.unknown",
-            "{name} is not a picture that can be read here. Give a PNG, JPEG, WebP, BMP, TIFF or GIF file.",
+            "{name} is not a picture that can be read here. Give a PNG, JPEG, WebP, BMP, TIFF, GIF or Radiance HDR file.",
+            name=name,
+        )
+    )
+
+
+def _unread(name: str) -> ImageError:
+    return ImageError(
+        Message(
+            "picture.float",
+            "{name} is a float picture that cannot be read here: OpenEXR, damaged, or not of 32 bits. "
+            "Save it as 16-bit PNG, as TIFF of 32-bit float, or as Radiance HDR.",
             name=name,
         )
     )
@@ -344,52 +487,58 @@ def _empty(name: str) -> ImageError:
     return ImageError(
         Message(
             "picture.empty",
-            "{name} is empty (0 bytes). Give a PNG, JPEG, WebP, BMP, TIFF or GIF file.",
+            "{name} is empty (0 bytes). Give a PNG, JPEG, WebP, BMP, TIFF, GIF or Radiance HDR file.",
             name=name,
         )
     )
 
 
 def _deep_grey(picture: Image.Image, name: str) -> np.ndarray:
-    """Return (H, W) float32 in [0, 1] of a one-channel picture with more than 8 bits."""
+    """Return (H, W) float32 in [0, 1] of a one-channel picture of 16-bit grey."""
     grey = np.asarray(picture).astype(np.float32)
     low, high = float(grey.min()), float(grey.max())
-    # Mode I is what PIL gives 16-bit data in some formats; its full 32 bits have no agreed white.
-    white = 1.0 if picture.mode == "F" else 65535.0
-    if not (0.0 <= low <= high <= white):  # written so that NaN is refused too
+    white = 65535.0  # mode I is what PIL gives 16-bit data in some formats; its full 32 bits have no agreed white
+    if low < 0 or high > white:
         raise ImageError(
             Message(
                 "picture.grey",
-                "{name} holds values from {low:g} to {high:g}, where {kind} grey must lie in 0 to {white:g}. "
+                "{name} holds values from {low:g} to {high:g}, where integer grey must lie in 0 to {white:g}. "
                 "Scale it, or save it with 8 bits.",
                 name=name,
                 low=low,
                 high=high,
-                kind="float" if white == 1 else "integer",
                 white=white,
             )
         )
     return grey / white
 
 
-def _to_srgb(picture: Image.Image) -> Image.Image:
-    """Return an 8-bit RGB or RGBA picture in sRGB, by the embedded profile where it has a usable one."""
+def _eight_bits(picture: Image.Image, profile: Profile | None) -> Image.Image:
+    """Return an 8-bit RGB or RGBA picture; its colours are in sRGB where only the colour engine understands its profile."""
     alpha = picture.convert("RGBA").getchannel("A") if picture.has_transparency_data else None
-    colours = _by_profile(picture) or picture.convert("RGBA").convert("RGB")
+    colours = (_by_engine(picture) if profile is None else None) or picture.convert("RGBA").convert("RGB")
     if alpha is not None:
         colours.putalpha(alpha)
     return colours
 
 
-def _by_profile(picture: Image.Image) -> Image.Image | None:
-    """Convert colours to sRGB by the embedded ICC profile; None without one that fits."""
+def _in_srgb(rgb: np.ndarray, picture: Image.Image, profile: Profile | None) -> np.ndarray:
+    """Convert colours to sRGB, by the embedded profile of curves, or the gamma that a PNG names."""
+    if profile is not None:
+        is_grey = picture.mode in ("1", "L", "LA", "I", *_SIXTEEN_BIT)
+        return profile.to_srgb(rgb) if is_grey or profile.to_xyz is not None else rgb
+    gamma = picture.info.get("gamma")
+    is_silent = "icc_profile" not in picture.info and "srgb" not in picture.info  # these go before: PNG, 4.3
+    return from_gamma(rgb, gamma) if is_silent and isinstance(gamma, float) else rgb
+
+
+def _by_engine(picture: Image.Image) -> Image.Image | None:
+    """Convert colours to sRGB by an ICC profile of tables, as printers and scanners have; None without one that fits."""
     encoded = picture.info.get("icc_profile")
     if not encoded:
         return None
     try:
         profile = ImageCms.ImageCmsProfile(io.BytesIO(encoded))
-        if "srgb" in ImageCms.getProfileDescription(profile).lower():
-            return None  # already sRGB: a round trip through the colour engine would cost a level here and there
         space = encoded[16:20].decode("ascii").strip()  # ICC.1:2022, table 17: data colour space
         mode, trusted = _PROFILE_MODES[space]
         if picture.mode not in trusted:

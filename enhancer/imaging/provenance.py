@@ -1,6 +1,5 @@
 """How a picture was made, kept inside its PNG file and read back from it. No torch."""
 
-import io
 import json
 import math
 from collections.abc import Mapping
@@ -13,7 +12,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 import enhancer
-from enhancer.imaging.io import PNG_LEVEL, Source, from_pil, opened, to_pil, write_png
+from enhancer.imaging.io import Reading, Source, png_file, read, write_png
 from enhancer.imaging.regions import REGION_NAMES
 
 KEY = "splat-enhancer"  # of the PNG text chunk
@@ -59,20 +58,18 @@ class Record:
         return Record(version=self.version, preset=self.preset, seed=self.seed, strengths=self.strengths)
 
 
-def png_bytes(image: np.ndarray, record: Record | None = None) -> bytes:
-    """Return an `image` as an 8-bit PNG file, the record inside, marked as worked on by a trained model."""
-    file = io.BytesIO()
-    to_pil(image).save(file, format="PNG", pnginfo=_chunks(record), compress_level=PNG_LEVEL)
-    return file.getvalue()
+def png_bytes(image: np.ndarray, record: Record | None = None, bits: int = 8) -> bytes:
+    """Return an `image` as a PNG file of 8 or 16 bits a channel, the record inside, marked as worked on by a trained model."""
+    return png_file(image, _chunks(record), bits)
 
 
-def write_recorded(image: np.ndarray, path: str | Path, record: Record | None = None) -> None:
+def write_recorded(image: np.ndarray, path: str | Path, record: Record | None = None, bits: int = 8) -> None:
     """Write what `png_bytes` returns; at no moment does `path` hold half a picture.
 
     Raises:
         ImageError: The file cannot be written.
     """
-    write_png(image, path, _chunks(record))
+    write_png(image, path, _chunks(record), bits)
 
 
 def read_record(source: str | Path | BinaryIO) -> Record | None:
@@ -80,13 +77,13 @@ def read_record(source: str | Path | BinaryIO) -> Record | None:
     try:
         with Image.open(source, formats=["PNG"]) as picture:
             picture.load()  # text may stand behind the pixels
-            return _told_by(picture)
+            return _told_by(picture.info)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None
 
 
-def read_recorded(source: Source, name: str, largest: int) -> tuple[np.ndarray, Record | None]:
-    """Return what `read_image` and `read_record` do, the file opened and decoded once.
+def read_recorded(source: Source, name: str, largest: int) -> tuple[Reading, Record | None]:
+    """Return what `read` and `read_record` do, the file opened and decoded once.
 
     Args:
         source: Path, encoded bytes or an open binary stream.
@@ -96,13 +93,13 @@ def read_recorded(source: Source, name: str, largest: int) -> tuple[np.ndarray, 
     Raises:
         ImageError: As `read_image` has it.
     """
-    with opened(source, name, largest) as picture:
-        return from_pil(picture, name, largest), _told_by(picture)
+    reading = read(source, name, largest)
+    return reading, _told_by(reading.info)
 
 
-def _told_by(picture: Image.Image) -> Record | None:
-    """Return the record in the text of a PNG file whose pixels are decoded, None without one."""
-    text = picture.info.get(KEY) if picture.format == "PNG" else None
+def _told_by(info: Mapping[str | tuple[int, int], Any]) -> Record | None:
+    """Return the record in the texts of a PNG file whose pixels are decoded, None without one."""
+    text = info.get(KEY)
     try:
         given = json.loads(text) if isinstance(text, str) and len(text) <= LONGEST else None
     except (ValueError, RecursionError):

@@ -127,8 +127,8 @@ MESSAGES = {
     "picture.none": "Noch ist kein Bild da. Legen Sie eines auf die Seite, oder wählen Sie ein Beispiel.",
     "picture.elsewhere": "Bilder werden nicht von anderen Adressen geholt. Laden Sie das Bild hoch, oder senden Sie es als data:-Adresse.",
     "picture.unopened": "{name} kann nicht geöffnet werden: {reason}. Prüfen Sie den Pfad.",
-    "picture.empty": "{name} ist leer (0 Bytes). Nehmen Sie PNG, JPEG, WebP, BMP, TIFF oder GIF.",
-    "picture.unknown": "{name} ist kein Bild, das hier gelesen werden kann. Nehmen Sie PNG, JPEG, WebP, BMP, TIFF oder GIF.",
+    "picture.empty": "{name} ist leer (0 Bytes). Nehmen Sie PNG, JPEG, WebP, BMP, TIFF, GIF oder Radiance HDR.",
+    "picture.unknown": "{name} ist kein Bild, das hier gelesen werden kann. Nehmen Sie PNG, JPEG, WebP, BMP, TIFF, GIF oder Radiance HDR.",
     "picture.damaged": "{name} ist beschädigt oder abgeschnitten ({reason}). Speichern oder laden Sie sie noch einmal.",
     "picture.heavy": "{name} hat {megabytes:.0f} MB; höchstens {most} MB werden genommen. Speichern Sie sie kleiner.",
     "picture.far_larger": "{name} ist viel größer als {most}x{most} Pixel, mehr wird hier nicht genommen, und wurde nicht gelesen. "
@@ -136,8 +136,14 @@ MESSAGES = {
     "picture.large": "{name} hat {width}x{height} Pixel; jede Seite muss {least} bis {most} Pixel haben. Verkleinern Sie sie zuerst.",
     "picture.small": "{name} hat {width}x{height} Pixel; jede Seite muss {least} bis {most} Pixel haben. Nehmen Sie ein größeres Bild.",
     "picture.transparent": "{name} ist ganz durchsichtig: Es gibt nichts zu sehen. Nehmen Sie ein Bild mit sichtbaren Pixeln.",
-    "picture.grey": "{name} enthält Grauwerte von {low:g} bis {high:g}; vom Typ {kind} müssen sie zwischen 0 und {white:g} liegen. "
+    "picture.grey": "{name} enthält Werte von {low:g} bis {high:g}; ganzzahliges Grau muss zwischen 0 und {white:g} liegen. "
     "Rechnen Sie sie um, oder speichern Sie mit 8 Bit.",
+    "picture.light": "{name} enthält lineares Licht von {low:g} bis {high:g}; fast alles davon muss zwischen 0 und 1 liegen. Rechnen Sie es zuerst um.",
+    "picture.float": "{name} ist ein Bild aus Gleitkommazahlen, das hier nicht gelesen werden kann: OpenEXR, beschädigt, oder nicht mit 32 Bit. "
+    "Speichern Sie als PNG mit 16 Bit, als TIFF mit 32-Bit-Gleitkomma oder als Radiance HDR.",
+    "note.linear": "Das Bild enthält lineares Licht: Es wurde nach sRGB umgerechnet.",
+    "note.clipped": "Was darin dunkler als 0 oder heller als 1 ist, wurde abgeschnitten.",
+    "note.eight_bits": "Das Bild hat 16 Bit je Kanal, das Ergebnis 8 (--bits 16 auf der Kommandozeile).",
     "array.shape": "{name} hat die Form {shape}. Geben Sie Höhe, Breite und {channels} Kanäle.",
     "array.type": "{name} ist vom Typ {dtype}. Geben Sie Gleitkommazahlen von 0 bis 1: Teilen Sie 8-Bit-Werte durch 255.",
     "array.range": "{name} enthält Werte von {low:g} bis {high:g}. Geben Sie Werte von 0 bis 1: Teilen Sie 8-Bit-Werte durch 255.",
