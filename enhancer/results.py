@@ -1,4 +1,4 @@
-"""What a run made, and how it is told: rows of a JSON report, and the table of scores on the page."""
+"""Results of degrading and restoring, their rows in JSON reports, and the table of scores on the page."""
 
 import json
 import math
@@ -33,7 +33,7 @@ class Degraded:
     record: Record  # the settings that lead to it
     steps: tuple[Step, ...]  # empty unless asked for
     timings: Mapping[str, float]  # seconds, by what was done
-    parser: str | None  # what told the regions apart
+    parser: str | None  # what found the regions
     notes: tuple[Message, ...]
 
 

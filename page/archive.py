@@ -1,4 +1,4 @@
-"""Several pictures in one go: their names told apart, a CSV of their scores, a ZIP of everything. No torch."""
+"""Several pictures in one go: their names made unique, a CSV of their scores, a ZIP of everything. No torch."""
 
 import csv
 import io

@@ -160,7 +160,7 @@ def test_a_pair_of_two_sizes_is_named_and_the_others_are_judged(config, pairs, c
     assert len(rows_of(config.output_dir)) == 2
     said = capsys.readouterr().err
     assert "degraded/q.png is 140x130 pixels, its clean picture q.png 128x128" in said
-    assert "1 of 3 pictures could not be judged: q.png" in said
+    assert "1 of 3 pictures could not be evaluated: q.png" in said
 
 
 def test_a_picture_that_cannot_be_read_is_judged_once_it_is_mended(config, faces, monkeypatch, capsys):

@@ -1,4 +1,4 @@
-"""What a training run can be told: one dataclass = the command line = `config.json` of a run."""
+"""The settings of a training run: one dataclass = the command line = `config.json` of a run."""
 
 import math
 from dataclasses import asdict, dataclass, fields

@@ -54,7 +54,7 @@ FINE, GATE_FIRED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 class EvalConfig:
     """What is evaluated on what."""
 
-    data_dir: str = flag("", "folders to judge by, comma-separated: images/ with masks/, or ready pairs")
+    data_dir: str = flag("", "folders to evaluate on, comma-separated: images/ with masks/, or ready pairs")
     checkpoint: str = flag("pocket", "user/repo, user/repo@tag-or-commit, a folder, or pocket")
     output_dir: str = flag(
         "",
@@ -67,7 +67,7 @@ class EvalConfig:
         "put every person, cut out by alpha or label map, on this colour before anything is degraded: white, black, grey "
         "or #rrggbb; empty: pictures as they are, what is transparent over white",
     )
-    lpips_nets: str = flag("alex,vgg", "LPIPS networks, comma-separated, where they can be had; empty: none")
+    lpips_nets: str = flag("alex,vgg", "LPIPS networks, comma-separated, where they are there; empty: none")
     lpips_trunk: str = flag(
         "",
         "VGG16's weights, the convolutions or all of it; empty: LPIPS_TRUNK, torch's cache, else a download",
@@ -102,7 +102,7 @@ class EvalConfig:
             return
         if not self.data_dir:
             raise SettingsError(
-                "No pictures to judge by: give --data_dir FOLDER (with images/ and masks/, or ready pairs)."
+                "No pictures to evaluate on: give --data_dir FOLDER (with images/ and masks/, or ready pairs)."
             )
         if self.preset not in PRESETS:
             raise SettingsError(f"There is no preset {self.preset!r}. Choose one of {', '.join(PRESETS)}.")
@@ -180,7 +180,7 @@ def main(config: EvalConfig) -> dict[str, Any]:
         work = DistributedEvaluation(evaluator, records, processes, config.behind, keep_all=config.keep_pictures)
         rows, problems = work.evaluate(samples, found)
         if not rows:
-            raise ImageError(f"None of the {len(samples)} pictures in {config.data_dir} can be judged.")
+            raise ImageError(f"None of the {len(samples)} pictures in {config.data_dir} can be evaluated.")
         about = {
             "folders": config.data_dir,
             "listed": len(listed),
@@ -242,8 +242,8 @@ def run(config: EvalConfig) -> int:
     problems: Mapping[str, str] = metrics["data"]["left_out"]
     if problems:
         raise ImageError(
-            f"{len(problems)} of {len(problems) + metrics['data']['scored']} pictures could not be judged: "
-            f"{', '.join(problems)}. Mend them and run the same command again: only they are judged then."
+            f"{len(problems)} of {len(problems) + metrics['data']['scored']} pictures could not be evaluated: "
+            f"{', '.join(problems)}. Mend them and run the same command again: only they are evaluated then."
         )
     return GATE_FIRED if failures([Gate.parse(text) for text in config.fail_if], metrics) else FINE
 

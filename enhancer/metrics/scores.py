@@ -21,7 +21,7 @@ _log = logging.getLogger(__name__)
 
 
 class RegionScores(TypedDict):
-    """The three scores; `lpips` is None where it cannot be had."""
+    """The three scores; `lpips` is None where its network is missing."""
 
     psnr: float  # dB, higher is better, at most fidelity.PSNR_CAP
     ssim: float  # at most 1, higher is better
@@ -74,7 +74,7 @@ class Scorer:
         return f"LPIPS ({ARCHITECTURES[self.lpips_net].title})"
 
     def prepare(self) -> None:
-        """Load LPIPS if it can be had; where not, `lpips_missing` says why, within 30 s."""
+        """Load LPIPS. Where its network is missing, `lpips_missing` says why, within 30 s."""
         with self._preparing:
             if self._is_prepared:
                 return

@@ -55,7 +55,7 @@ def read_trunk(net: str, file: str | Path | None = None) -> dict[str, Tensor]:
         file: Of VGG16.
 
     Raises:
-        UnavailableError: They cannot be had, within seconds, or the file holds something else; the message says what.
+        UnavailableError: They cannot be downloaded, or the file holds something else; the message says what.
     """
     if net == "alex":
         return read_weights(EMBEDDED, net)

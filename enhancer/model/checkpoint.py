@@ -44,7 +44,7 @@ def read_checkpoint(folder: Path, token: str | None = None) -> Parts:
 
     Raises:
         CheckpointError: The folder is not a checkpoint, or its base does not load.
-        HubError: The base cannot be had.
+        HubError: The base is not here and the Hub does not give it.
     """
     config, adapters = read_adapters(folder)
     embedded = config.base == EMBEDDED

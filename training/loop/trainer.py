@@ -174,7 +174,7 @@ class Trainer:
         rate = self.config.learning_rate * learning_rate_factor(number, self.config)
         rounds = self.config.gradient_accumulation_steps
         sums: dict[str, Tensor] = {}
-        judged = []
+        generated = []
         for micro in range(rounds):
             with self.watch.part("data", on_host=True):
                 clean, degraded = (from_bytes(each.to(self.accelerator.device)) for each in next(batches))
@@ -186,7 +186,7 @@ class Trainer:
                 with self.watch.part("backward"):
                     self.accelerator.backward(parts["loss"] / rounds)
             if self._adversary_plays(number):
-                judged.append(_pictures(seen[self.looked_through]))
+                generated.append(_pictures(seen[self.looked_through]))
             for name, part in parts.items():
                 sums[name] = sums.get(name, 0) + part.detach().float() / rounds
         if self.masters:
@@ -203,9 +203,9 @@ class Trainer:
                 self.ema.update(number + 1)
             if self.masters:
                 self.masters.write_back()
-        if finite and judged:
+        if finite and generated:
             with self.watch.part("adversary"):
-                values |= self._teach_discriminator(judged)
+                values |= self._teach_discriminator(generated)
         self.optimizer.zero_grad(set_to_none=True)
         return values | {"lr": rate}
 
@@ -268,13 +268,13 @@ class Trainer:
                 self.balance = kept * self.balance + (1 - kept) * measured
         return min(self.balance, BALANCE_LIMIT)
 
-    def _teach_discriminator(self, judged: list[tuple[Any, Any]]) -> Parts:
+    def _teach_discriminator(self, pictures: list[tuple[Any, Any]]) -> Parts:
         """Take the discriminator's own step, on what it saw of the pictures the generator just made."""
         assert self.discriminator is not None
         sums = {}
-        for ours, theirs in judged:
+        for ours, theirs in pictures:
             with self.autocast():
-                loss = self.discriminator.discriminator_loss(ours, theirs).mean() / len(judged)
+                loss = self.discriminator.discriminator_loss(ours, theirs).mean() / len(pictures)
             self.accelerator.backward(loss)
             sums["discriminator"] = sums.get("discriminator", 0) + loss.detach()
         for parameter in self.discriminator.parameters():
@@ -298,7 +298,7 @@ class Trainer:
 
     @contextmanager
     def averaged(self) -> Iterator[SplatEnhancer]:
-        """Lend the model as it is saved and judged: with its averaged weights, training behaviour off."""
+        """Lend the model as it is saved and validated: with its averaged weights, training behaviour off."""
         self.ema.swap()
         if self.masters:
             self.masters.become(torch.float32)
