@@ -92,7 +92,7 @@ def test_the_interval_covers_the_true_difference_about_as_often_as_it_says(monke
 def test_the_interval_is_the_same_every_time_and_of_equal_differences_a_point():
     differences = rng_for("test").normal(0, 1, 20)
     assert interval(differences, "psnr") == interval(differences, "psnr")
-    assert interval(np.full(5, 0.25), "psnr") == (0.25, 0.25)
+    assert interval(np.full(5, 0.25), "psnr") == interval(np.full(1, 0.25), "psnr") == (0.25, 0.25)
 
 
 def test_few_pictures_are_never_both_best_and_worst():
