@@ -29,6 +29,7 @@ import torch
 from enhancer.degrade import PRESETS
 from enhancer.errors import EnhancerError, ImageError, SettingsError
 from enhancer.hub import resolve
+from enhancer.metrics.catalogue import LPIPS_NETS
 from enhancer.model import SplatEnhancer
 from enhancer.runtime.device import device_of, machine, program
 from enhancer.runtime.processes import Processes
@@ -42,7 +43,7 @@ from training.evaluation.evaluator import Evaluator, Pictures, Row
 from training.evaluation.gates import Gate, failures
 from training.evaluation.results import ResultsFolder, fingerprint_of_files, fingerprint_of_names
 from training.evaluation.samples import load_sample
-from training.evaluation.summary import SCHEMA, set_metrics, summary
+from training.evaluation.summary import SCHEMA, set_scores, summary
 from training.report.comparison import write_comparison_report
 from training.report.evaluation import write_report, write_sheets
 from training.report.tables import for_card, for_terminal
@@ -111,8 +112,8 @@ class EvalConfig:
         if self.limit < 0:
             raise SettingsError(f"--limit must be 0 or more, got {self.limit}.")
         for net in self.nets:
-            if net not in ("alex", "vgg"):
-                raise SettingsError(f"--lpips_nets knows alex and vgg, got {net!r}.")
+            if net not in LPIPS_NETS:
+                raise SettingsError(f"--lpips_nets knows {' and '.join(LPIPS_NETS)}, got {net!r}.")
 
     @property
     def folder(self) -> Path:
@@ -217,7 +218,7 @@ def finish(
 ) -> dict[str, Any]:
     """Write the results and say them; returns what `metrics.json` holds."""
     names = [row["file"] for row in rows]
-    metrics |= summary(rows) | set_metrics(records.features(names) if evaluator.inception else None)
+    metrics |= summary(rows) | set_scores(records.features(names) if evaluator.inception else None)
     metrics["missing"] = evaluator.missing
     records.write_results(metrics, rows, for_card(metrics))
     write_sheets(rows, find, records.folder)

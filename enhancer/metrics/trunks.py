@@ -20,7 +20,8 @@ from torch import Tensor
 
 from enhancer.errors import UnavailableError
 from enhancer.messages import Message
-from enhancer.metrics.network import ARCHITECTURES, trunk_keys
+from enhancer.metrics.catalogue import LPIPS_NETS
+from enhancer.metrics.network import trunk_keys
 
 EMBEDDED = Path(__file__).with_name("weights") / "alex_features_fp16.safetensors"  # 4.9 MB; its NOTICE is beside it
 VARIABLE = "LPIPS_TRUNK"  # names a file with VGG16's weights
@@ -71,7 +72,7 @@ def read_weights(path: Path, net: str) -> dict[str, Tensor]:
     Raises:
         UnavailableError: The file cannot be read, or lacks some of them; the message names them.
     """
-    title = ARCHITECTURES[net].title
+    title = LPIPS_NETS[net]
     if not path.is_file():
         raise UnavailableError(
             Message(

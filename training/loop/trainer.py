@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from enhancer.errors import CheckpointError
 from enhancer.model import SplatEnhancer
@@ -57,19 +58,20 @@ def check_state(state: dict[str, Any], model: SplatEnhancer) -> None:
 
 
 class Ema:
-    """Averaged weights: ``average += (1 - decay) (weight - average)``, with a warm-up of the decay."""
+    """Averaged weights: ``average += (1 - decay) (weight - average)``, with a warm-up of the decay.
+
+    `torch.optim.swa_utils.AveragedModel` would copy the frozen weights too, and takes the first step's weights unaveraged.
+    """
 
     def __init__(self, parameters: list[nn.Parameter], decay: float) -> None:
         """Start at the current weights."""
-        self.parameters, self.decay = parameters, decay
+        self.parameters, self.decay = list[Tensor](parameters), decay
         self.average = [p.detach().clone() for p in parameters]
 
-    @torch.no_grad()
     def update(self, step: int) -> None:
         """Move the average after optimizer step number `step`, from 1."""
         decay = min(self.decay, (1 + step) / (10 + step))
-        for average, parameter in zip(self.average, self.parameters, strict=True):
-            average.lerp_(parameter, 1 - decay)
+        get_ema_multi_avg_fn(decay)(self.average, self.parameters, step)
 
     @torch.no_grad()
     def swap(self) -> None:
