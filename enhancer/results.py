@@ -2,7 +2,6 @@
 
 import json
 import math
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +17,7 @@ from enhancer.imaging.masks import Masks
 from enhancer.imaging.provenance import Record
 from enhancer.imaging.regions import REGION_NAMES
 from enhancer.messages import Message
+from enhancer.runtime.files import atomic_write
 
 Scores = Mapping[
     str, Any
@@ -139,17 +139,12 @@ def write_report(rows: Sequence[Mapping[str, Any]], path: Path, version: str) ->
         SettingsError: The file cannot be written.
     """
     text = json.dumps({"schema": SCHEMA, "version": version, "images": list(rows)}, indent=2, allow_nan=False)
-    unfinished = path.with_name(
-        f".{secrets.token_hex(8)}.unfinished"
-    )  # beside it, so that the rename is atomic
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_text(text + "\n", encoding="utf-8")
-        unfinished.replace(path)
+        with atomic_write(path) as temporary:
+            temporary.write_text(text + "\n", encoding="utf-8")
     except OSError as error:
         raise SettingsError(f"The report {path} cannot be written: {error.strerror or error}.") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
