@@ -1,27 +1,28 @@
-"""What a folder of results already holds: a line for each finished picture, so that a stopped run can go on.
+"""The pictures of a folder that are restored already, so that a stopped run can go on.
 
-A line says what a picture was made from, with which settings, and which files came of it, by size and time. It is
-written before these files get their names, and believed only of the very files it speaks of: whenever a run is
-killed, a picture that is there and has its line is finished, and any other is made again.
+A picture's line in the journal says what it was made from, with which settings, and which files came of it, by size and
+time. It is written before these files get their names, and believed only of the very files it speaks of: whenever a run
+is killed, a picture that is there and has its line is finished, and any other is made again. So the folder has no
+settings file to match: with other settings its pictures are made anew.
 """
 
 import json
-import threading
-import time
 from collections import defaultdict
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from enhancer.errors import ImageError
-from enhancer.imaging.provenance import Record, write_recorded
+from enhancer.imaging.provenance import Record, png_bytes
+from enhancer.runtime.files import atomic_write
+from enhancer.runtime.resumable import Journal, Row
 
-NAME = ".splat-enhancer-{}.jsonl"  # one for each process: on a network drive two cannot append to one file
-STALE = 3600  # seconds after which a half-written file is nobody's any more
+NAME = ".splat-enhancer-{}.jsonl"  # with the number of the process
+KEYS = {"from", "outputs", "row"}  # of a line
 
-Row = dict[str, Any]
 Picture = tuple[np.ndarray, Record | None]  # an `image`, and how it was made
 
 
@@ -31,19 +32,17 @@ def stamp(path: Path) -> list[Any]:
     return [path.name, status.st_size, status.st_mtime_ns]
 
 
-class Journal:
-    """The lines of a folder of results; safe to use from several threads."""
+class FinishedPictures:
+    """The finished pictures of a folder of results. Threads may finish some at once."""
 
-    def __init__(self, folder: Path, place: int = 0) -> None:
-        """Read the lines of all processes; new ones will be those of process `place`."""
-        self._folder, self._path = folder, folder / NAME.format(place)
+    def __init__(self, folder: Path, process: int = 0) -> None:
+        """Read what all processes have finished; what is added is by `process`."""
+        self._folder = folder
+        self._journal = Journal(folder, NAME.format(process), NAME.format("*"), key="from")
         self._lines: defaultdict[str, list[Row]] = defaultdict(list)
-        self._lock = threading.Lock()
-        for path in sorted(folder.glob(NAME.format("*"))):
-            for text in path.read_text(encoding="utf-8", errors="replace").splitlines():
-                line = _parsed(text)
-                if line is not None:
-                    self._lines[line["from"]].append(line)
+        for line in self._journal.rows():
+            if line.keys() == KEYS:
+                self._lines[line["from"]].append(line)
 
     def find(self, made_from: Mapping[str, Any]) -> Row | None:
         """Return the report's row of a picture that is finished, None for any other."""
@@ -55,52 +54,29 @@ class Journal:
                 continue
         return None
 
-    def knows(self) -> bool:
-        """Say whether there is any line."""
+    def any(self) -> bool:
+        """Say whether there may be one."""
         return bool(self._lines)
 
-    def finish(self, made_from: Mapping[str, Any], pictures: Mapping[Path, Picture], row: Row) -> None:
+    def add(self, made_from: Mapping[str, Any], pictures: Mapping[Path, Picture], row: Row) -> None:
         """Write the pictures that belong together, their records inside, and their line; the last one appears last.
 
         Raises:
-            ImageError: A file cannot be written.
+            ImageError: A picture cannot be written.
+            SettingsError: The line cannot be written.
         """
-        hidden = {path: path.with_name(f".{path.name}.unfinished") for path in pictures}
         try:
-            for path, (image, record) in pictures.items():
-                write_recorded(image, hidden[path], record)
-            outputs = [[path.name, *stamp(hidden[path])[1:]] for path in pictures]
-            line = json.dumps({"from": _key(made_from), "outputs": outputs, "row": row}, allow_nan=False)
-            with self._lock, self._path.open("ab") as file:
-                file.write(f"\n{line}".encode())  # newline first: what was cut off stays a line of its own
-            for path in pictures:
-                hidden[path].replace(path)
+            with ExitStack() as stack:
+                # what is entered first appears last
+                temporary = {path: stack.enter_context(atomic_write(path)) for path in reversed([*pictures])}
+                for path, (image, record) in pictures.items():
+                    temporary[path].write_bytes(png_bytes(image, record))
+                outputs = [[path.name, *stamp(temporary[path])[1:]] for path in pictures]
+                self._journal.append({"from": _key(made_from), "outputs": outputs, "row": row})
         except OSError as error:
             names = " and ".join(map(str, pictures))
             raise ImageError(f"{names} cannot be written: {error.strerror or error}.") from error
-        finally:
-            for path in pictures:
-                hidden[path].unlink(missing_ok=True)
-
-
-def sweep(folder: Path) -> None:
-    """Remove what killed runs left half-written."""
-    for path in folder.glob(".*.unfinished"):
-        try:
-            if time.time() - path.stat().st_mtime > STALE:
-                path.unlink()
-        except OSError:  # another process was faster, or it is not ours to remove
-            continue
 
 
 def _key(made_from: Mapping[str, Any]) -> str:
     return json.dumps(made_from, sort_keys=True)
-
-
-def _parsed(text: str) -> Row | None:
-    """Return a line, None for one that was cut off or is not ours."""
-    try:
-        line = json.loads(text)
-    except ValueError:
-        return None
-    return line if isinstance(line, dict) and line.keys() == {"from", "outputs", "row"} else None
