@@ -23,8 +23,13 @@ from enhancer.seeding import rng_for
 
 BAR = 75  # ms for all steps at 512x512 on two idle cores
 SIX_FIELDS = (
-    Blobs(200, 20, 50), Blobs(200, 5, 10), Blobs(200, 6, 12), Blobs(200, 8, 8), Blobs(150, 25, 60), Blobs(150, 15, 40),
-)  # fmt: skip
+    Blobs(200, 20, 50),
+    Blobs(200, 5, 10),
+    Blobs(200, 6, 12),
+    Blobs(200, 8, 8),
+    Blobs(150, 25, 60),
+    Blobs(150, 15, 40),
+)
 
 
 def reference_average(field: Field, shape: tuple[int, ...]) -> np.ndarray:
@@ -32,9 +37,7 @@ def reference_average(field: Field, shape: tuple[int, ...]) -> np.ndarray:
     scale = length_scale(shape)
     y, x = (np.mgrid[: shape[0], : shape[1]] + 0.5) / scale
     total, weights = np.zeros(shape[:2]), np.zeros(shape[:2])
-    blobs = zip(
-        field.x, field.y, field.first_radius, field.second_radius, field.angle, field.value, strict=True
-    )
+    blobs = zip(field.x, field.y, field.first_radius, field.second_radius, field.angle, field.value, strict=True)
     for centre_x, centre_y, first, second, angle, value in blobs:
         u = np.cos(angle) * (x - centre_x) + np.sin(angle) * (y - centre_y)
         v = -np.sin(angle) * (x - centre_x) + np.cos(angle) * (y - centre_y)
@@ -83,9 +86,7 @@ def fastest(work: Callable[[], object], repeats: int) -> float:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", type=int, default=512, help="side of the picture, pixels")
     parser.add_argument(
         "--repeats", type=int, default=15, help="the fastest of this many runs counts (reference: of 2)"
@@ -95,9 +96,7 @@ def main() -> None:
     rgb, masks = drawn_face(options.size)
     recipe = face_render()
     fast = fastest(lambda: degrade(rgb, masks, recipe, seed=0), options.repeats)
-    print(
-        f"14 steps, {options.size}x{options.size}: {fast * 1000:.0f} ms (at 512x512 at most {BAR} on two idle cores)"
-    )
+    print(f"14 steps, {options.size}x{options.size}: {fast * 1000:.0f} ms (at 512x512 at most {BAR} on two idle cores)")
     for step in recipe.steps:
         each = fastest(lambda step=step: step.apply(rgb, masks, rng_for(0, step.name)), options.repeats)
         print(f"  {each * 1000:5.1f} ms {step.name}")
@@ -111,9 +110,7 @@ def main() -> None:
     for blobs in SIX_FIELDS:
         field = blobs.draw(rng_for("benchmark", repr(blobs)), rgb.shape)
         gap = np.abs(field.variation_mask(rgb.shape) - reference_variation_mask(field, rgb.shape))
-        print(
-            f"  {blobs.count} blobs of {blobs.min_radius}-{blobs.max_radius} px: {gap.mean():.4f} ({gap.max():.3f})"
-        )
+        print(f"  {blobs.count} blobs of {blobs.min_radius}-{blobs.max_radius} px: {gap.mean():.4f} ({gap.max():.3f})")
 
 
 if __name__ == "__main__":

@@ -31,9 +31,7 @@ from training.train import build_accelerator
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--config", type=Path, required=True, help="folder of SD-Turbo's three configs")
     parser.add_argument("--steps", type=int, default=2, help="optimizer steps")
     parser.add_argument("--batch", type=int, default=1, help="pictures a step")
@@ -42,9 +40,15 @@ def main() -> None:
     parser.add_argument("--gradient_checkpointing", action="store_true")
     options = parser.parse_args()
     config = TrainConfig(
-        train_data_dir="none", max_train_steps=options.steps, lr_warmup_steps=0, lr_scheduler="constant",
-        mixed_precision=options.mixed_precision, l1_weight=1.0, lpips_weight=0, gram_weight=0,
-    )  # fmt: skip
+        train_data_dir="none",
+        max_train_steps=options.steps,
+        lr_warmup_steps=0,
+        lr_scheduler="constant",
+        mixed_precision=options.mixed_precision,
+        l1_weight=1.0,
+        lpips_weight=0,
+        gram_weight=0,
+    )
     accelerator = build_accelerator(config)
     torch.manual_seed(0)  # noqa: TID251
     model = random_model(options.config)
@@ -53,9 +57,7 @@ def main() -> None:
         model.vae.enable_gradient_checkpointing()
     clean, masks = drawn_face(options.size)
     degraded = degrade(clean, masks, face_render("v2"), seed=0)
-    clean_batch, degraded_batch = (
-        to_model_range(np.stack([picture] * options.batch)) for picture in (clean, degraded)
-    )
+    clean_batch, degraded_batch = (to_model_range(np.stack([picture] * options.batch)) for picture in (clean, degraded))
     batch = (clean_batch, degraded_batch)
     trainer = Trainer(model, build_objective(config), config, accelerator)
     trained = sum(weight.numel() for weight in trainer.weights)

@@ -47,9 +47,7 @@ def watch(model: nn.Module) -> dict[str, float]:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pictures", type=Path, required=True, help="folder of clean faces")
     parser.add_argument("--checkpoint", default="pocket")
     parser.add_argument("--architecture", type=Path, help="SD-Turbo's three configs: random weights instead")
@@ -66,15 +64,11 @@ def main() -> None:
     segformer = Parser.from_pretrained("pocket")
     files = pictures_of(options.pictures)[: options.limit]
     for number, file in enumerate(tqdm(files, unit="picture")):
-        rgb = cv2.resize(
-            composite(read_image(file)), (options.side, options.side), interpolation=cv2.INTER_AREA
-        )
+        rgb = cv2.resize(composite(read_image(file)), (options.side, options.side), interpolation=cv2.INTER_AREA)
         restore_whole(model, degrade(rgb, soft_masks(segformer.regions(rgb)), face_render(), seed=number))
     for name, value in sorted(largest.items(), key=lambda item: -item[1]):
         print(f"{name:<32}{value:12.1f}{value / LARGEST:9.2%} of float16's largest")
-    print(
-        f"{len(files)} pictures at {options.side}x{options.side}: {max(largest.values()) / LARGEST:.2%} at most"
-    )
+    print(f"{len(files)} pictures at {options.side}x{options.side}: {max(largest.values()) / LARGEST:.2%} at most")
 
 
 if __name__ == "__main__":

@@ -135,9 +135,7 @@ def served(checkpoint: str | None) -> Iterator[tuple[str, int]]:
 
 def main() -> None:
     """Serve, or send the visitors."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--visitors", type=int, default=50, help="at once (50)")
     parser.add_argument("--requests", type=int, default=500, help="in all (500)")
     parser.add_argument("--checkpoint", help="a checkpoint in place of the stand-in")

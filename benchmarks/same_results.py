@@ -155,9 +155,7 @@ def without_measured(value: Any) -> Any:
 
 def main() -> int:
     """Run both, compare, and say what differs."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkouts", nargs=2, type=Path, metavar="CHECKOUT")
     parser.add_argument("--keep", type=Path, help="an empty folder to write to; without it nothing is kept")
     given = parser.parse_args()
@@ -168,9 +166,7 @@ def main() -> int:
             print(checkout.name)
             shutil.copytree(checkouts[0] / "examples/heads", out / "heads")
             run(checkout, out)
-        files = sorted(
-            {str(path.relative_to(out)) for out in outs for path in out.rglob("*") if path.is_file()}
-        )
+        files = sorted({str(path.relative_to(out)) for out in outs for path in out.rglob("*") if path.is_file()})
         differing = [name for name in files if not same(*(out / name for out in outs), (*outs, *checkouts))]
         kinds = Counter(Path(name).suffix for name in files)
         print(

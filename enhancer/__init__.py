@@ -34,9 +34,20 @@ _HOMES = {
     "write_png": "imaging.io",
 }
 __all__ = [
-    "OnnxEnhancer", "Parser", "Scorer", "SplatEnhancer", "composite", "face_render", "read_image",
-    "read_labels", "region_map", "restore", "soft_masks", "trace", "write_png",
-]  # fmt: skip
+    "OnnxEnhancer",
+    "Parser",
+    "Scorer",
+    "SplatEnhancer",
+    "composite",
+    "face_render",
+    "read_image",
+    "read_labels",
+    "region_map",
+    "restore",
+    "soft_masks",
+    "trace",
+    "write_png",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -112,7 +112,7 @@ class Parser:
             device: Where it runs.
 
         Raises:
-            HubError: A Hub id was asked for by name and cannot be had now.
+            HubError: A Hub id was asked for by name, and the Hub does not give it.
             CheckpointError: The folder does not exist, or holds no complete Segformer.
             LabelError: The names of its labels are not those of the region table.
         """
@@ -132,9 +132,7 @@ class Parser:
         return cls._loaded(found.folder, device, POCKET_NAME if ref == "pocket" else found.name, found.notice)
 
     @classmethod
-    def _loaded(
-        cls, folder: Path, device: str | torch.device, name: str, notice: Message | None = None
-    ) -> "Parser":
+    def _loaded(cls, folder: Path, device: str | torch.device, name: str, notice: Message | None = None) -> "Parser":
         return cls(_segformer(folder, device), Preprocessing.of_folder(folder), name, notice)
 
     def regions(self, rgb: np.ndarray) -> np.ndarray:

@@ -54,7 +54,7 @@ class ScoreKeeper(Protocol):
 
     @property
     def lpips_missing(self) -> Message | None:
-        """Why LPIPS cannot be had; None where it can."""
+        """Why LPIPS is missing; None where it is there."""
         ...
 
     def prepare(self) -> None:

@@ -1,4 +1,4 @@
-"""What a run made, and how it is told: rows of a JSON report, and the table of scores on the page."""
+"""Results of degrading and restoring, their rows in JSON reports, and the table of scores on the page."""
 
 import json
 import math
@@ -19,9 +19,7 @@ from enhancer.imaging.regions import REGION_NAMES
 from enhancer.messages import Message
 from enhancer.runtime.files import atomic_write
 
-Scores = Mapping[
-    str, Any
-]  # {"psnr": dB, "ssim": .., "lpips": .. or None, "regions": {name: {"psnr", ..}, or None}}
+Scores = Mapping[str, Any]  # {"psnr": dB, "ssim": .., "lpips": .. or None, "regions": {name: {"psnr", ..}, or None}}
 Translate = Callable[[str], str]  # English phrase, or a `Message` -> the reader's language
 Step = tuple[str, np.ndarray]  # name, and the picture after it
 SCHEMA = 1  # of the JSON report
@@ -35,7 +33,7 @@ class Degraded:
     record: Record  # the settings that lead to it
     steps: tuple[Step, ...]  # empty unless asked for
     timings: Mapping[str, float]  # seconds, by what was done
-    parser: str | None  # what told the regions apart
+    parser: str | None  # what found the regions
     notes: tuple[Message, ...]
 
 
@@ -158,15 +156,9 @@ class _Metric:
 
 
 _METRICS = (
-    _Metric(
-        "psnr", "PSNR", " dB", 2, True, "How small the differences from the clean picture are, pixel by pixel"
-    ),
-    _Metric(
-        "ssim", "SSIM", "", 3, True, "How well local structure matches the clean picture; 1 is identical"
-    ),
-    _Metric(
-        "lpips", "LPIPS", "", 3, False, "How different the two look to a trained network; 0 is identical"
-    ),
+    _Metric("psnr", "PSNR", " dB", 2, True, "How small the differences from the clean picture are, pixel by pixel"),
+    _Metric("ssim", "SSIM", "", 3, True, "How well local structure matches the clean picture; 1 is identical"),
+    _Metric("lpips", "LPIPS", "", 3, False, "How different the two look to a trained network; 0 is identical"),
 )
 
 
@@ -184,9 +176,7 @@ def score_table(result: Result, say: Translate = str) -> str:
             f"{escape(say('and this one came without.'))}</p>"
         )
     rows = [("Whole picture", before, after)]
-    rows += [
-        (name.capitalize(), before["regions"].get(name), after["regions"].get(name)) for name in REGION_NAMES
-    ]
+    rows += [(name.capitalize(), before["regions"].get(name), after["regions"].get(name)) for name in REGION_NAMES]
     metrics = [metric for metric in _METRICS if after.get(metric.key) is not None]
     heads = "".join(_metric_head(metric, result.lpips_name, say) for metric in metrics)
     body = "".join(
@@ -230,8 +220,7 @@ def status_line(result: Result, say: Translate = str) -> str:
 def _lpips(result: Result, say: Translate) -> str:
     """Return LPIPS before and after as HTML, such as "LPIPS 0.317 → 0.215 (lower is better)"; nothing without it."""
     before, after = (
-        None if scores is None else scores.get("lpips")
-        for scores in (result.scores_degraded, result.scores_restored)
+        None if scores is None else scores.get("lpips") for scores in (result.scores_degraded, result.scores_restored)
     )
     if before is None or after is None:
         return ""

@@ -30,9 +30,7 @@ from enhancer.parts import (
 )
 from enhancer.results import Degraded, Flat, Result, Step
 
-ImageLike = (
-    np.ndarray | Image.Image
-)  # an `image` as `enhancer.imaging.io` defines it, or an opened PIL picture
+ImageLike = np.ndarray | Image.Image  # an `image` as `enhancer.imaging.io` defines it, or an opened PIL picture
 
 PARSING = 2  # the step that changes no pixel: its regions are shown instead
 NO_FACE = Message(
@@ -85,7 +83,7 @@ class Service:
 
         Raises:
             CheckpointError: The checkpoint or the parser is incomplete, foreign or not there.
-            HubError: It cannot be had from the Hub.
+            HubError: The Hub does not give it.
         """
         device = device or best_device()
         restorer = None if checkpoint is None else load_restorer(checkpoint, device)
@@ -271,9 +269,7 @@ def _recipe(given: Degradation) -> tuple[Recipe, int]:
     """Return the recipe and seed of these settings; checked before any work is done."""
     seed, strengths = given.get("seed", 0), given.get("strengths") or {}
     if isinstance(seed, bool) or not isinstance(seed, int):
-        raise SettingsError(
-            Message("settings.seed", "The seed must be a whole number, got {seed!r}.", seed=seed)
-        )
+        raise SettingsError(Message("settings.seed", "The seed must be a whole number, got {seed!r}.", seed=seed))
     numbers = isinstance(strengths, Mapping) and all(isinstance(s, int | float) for s in strengths.values())
     if not numbers:
         raise SettingsError(
@@ -314,7 +310,7 @@ def _as_image(picture: ImageLike) -> np.ndarray:
 
 
 def _as_saved(image: np.ndarray) -> np.ndarray:
-    """Round to 8 bits, as the file will be: the model then sees, and the scores judge, what a visitor can download."""
+    """Round to 8 bits, as the file will be: the model then sees, and the scores are about what a visitor can download."""
     return to_bytes(image).astype(np.float32) / 255
 
 

@@ -38,12 +38,7 @@ def main(folder: Path) -> None:
         scores = scorer.score(pictures[name], clean, masks)
         lpips = scorer.lpips_missing or f"{scorer.lpips_name} {scores['lpips']:.3f}"
         print(f"{name}: PSNR {scores['psnr']:.2f} dB, SSIM {scores['ssim']:.3f}, {lpips}")
-        print(
-            "  "
-            + ", ".join(
-                f"{region} {each['psnr']:.1f} dB" for region, each in scores["regions"].items() if each
-            )
-        )
+        print("  " + ", ".join(f"{region} {each['psnr']:.1f} dB" for region, each in scores["regions"].items() if each))
     print(f"Pictures are in {folder}")
 
 

@@ -41,8 +41,8 @@ def main(folder: Path, pictures: Path) -> None:
     ray.init()
     folder.mkdir(parents=True, exist_ok=True)
     files = [file.resolve() for file in sorted(pictures.iterdir()) if file.suffix.lower() in IMAGE_SUFFIXES]
-    rows = [{"file": str(file), "output": str(folder.resolve() / f"{file.stem}.png")}
-            for file in files if not file.stem.endswith("_labels")]  # fmt: skip
+    files = [file for file in files if not file.stem.endswith("_labels")]
+    rows = [{"file": str(file), "output": str(folder.resolve() / f"{file.stem}.png")} for file in files]
     gpus = int(ray.cluster_resources().get("GPU", 0))
     workers = gpus or int(ray.cluster_resources()["CPU"])
     share = {"num_gpus": 1} if gpus else {"num_cpus": 1}

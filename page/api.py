@@ -1,6 +1,6 @@
-"""What the page offers to programs: five named endpoints, their parameters typed and told.
+"""What the page offers to programs: five named endpoints, their parameters typed and described.
 
-To agents they are tools, called by their functions' names and told by their docstrings.
+To agents they are tools, named after their functions and described by their docstrings.
 """
 
 from typing import Any
@@ -56,9 +56,13 @@ def restore_face(
     with shown_to_visitor():
         restoration = Restoration(strength, region_strengths or {}, rgb_of(background))
     result = backend.restored(
-        pixels, _labels(labels), degrade_first=degrade_first, reference=None if reference is None else reference.image,
-        restoration=restoration, **degradation,
-    )  # fmt: skip
+        pixels,
+        _labels(labels),
+        degrade_first=degrade_first,
+        reference=None if reference is None else reference.image,
+        restoration=restoration,
+        **degradation,
+    )
     return (
         saved(result.restored, "restored", result.record),
         saved(result.degraded, "given"),
@@ -67,8 +71,12 @@ def restore_face(
 
 
 def degrade_face(
-    image: Given | None, labels: Given | None = None, preset: str = DEFAULT_PRESET, seed: int = 0, strengths: Strengths = None
-) -> Any:  # fmt: skip
+    image: Given | None,
+    labels: Given | None = None,
+    preset: str = DEFAULT_PRESET,
+    seed: int = 0,
+    strengths: Strengths = None,
+) -> Any:
     """Damage a clean picture of a face, region by region, into what a poor render of Gaussian splats looks like.
 
     Pictures are uploaded first, or sent as data: addresses; no other address is fetched.
@@ -89,8 +97,12 @@ def degrade_face(
 
 
 def degradation_steps(
-    image: Given | None, labels: Given | None = None, preset: str = DEFAULT_PRESET, seed: int = 0, strengths: Strengths = None
-) -> list[Any]:  # fmt: skip
+    image: Given | None,
+    labels: Given | None = None,
+    preset: str = DEFAULT_PRESET,
+    seed: int = 0,
+    strengths: Strengths = None,
+) -> list[Any]:
     """Damage a clean picture of a face and return it after each of the 14 steps.
 
     Pictures are uploaded first, or sent as data: addresses; no other address is fetched.
@@ -115,7 +127,7 @@ def score_face(image: Given | None, reference: Given | None, labels: Given | Non
     Pictures are uploaded first, or sent as data: addresses; no other address is fetched.
 
     Args:
-        image: The picture to judge.
+        image: The picture to score.
         reference: The clean picture.
         labels: The clean picture's label map, where there is one; else a face parser finds the regions.
 
@@ -148,7 +160,7 @@ def _labels(given: Given | None) -> Any:
 
 
 def _shares(name: str) -> gr.JSON:
-    """Return an input of a number by region, its type told: gradio's own says none, which no agent's tool may."""
+    """Return an input of a number by region, with its type: gradio's own states none, which no agent's tool may."""
     component = gr.JSON(label=name)
     api_info = {
         "type": "object",

@@ -1,4 +1,4 @@
-"""Several pictures in one go: their names told apart, a CSV of their scores, a ZIP of everything. No torch."""
+"""Several pictures in one go: their names made unique, a CSV of their scores, a ZIP of everything. No torch."""
 
 import csv
 import io
@@ -36,16 +36,18 @@ def scores_csv(rows: Sequence[Mapping[str, Any]]) -> str:
         rows: As of `enhancer.results.result_row` or `failed_row`, with the picture's "name".
     """
     parts = ("whole", *REGION_NAMES)
-    scored = [
-        f"{part}_{metric}_{when}" for part in parts for metric in METRICS for when in ("before", "after")
-    ]
+    scored = [f"{part}_{metric}_{when}" for part in parts for metric in METRICS for when in ("before", "after")]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["name", "checkpoint", "sha", "seconds", "preset", "seed", *scored, "notes", "error"])
     for row in rows:
         cells = [row.get(key) for key in ("name", "checkpoint", "sha", "seconds", "preset", "seed")]
-        numbers = [_score(row.get("scores"), part, metric, when) for part in parts for metric in METRICS
-                   for when in ("degraded", "restored")]  # fmt: skip
+        numbers = [
+            _score(row.get("scores"), part, metric, when)
+            for part in parts
+            for metric in METRICS
+            for when in ("degraded", "restored")
+        ]
         line = [*cells, *numbers, " ".join(row.get("notes") or []), row.get("error")]
         writer.writerow([_plain(cell) for cell in line])
     return text.getvalue()
@@ -57,9 +59,7 @@ def zipped(files: Mapping[str, bytes]) -> bytes:
     with zipfile.ZipFile(packed, "w") as archive:
         for name, content in files.items():
             how = zipfile.ZIP_STORED if name.endswith(".png") else zipfile.ZIP_DEFLATED
-            archive.writestr(
-                zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), content, how
-            )  # same pictures, same bytes
+            archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), content, how)  # same pictures, same bytes
     return packed.getvalue()
 
 

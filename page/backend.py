@@ -28,9 +28,7 @@ ROOT = Path(__file__).parents[1]
 HEADS = [path for path in sorted(ROOT.glob("examples/heads/head_*.png")) if not path.stem.endswith("_labels")]
 ON_ZERO_GPU = bool(os.environ.get("SPACES_ZERO_GPU"))
 POCKET = "pocket"
-NO_MEMORY = Message(
-    "memory.page", "This machine ran out of memory. Try again in a minute, or with a smaller picture."
-)
+NO_MEMORY = Message("memory.page", "This machine ran out of memory. Try again in a minute, or with a smaller picture.")
 WORTH_SAYING = 10  # seconds
 
 _log = logging.getLogger(__name__)
@@ -50,7 +48,7 @@ def _service(checkpoint: str) -> Service:
     except EnhancerError as error:
         if checkpoint == POCKET:
             raise
-        # The owner reads why in the log; a visitor gets a page that works, and is told.
+        # The owner reads why in the log; a visitor gets a page that works, with a notice.
         _log.warning("The checkpoint %s is not used: %s", checkpoint, error)
         notice = Message(
             "note.checkpoint",

@@ -34,14 +34,19 @@ class BatchTab:
             with gr.Column(elem_classes="controls"):
                 gr.HTML(label("batch"), padding=False, elem_classes="hint")
                 self.files = gr.File(
-                    label=label("Pictures of faces"), file_count="multiple", file_types=["image"], height=260,
+                    label=label("Pictures of faces"),
+                    file_count="multiple",
+                    file_types=["image"],
+                    height=260,
                     elem_id="batch-files",
-                )  # fmt: skip
+                )
                 take_uploads_only(self.files)
                 self.degrade_first = gr.Checkbox(
-                    False, label=label("They are clean: damage them first, then score them"),
-                    info=label("Leave off for real renders."), elem_id="batch-degrade",
-                )  # fmt: skip
+                    False,
+                    label=label("They are clean: damage them first, then score them"),
+                    info=label("Leave off for real renders."),
+                    elem_id="batch-degrade",
+                )
                 with gr.Row(elem_classes="buttons"):
                     self.button = gr.Button(
                         label("Restore all"), variant="primary", size="lg", scale=3, elem_id="batch-restore"
@@ -50,18 +55,29 @@ class BatchTab:
             with gr.Column(elem_classes="hero"):
                 self.status = gr.HTML(padding=False, elem_classes="status", elem_id="batch-status")
                 self.gallery = gr.Gallery(
-                    label=label("Restored pictures"), format="png", columns=4, height="auto", object_fit="cover",
-                    buttons=["download", "fullscreen"], visible=False, elem_id="batch-gallery",
-                )  # fmt: skip
+                    label=label("Restored pictures"),
+                    format="png",
+                    columns=4,
+                    height="auto",
+                    object_fit="cover",
+                    buttons=["download", "fullscreen"],
+                    visible=False,
+                    elem_id="batch-gallery",
+                )
                 self.table = gr.HTML(padding=False, elem_classes="score-panel", elem_id="batch-table")
                 self.download = gr.DownloadButton(
                     label("Everything as a ZIP: pictures and scores.csv"), visible=False, size="lg", elem_id="batch-zip"
-                )  # fmt: skip
+                )
         outputs: list[Any] = [self.status, self.gallery, self.table, self.download]
         started = self.button.click(
-            self.run, [self.files, self.degrade_first], outputs, concurrency_id="batch", trigger_mode="once",
-            show_progress="hidden", **PRIVATE,  # the status draws its own
-        )  # fmt: skip
+            self.run,
+            [self.files, self.degrade_first],
+            outputs,
+            concurrency_id="batch",
+            trigger_mode="once",
+            show_progress="hidden",
+            **PRIVATE,  # the status draws its own
+        )
         self.stop.click(self.stopped, None, self.status, queue=False, cancels=[started], **PRIVATE)
 
     def stopped(self, request: gr.Request) -> str:
@@ -69,9 +85,7 @@ class BatchTab:
         say = translator(request)
         return f"<p role='status'>{escape(say('Stopped.'))}</p>"
 
-    def run(
-        self, paths: list[str] | None, degrade_first: bool, request: gr.Request
-    ) -> Iterator[dict[Any, Any]]:
+    def run(self, paths: list[str] | None, degrade_first: bool, request: gr.Request) -> Iterator[dict[Any, Any]]:
         """Restore one picture after the other and show what is there."""
         if not paths:
             raise refusal(Message("batch.empty", "There are no pictures yet. Drop some on the page."))
@@ -135,7 +149,9 @@ def _table(rows: list[Row], say: Translate) -> str:
         for row in rows
     )
     heads = "".join(f"<th scope='col'>{escape(say(head))}</th>" for head in ("Picture", "Time"))
-    return f"<table class='scores'><thead><tr>{heads}<th scope='col'>PSNR</th></tr></thead><tbody>{body}</tbody></table>"
+    return (
+        f"<table class='scores'><thead><tr>{heads}<th scope='col'>PSNR</th></tr></thead><tbody>{body}</tbody></table>"
+    )
 
 
 def _won(row: Row) -> str:

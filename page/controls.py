@@ -102,9 +102,7 @@ def take_uploads_only(component: Component) -> None:
 def image_of(given: Given | None) -> np.ndarray:
     """Return the pixels, or say that there are none."""
     if given is None:
-        raise refusal(
-            Message("picture.none", "There is no picture yet. Drop one on the page, or choose an example.")
-        )
+        raise refusal(Message("picture.none", "There is no picture yet. Drop one on the page, or choose an example."))
     return given.image
 
 
@@ -150,18 +148,30 @@ class DamageControls:
         """Lay them out where this is called."""
         with gr.Row():
             self.preset = gr.Radio(
-                list(PRESETS), value=DEFAULT_PRESET, label=label("Preset"), min_width=120,
+                list(PRESETS),
+                value=DEFAULT_PRESET,
+                label=label("Preset"),
+                min_width=120,
                 info=label("Two recipes of damage; v2 is the later one."),
-            )  # fmt: skip
+            )
             self.seed = gr.Number(
-                0, precision=0, minimum=0, maximum=LARGEST_SEED, label=label("Seed"), min_width=120,
+                0,
+                precision=0,
+                minimum=0,
+                maximum=LARGEST_SEED,
+                label=label("Seed"),
+                min_width=120,
                 info=label("The same seed gives the same damage."),
-            )  # fmt: skip
+            )
         self.strengths = _region_sliders(PRESETS[DEFAULT_PRESET])
         choose: Any = self.preset.input
         choose(
-            lambda name: list(PRESETS[name].values()), self.preset, self.strengths, queue=False, api_visibility="private"
-        )  # fmt: skip
+            lambda name: list(PRESETS[name].values()),
+            self.preset,
+            self.strengths,
+            queue=False,
+            api_visibility="private",
+        )
 
     @property
     def all(self) -> list[Any]:
@@ -192,14 +202,20 @@ class RestorationControls:
     def __init__(self, with_background: bool) -> None:
         """Lay them out where this is called."""
         self.strength = gr.Slider(
-            0, 1, 1, step=0.05, label=label("Strength"),
+            0,
+            1,
+            1,
+            step=0.05,
+            label=label("Strength"),
             info=label("0 keeps the picture as it came, 1 takes the restored one."),
-        )  # fmt: skip
+        )
         self.regions = _region_sliders(dict.fromkeys(REGION_NAMES, 1.0))
         self.background = gr.ColorPicker(
-            WHITE, label=label("Background"), visible=with_background,
+            WHITE,
+            label=label("Background"),
+            visible=with_background,
             info=label("Stands behind transparent parts while the model works."),
-        )  # fmt: skip
+        )
 
     @property
     def all(self) -> list[Any]:
@@ -214,7 +230,6 @@ class RestorationControls:
     def updates(self, record: Record) -> dict[Any, Any]:
         """Return what to set for a picture whose file tells its settings."""
         chosen = {
-            slider: record.regions.get(name, 1.0)
-            for name, slider in zip(REGION_NAMES, self.regions, strict=True)
+            slider: record.regions.get(name, 1.0) for name, slider in zip(REGION_NAMES, self.regions, strict=True)
         }
         return {self.strength: record.strength, self.background: record.background, **chosen}

@@ -50,11 +50,7 @@ class Link:
         }
         if record.strength != 1:
             given["strength"] = round(record.strength, 3)
-        given |= {
-            _DAMAGE + name: round(at, 3)
-            for name, at in record.strengths.items()
-            if at != PRESETS[preset][name]
-        }
+        given |= {_DAMAGE + name: round(at, 3) for name, at in record.strengths.items() if at != PRESETS[preset][name]}
         given |= {_KEPT + name: round(at, 3) for name, at in record.regions.items() if at != 1}
         return "?" + urlencode(given)
 

@@ -20,9 +20,7 @@ KEPT = tempfile.TemporaryDirectory(prefix="splat-enhancer-")  # for pictures sho
 Panel = tuple[str, str]  # path, caption
 
 
-def saved(
-    image: np.ndarray, name: str, record: Record | None = None, folder: str | Path | None = None
-) -> str:
+def saved(image: np.ndarray, name: str, record: Record | None = None, folder: str | Path | None = None) -> str:
     """Write a PNG and return its path, by default where gradio serves it from and deletes it after an hour."""
     return stored(png_bytes(image, record), f"{name}.png", folder)
 
@@ -59,9 +57,7 @@ class Details:
 
     clean: str | None
     improved: str | None
-    differences: tuple[
-        str | None, str
-    ]  # before and after against the clean picture; or one against the other
+    differences: tuple[str | None, str]  # before and after against the clean picture; or one against the other
     close_ups: tuple[tuple[str, str, str], ...]  # path, region, which picture
 
     @classmethod

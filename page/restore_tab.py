@@ -26,9 +26,7 @@ TRY, RENDER = "try", "render"
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden", **PRIVATE}
 STEPS = 14
-SETTINGS_READ = Message(
-    "picture.settings_read", "This picture tells how it was made: its settings are set now."
-)
+SETTINGS_READ = Message("picture.settings_read", "This picture tells how it was made: its settings are set now.")
 Updates = dict[Any, Any]
 
 
@@ -57,16 +55,28 @@ class Workbench:
     def _lay_out_inputs(self) -> None:
         if self.degrades:
             self.heads = gr.Gallery(
-                [str(path) for path in HEADS], label=label("Pick a face"), format="png", columns=6, height="auto",
-                object_fit="cover", allow_preview=False, interactive=False, buttons=[], elem_classes="examples",
-            )  # fmt: skip
+                [str(path) for path in HEADS],
+                label=label("Pick a face"),
+                format="png",
+                columns=6,
+                height="auto",
+                object_fit="cover",
+                allow_preview=False,
+                interactive=False,
+                buttons=[],
+                elem_classes="examples",
+            )
         self.image = picture_input(
             value=str(HEADS[0]) if self.degrades else None,
             label=label("or drop a clean picture" if self.degrades else "Your render"),
-            sources=["upload", "clipboard"], height=250 if self.degrades else 340, buttons=[],
+            sources=["upload", "clipboard"],
+            height=250 if self.degrades else 340,
+            buttons=[],
             placeholder=label(DROP_HERE),
-            elem_id=f"{self.kind}-picture", elem_classes="picture", alt_text=label("The picture to restore"),
-        )  # fmt: skip
+            elem_id=f"{self.kind}-picture",
+            elem_classes="picture",
+            alt_text=label("The picture to restore"),
+        )
         with gr.Row(elem_classes="buttons"):
             self.button = gr.Button(
                 label("Restore"), variant="primary", size="lg", scale=3, elem_id=f"{self.kind}-restore"
@@ -83,29 +93,42 @@ class Workbench:
             with gr.Accordion(label("Damage"), open=False, elem_classes="settings"):
                 self.damage = DamageControls()
         else:
-            with gr.Accordion(
-                label("Scores: give the clean picture too"), open=False, elem_classes="settings"
-            ):
+            with gr.Accordion(label("Scores: give the clean picture too"), open=False, elem_classes="settings"):
                 self.reference = picture_input(
-                    label=label("The same view, clean"), sources=["upload", "clipboard"], height=200, buttons=[],
-                    elem_id="render-reference", elem_classes="picture", alt_text=label("The clean picture"),
-                )  # fmt: skip
+                    label=label("The same view, clean"),
+                    sources=["upload", "clipboard"],
+                    height=200,
+                    buttons=[],
+                    elem_id="render-reference",
+                    elem_classes="picture",
+                    alt_text=label("The clean picture"),
+                )
         with gr.Accordion(label("Restoration"), open=False, elem_classes="settings"):
             self.restoration = RestorationControls(with_background=not self.degrades)
         offered = backend.checkpoints()
-        self.checkpoint = gr.Radio(
-            list(offered), value=offered[0], label=label("Checkpoint"), visible=len(offered) > 1
-        )
+        self.checkpoint = gr.Radio(list(offered), value=offered[0], label=label("Checkpoint"), visible=len(offered) > 1)
 
     def _lay_out_hero(self) -> None:
         self.slider = gr.ImageSlider(
-            label=label("Before and after"), show_label=False, format="png", max_height=500, elem_classes="slider",
-            elem_id=f"{self.kind}-slider", buttons=["download", "fullscreen"],
-        )  # fmt: skip
+            label=label("Before and after"),
+            show_label=False,
+            format="png",
+            max_height=500,
+            elem_classes="slider",
+            elem_id=f"{self.kind}-slider",
+            buttons=["download", "fullscreen"],
+        )
         self.divider = gr.Slider(
-            0, 100, 50, step=1, label=label("Divider: before to the left, after to the right"), buttons=[],
-            elem_id=f"{self.kind}-divider", elem_classes="divider", interactive=True,
-        )  # fmt: skip
+            0,
+            100,
+            50,
+            step=1,
+            label=label("Divider: before to the left, after to the right"),
+            buttons=[],
+            elem_id=f"{self.kind}-divider",
+            elem_classes="divider",
+            interactive=True,
+        )
         self.stop = gr.Button(label("Stop"), size="sm", elem_classes="stop", elem_id=f"{self.kind}-stop")
         hello = label("waking" if self.degrades else "nothing yet")
         self.status = gr.HTML(hello, padding=False, elem_classes="status", elem_id=f"{self.kind}-status")
@@ -121,9 +144,16 @@ class Workbench:
                 self._lay_out_scores(picture)
             with gr.Tab(label("Close-ups")):
                 self.close_ups = gr.Gallery(
-                    label=label("Eyes and mouth"), show_label=False, format="png", columns=3, height="auto",
-                    object_fit="contain", buttons=["fullscreen"], elem_classes="close-ups", elem_id=f"{self.kind}-close-ups",
-                )  # fmt: skip
+                    label=label("Eyes and mouth"),
+                    show_label=False,
+                    format="png",
+                    columns=3,
+                    height="auto",
+                    object_fit="contain",
+                    buttons=["fullscreen"],
+                    elem_classes="close-ups",
+                    elem_id=f"{self.kind}-close-ups",
+                )
             with gr.Tab(label("Difference")):
                 gr.HTML(label("difference"), padding=False, elem_classes="hint")
                 with gr.Row():
@@ -141,9 +171,16 @@ class Workbench:
                         1, STEPS, STEPS, step=1, label=label("Step"), buttons=[], elem_id="try-scrubber"
                     )
                     self.film = gr.Gallery(
-                        label=label("The 14 steps of the damage"), show_label=False, format="png", preview=True,
-                        height=520, object_fit="contain", buttons=["fullscreen"], elem_classes="film", elem_id="try-film",
-                    )  # fmt: skip
+                        label=label("The 14 steps of the damage"),
+                        show_label=False,
+                        format="png",
+                        preview=True,
+                        height=520,
+                        object_fit="contain",
+                        buttons=["fullscreen"],
+                        elem_classes="film",
+                        elem_id="try-film",
+                    )
             else:
                 self._lay_out_scores(picture)
             with gr.Tab(label("Pictures")):
@@ -159,9 +196,11 @@ class Workbench:
     def _lay_out_scores(self, picture: dict[str, Any]) -> None:
         with gr.Tab(label("What improved")), gr.Row(elem_classes="improved"):
             self.improved = gr.Image(
-                label=label("dB won, by region"), elem_id=f"{self.kind}-improved",
-                alt_text=label("The face, its regions green where they improved and red where they did not"), **picture,
-            )  # fmt: skip
+                label=label("dB won, by region"),
+                elem_id=f"{self.kind}-improved",
+                alt_text=label("The face, its regions green where they improved and red where they did not"),
+                **picture,
+            )
             self.scores = gr.HTML(padding=False, elem_classes="score-panel", elem_id=f"{self.kind}-scores")
 
     # --- what it does --------------------------------------------------------------------------------------------
@@ -175,16 +214,28 @@ class Workbench:
         else:
             inputs.add(self.reference)
         outputs: list[Any] = [
-            self.slider, self.status, self.details, self.improved, self.scores, self.close_ups, self.lost, self.left,
+            self.slider,
+            self.status,
+            self.details,
+            self.improved,
+            self.scores,
+            self.close_ups,
+            self.lost,
+            self.left,
             *self.trio,
-        ]  # fmt: skip
+        ]
         if self.degrades:
             outputs += [self.film, self.scrubber]
         self.outputs = outputs
         work: dict[str, Any] = {
-            "fn": self.run, "inputs": inputs, "outputs": outputs, "concurrency_id": "model", "show_progress_on": self.slider,
-            "trigger_mode": "once", **PRIVATE,
-        }  # fmt: skip
+            "fn": self.run,
+            "inputs": inputs,
+            "outputs": outputs,
+            "concurrency_id": "model",
+            "show_progress_on": self.slider,
+            "trigger_mode": "once",
+            **PRIVATE,
+        }
         started: list[Any] = [self.button.click(**work)]
         show = f"() => document.querySelector('#{self.kind}-slider').scrollIntoView({{block: 'nearest'}})"
         self.button.click(None, js=show)
@@ -217,7 +268,7 @@ class Workbench:
         self.stop.click(None, cancels=started, **PRIVATE)
 
     def run(self, values: Mapping[Any, Any], request: gr.Request) -> Iterator[Updates]:
-        """Restore what was chosen: the picture first, then what is told about it."""
+        """Restore what was chosen: the picture first, then scores and details."""
         image = image_of(values[self.image])
         with shown_to_visitor():
             restoration = self.restoration.read(values)

@@ -42,9 +42,13 @@ class Share:
         button = gr.Button(label("Copy a link to these settings"), size="sm", elem_id="try-share")
         query = gr.Textbox(visible="hidden")  # in the page, unseen
         self.address = gr.Textbox(
-            label=label("Link"), info=label("Opens the page with this example and these settings."), visible=False,
-            interactive=False, buttons=["copy"], elem_id="try-link",
-        )  # fmt: skip
+            label=label("Link"),
+            info=label("Opens the page with this example and these settings."),
+            visible=False,
+            interactive=False,
+            buttons=["copy"],
+            elem_id="try-link",
+        )
         # By way of a field: an event that may leave the picture as it is would make gradio build the input anew, without
         # our reader in it.
         self.example = gr.Textbox(visible="hidden")

@@ -119,10 +119,19 @@ def train_config(train_faces, tiny_checkpoint, tmp_path) -> Any:
     from training.config import TrainConfig
 
     return TrainConfig(
-        train_data_dir=str(train_faces), output_dir=str(tmp_path / "run"), checkpoint=str(tiny_checkpoint), resolution=64,
-        train_batch_size=1, max_train_steps=6, checkpointing_steps=2, lr_warmup_steps=1, learning_rate=1e-3,
-        lpips_weight=0, gram_weight=0, mixed_precision="no",
-    )  # fmt: skip
+        train_data_dir=str(train_faces),
+        output_dir=str(tmp_path / "run"),
+        checkpoint=str(tiny_checkpoint),
+        resolution=64,
+        train_batch_size=1,
+        max_train_steps=6,
+        checkpointing_steps=2,
+        lr_warmup_steps=1,
+        learning_rate=1e-3,
+        lpips_weight=0,
+        gram_weight=0,
+        mixed_precision="no",
+    )
 
 
 @pytest.fixture

@@ -47,10 +47,7 @@ class LocalHub:
 
     def fault(self, methods: str, path: str, do: int | str, times: int = 99, skip: int = 0) -> None:
         """Let what matches go wrong; several methods as in ``"GET|HEAD"``. Nothing else goes wrong then."""
-        faults = [
-            {"method": each, "path": path, "do": do, "times": times, "skip": skip}
-            for each in methods.split("|")
-        ]
+        faults = [{"method": each, "path": path, "do": do, "times": times, "skip": skip} for each in methods.split("|")]
         self.ask("/_stub/faults", faults)
 
     def reset(self) -> None:
@@ -70,9 +67,10 @@ def talking_to(hub: LocalHub, home: Path) -> Iterator[pytest.MonkeyPatch]:
         for name, value in (
             ("ENDPOINT", hub.url),
             ("HUGGINGFACE_CO_URL_TEMPLATE", hub.url + "/{repo_id}/resolve/{revision}/{filename}"),
-            ("HF_HUB_CACHE", str(home / "hub")), ("HF_HUB_OFFLINE", False),
+            ("HF_HUB_CACHE", str(home / "hub")),
+            ("HF_HUB_OFFLINE", False),
             ("HF_HUB_DISABLE_XET", True),
-        ):  # fmt: skip
+        ):
             patch.setattr(constants, name, value)
         patch.setitem(os.environ, "HF_HUB_OFFLINE", "0")
         patch.setitem(os.environ, "HF_HUB_DISABLE_XET", "1")

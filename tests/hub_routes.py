@@ -189,10 +189,21 @@ def info(store: Store, request: Request, kind: str, id: str, revision: str | Non
     oid = store.oid(repo, revision or "main")
     names = [{"rfilename": path} for path in sorted(repo["commits"][oid]["files"])]
     told = {
-        "_id": "0" * 24, "id": id, "modelId": id, "author": id.split("/")[0], "sha": oid, "private": repo["private"],
-        "gated": "auto" if repo["gated"] else False, "disabled": False, "tags": [], "downloads": 0, "likes": 0,
-        "lastModified": DATE, "createdAt": DATE, "siblings": names,
-    }  # fmt: skip
+        "_id": "0" * 24,
+        "id": id,
+        "modelId": id,
+        "author": id.split("/")[0],
+        "sha": oid,
+        "private": repo["private"],
+        "gated": "auto" if repo["gated"] else False,
+        "disabled": False,
+        "tags": [],
+        "downloads": 0,
+        "likes": 0,
+        "lastModified": DATE,
+        "createdAt": DATE,
+        "siblings": names,
+    }
     return 200, told, {}
 
 
@@ -209,9 +220,7 @@ def refs(store: Store, request: Request, kind: str, id: str) -> Answer:
     repo = _repo(store, request, kind, id)
     branches = {name: oid for name, oid in repo["refs"].items() if not name.startswith("refs/")}
     told = {
-        key: [
-            {"name": name, "ref": f"refs/{folder}/{name}", "targetCommit": oid} for name, oid in group.items()
-        ]
+        key: [{"name": name, "ref": f"refs/{folder}/{name}", "targetCommit": oid} for name, oid in group.items()]
         for key, folder, group in (("branches", "heads", branches), ("tags", "tags", repo["tags"]))
     }
     return 200, {**told, "converts": []}, {}

@@ -58,9 +58,7 @@ class Store:
             "variables": {},
         }
         attributes = b"*.safetensors filter=lfs diff=lfs merge=lfs -text\n"
-        self.commit(
-            self.repos[name], "main", [("file", _as_file(".gitattributes", attributes))], "initial commit"
-        )
+        self.commit(self.repos[name], "main", [("file", _as_file(".gitattributes", attributes))], "initial commit")
 
     def commit(self, repo: dict[str, Any], branch: str, operations: list[Any], title: str) -> str:
         parent = repo["refs"].get(branch)
@@ -84,9 +82,7 @@ class Store:
                 if files.pop(path, None) is None:
                     raise RefusedError(404, "A file with this name doesn't exist", "EntryNotFound")
             else:  # deletedFolder
-                files = {
-                    name: file for name, file in files.items() if not name.startswith(path.rstrip("/") + "/")
-                }
+                files = {name: file for name, file in files.items() if not name.startswith(path.rstrip("/") + "/")}
         seed = json.dumps([parent, title, time.time_ns(), files])
         oid = hashlib.sha1(seed.encode()).hexdigest()
         repo["commits"][oid] = {"files": files, "parent": parent, "title": title}

@@ -51,9 +51,14 @@ class Connection(BaseHTTPRequestHandler):
         fault = self._fault(unquote(url.path))
         token = self.headers.get("Authorization", "").removeprefix("Bearer ") or None
         request = Request(
-            self.command, unquote(url.path), parse_qs(url.query, keep_blank_values=True), self._body(slow=fault == "slowly"), token,
-            f"http://{self.headers['Host']}", self.headers.get("Range"),
-        )  # fmt: skip
+            self.command,
+            unquote(url.path),
+            parse_qs(url.query, keep_blank_values=True),
+            self._body(slow=fault == "slowly"),
+            token,
+            f"http://{self.headers['Host']}",
+            self.headers.get("Range"),
+        )
         if fault == "silence":
             time.sleep(EVER)
         if fault == "drop":

@@ -106,9 +106,7 @@ def former_objective(network: nn.Module, restored: Tensor, clean: Tensor) -> tup
     with torch.no_grad():
         theirs = network(clean)
     ours = network(restored)
-    near = torch.stack(
-        [(one(a) - one(b)).square().sum(1).mean((1, 2)) for a, b in zip(ours, theirs, strict=True)]
-    )
+    near = torch.stack([(one(a) - one(b)).square().sum(1).mean((1, 2)) for a, b in zip(ours, theirs, strict=True)])
     grams = [(gram(a) - gram(b)).abs().mean((1, 2)) for a, b in zip(ours[:4], theirs[:4], strict=True)]
     parts = {
         "l1": (restored - clean).abs().mean((1, 2, 3)).mean(),

@@ -24,9 +24,13 @@ def small_config(head: Head, folder: Path) -> PrepareConfig:
     for name in "abcdef":
         put_face(head, folder / "source", name)
     return PrepareConfig(
-        photographs=str(folder / "source"), output_dir=str(folder / "out"), resolution=128, min_crop=64, parser="none",
+        photographs=str(folder / "source"),
+        output_dir=str(folder / "out"),
+        resolution=128,
+        min_crop=64,
+        parser="none",
         test_share=0.4,
-    )  # fmt: skip
+    )
 
 
 def flags(config: PrepareConfig) -> list[str]:
@@ -47,7 +51,5 @@ def tree(folder: Path) -> dict[str, bytes]:
 def rows(folder: Path) -> list[dict]:
     """All rows of all splits."""
     return [
-        json.loads(line)
-        for path in sorted(folder.glob("*/metadata.jsonl"))
-        for line in path.read_text().splitlines()
+        json.loads(line) for path in sorted(folder.glob("*/metadata.jsonl")) for line in path.read_text().splitlines()
     ]

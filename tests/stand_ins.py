@@ -63,9 +63,7 @@ def served(service):
     with warnings.catch_warnings():  # gradio leaves event loops and sockets to the garbage collector
         warnings.simplefilter("ignore")
         page = app.build_page()
-        page.launch(
-            prevent_thread_lock=True, quiet=True, server_name="127.0.0.1", server_port=port, **app.LAUNCH
-        )
+        page.launch(prevent_thread_lock=True, quiet=True, server_name="127.0.0.1", server_port=port, **app.LAUNCH)
         try:
             yield f"http://127.0.0.1:{port}"
         finally:

@@ -62,9 +62,7 @@ def call(client):
     def call(name, image=None, **settings):
         data = {"image": image} if name != "info" else {}
         data |= settings
-        data = {
-            key: upload(client, value) if isinstance(value, bytes) else value for key, value in data.items()
-        }
+        data = {key: upload(client, value) if isinstance(value, bytes) else value for key, value in data.items()}
         event = client.post(f"/demo/gradio_api/call/v2/{name}", json=data).json()["event_id"]
         stream = client.get(f"/demo/gradio_api/call/{name}/{event}").text
         kind, _, payload = stream.strip().split("\n\n")[-1].partition("\ndata: ")
@@ -86,9 +84,7 @@ def fetched(client, entry):
 
 
 def test_restore_gives_pictures_and_a_report(call, client, small_head):
-    kind, (restored, degraded, report) = call(
-        "restore", encoded(to_pil(small_head.image)), degrade_first=True, seed=3
-    )
+    kind, (restored, degraded, report) = call("restore", encoded(to_pil(small_head.image)), degrade_first=True, seed=3)
     assert kind == "complete"
     restored, degraded = fetched(client, restored), fetched(client, degraded)
     assert degraded.shape == (128, 128, 4)
@@ -108,9 +104,7 @@ def test_degrade_and_steps_agree(call, client, small_head):
     picture = encoded(to_pil(small_head.image))
     _, (degraded,) = call("degrade", picture, seed=3, strengths={"eyes": 0})
     _, (steps,) = call("steps", picture, seed=3, strengths={"eyes": 0})
-    assert [step["caption"] for step in steps] == [
-        f"{n}. {name}" for n, name in enumerate(STEP_NAMES, start=1)
-    ]
+    assert [step["caption"] for step in steps] == [f"{n}. {name}" for n, name in enumerate(STEP_NAMES, start=1)]
     last = fetched(client, steps[-1]["image"])
     np.testing.assert_array_equal(last, fetched(client, degraded))
 
@@ -157,9 +151,7 @@ def test_a_bad_picture_gets_one_sentence(call, name, content):
 
 
 def odd_pictures():
-    rgb = Image.fromarray(
-        np.tile(np.arange(128, dtype=np.uint8)[:, None, None], (1, 160, 3))
-    )  # 160 wide, 128 high
+    rgb = Image.fromarray(np.tile(np.arange(128, dtype=np.uint8)[:, None, None], (1, 160, 3)))  # 160 wide, 128 high
     exif = Image.Exif()
     exif[274] = 6  # turn a quarter
     grey = np.tile(np.arange(128, dtype=np.uint16)[:, None] * 257, (1, 160))

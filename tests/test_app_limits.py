@@ -62,9 +62,7 @@ def grey(width, height):
 # --- size --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "size", [(LARGEST_SIDE + 1, 200), (200, LARGEST_SIDE + 1), (MIN_SIDE - 1, 200), (4096, 4096)]
-)
+@pytest.mark.parametrize("size", [(LARGEST_SIDE + 1, 200), (200, LARGEST_SIDE + 1), (MIN_SIDE - 1, 200), (4096, 4096)])
 def test_a_picture_out_of_range_is_refused_with_the_pages_limits(inputs, tmp_path, size):
     path = written(tmp_path, grey(*size))
     words = f"This file is {size[0]}x{size[1]} pixels; each side must be {MIN_SIDE} to {LARGEST_SIDE} pixels"
@@ -102,11 +100,7 @@ def test_a_label_map_may_be_small_but_not_large(inputs, tmp_path):
         30,
     )
     with pytest.raises(gr.Error, match=f"to {LARGEST_SIDE} pixels"):
-        _ = (
-            inputs["labels"]
-            .preprocess(ImageData(path=str(written(tmp_path, grey(LARGEST_SIDE + 1, 30)))))
-            .image
-        )
+        _ = inputs["labels"].preprocess(ImageData(path=str(written(tmp_path, grey(LARGEST_SIDE + 1, 30))))).image
 
 
 def test_a_file_with_too_many_bytes_is_refused_unread(tmp_path, monkeypatch):
@@ -121,8 +115,13 @@ def test_a_file_with_too_many_bytes_is_refused_unread(tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", ["picture", "labels", "files"])
 @pytest.mark.parametrize(
     "address",
-    ["http://127.0.0.1:9/x.png", "HTTPS://example.org/x.png", "http://here/gradio_api/file=/etc/passwd", "http://here/gradio_api/file="],
-)  # fmt: skip
+    [
+        "http://127.0.0.1:9/x.png",
+        "HTTPS://example.org/x.png",
+        "http://here/gradio_api/file=/etc/passwd",
+        "http://here/gradio_api/file=",
+    ],
+)
 def test_no_address_is_fetched_on_a_callers_behalf(inputs, name, address):
     with pytest.raises(gr.Error, match="not fetched from other addresses"):
         asyncio.run(inputs[name].async_move_resource_to_block_cache(address))

@@ -15,9 +15,7 @@ mcp = pytest.importorskip("mcp", reason="needs pip install -e '.[mcp]'")
 transport = pytest.importorskip("mcp.client.streamable_http")
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of the protocol's library
-    pytest.mark.filterwarnings(
-        "ignore::pytest.PytestUnraisableExceptionWarning"
-    ),  # its event loops and sockets
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),  # its event loops and sockets
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]
 TOOLS = {"restore_face", "degrade_face", "degradation_steps", "score_face", "model_info"}

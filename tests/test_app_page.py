@@ -88,9 +88,7 @@ def test_the_picture_comes_first_and_the_scores_after(tabs, small_head):
     assert len(then[tab.close_ups]) == 6
 
 
-def test_masks_are_made_once_for_a_result_and_each_picture_loses_its_alpha_once(
-    tabs, small_head, monkeypatch
-):
+def test_masks_are_made_once_for_a_result_and_each_picture_loses_its_alpha_once(tabs, small_head, monkeypatch):
     made = Counter()
 
     def counted(name, function):
@@ -163,9 +161,7 @@ def test_every_step_has_a_name_in_german(step):
 
 def test_notes_and_the_reasons_inside_them_are_german_for_a_german(tabs, service, small_head, monkeypatch):
     reason = Message("hub.unreachable", "...", address="https://hub.example", reason="silent for 10 s")
-    older = Message(
-        "note.older_copy", "{reason} ...", reason=reason, name="a/b", date="1 May", commit="c0ffee"
-    )
+    older = Message("note.older_copy", "{reason} ...", reason=reason, name="a/b", date="1 May", commit="c0ffee")
     monkeypatch.setattr(
         backend,
         "service",
@@ -192,9 +188,7 @@ def test_a_slow_restoration_is_announced_before_it_begins(tabs, service, small_h
 def test_a_dropped_result_sets_its_settings(tabs, small_head, monkeypatch):
     monkeypatch.setattr(gr, "Info", lambda message: None)
     tab = tabs[TRY]
-    record = Record(
-        "pocket", preset="v1", seed=9, strengths={"eyes": 0.1}, strength=0.7, regions={"hair": 0.2}
-    )
+    record = Record("pocket", preset="v1", seed=9, strengths={"eyes": 0.1}, strength=0.7, regions={"hair": 0.2})
     updates = tab.read_back(Given(small_head.image, record), asked_in("en"))
     assert (updates[tab.damage.preset], updates[tab.damage.seed]) == ("v1", 9)
     by_region = dict(zip(REGION_NAMES, tab.damage.strengths, strict=True))
@@ -277,8 +271,12 @@ def test_a_batch_has_a_limit_and_says_it(tabs):
 
 def test_names_in_a_zip_are_safe_and_unique():
     assert safe_names(["a.png", "A.jpg", "../../etc/passwd", "", "x" * 200]) == [
-        "a", "A_2", "passwd", "picture", "x" * 80,
-    ]  # fmt: skip
+        "a",
+        "A_2",
+        "passwd",
+        "picture",
+        "x" * 80,
+    ]
 
 
 def test_a_csv_of_nothing_has_its_heading():

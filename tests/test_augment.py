@@ -22,8 +22,11 @@ def test_every_extra_keeps_the_picture_contract_and_repeats(extra):
 
 def test_extras_come_as_often_as_they_say():
     assert {extra.name: extra.chance for extra in EXTRAS} == {
-        "blur blobs": 0.10, "noise boost": 0.15, "brightness shift": 0.10, "extra desaturation": 0.10
-    }  # fmt: skip
+        "blur blobs": 0.10,
+        "noise boost": 0.15,
+        "brightness shift": 0.10,
+        "extra desaturation": 0.10,
+    }
     tiny = SPECKLED[:64, :64]
     for extra in EXTRAS:
         changed = [(augment(tiny, (0, "augment", 0, k), (extra,)) != tiny).any() for k in range(1000)]

@@ -22,9 +22,7 @@ CPU = torch.device("cpu")
 
 def test_operations_of_the_full_size_model_are_those_published():
     counted = ledger(sd_turbo_on_meta(EnhancerConfig(unet_rank=0, vae_rank=0)), 512)
-    assert counted == pytest.approx(
-        {"encode": 1.12e12, "unet": 0.80e12, "decode": 2.51e12}, rel=0.02
-    )  # skips: 0.03e12
+    assert counted == pytest.approx({"encode": 1.12e12, "unet": 0.80e12, "decode": 2.51e12}, rel=0.02)  # skips: 0.03e12
 
 
 def test_folding_and_merging_leave_operations_out():

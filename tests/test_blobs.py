@@ -27,9 +27,7 @@ def test_fast_masks_agree_with_the_reference_statistically():
     slow = np.stack([reference_variation_mask(field, shape) for field in fields])
     assert fast.mean() == pytest.approx(slow.mean(), abs=0.01)
     assert fast.std() == pytest.approx(slow.std(), rel=0.03)
-    np.testing.assert_allclose(
-        np.quantile(fast, [0.1, 0.5, 0.9]), np.quantile(slow, [0.1, 0.5, 0.9]), atol=0.02
-    )
+    np.testing.assert_allclose(np.quantile(fast, [0.1, 0.5, 0.9]), np.quantile(slow, [0.1, 0.5, 0.9]), atol=0.02)
 
 
 def test_the_smooth_field_agrees_with_the_reference():

@@ -15,10 +15,19 @@ from training.publish.card import CardInfo, model_card, notice
 
 TURBO = EnhancerConfig(name="turbo", base_revision="b261bac6fd2cf515557d5d0707481eafa0485ec2")
 RUN = {
-    "train_data_dir": "/home/jordan/faces/train", "output_dir": "/home/jordan/runs/train", "checkpoint": "user/older@v1",
-    "lpips_weight": 1.0, "l1_weight": 0.5, "clip_weight": 0.0, "max_train_steps": 20000, "train_batch_size": 2,
-    "resolution": 512, "preset": "v2", "learning_rate": 5e-5, "perceptual_weights": "/home/jordan/vgg.pth",
-}  # fmt: skip
+    "train_data_dir": "/home/jordan/faces/train",
+    "output_dir": "/home/jordan/runs/train",
+    "checkpoint": "user/older@v1",
+    "lpips_weight": 1.0,
+    "l1_weight": 0.5,
+    "clip_weight": 0.0,
+    "max_train_steps": 20000,
+    "train_batch_size": 2,
+    "resolution": 512,
+    "preset": "v2",
+    "learning_rate": 5e-5,
+    "perceptual_weights": "/home/jordan/vgg.pth",
+}
 
 
 @pytest.fixture(scope="module")
@@ -30,9 +39,7 @@ def metrics():
         for number, kind in enumerate(KINDS):
             for name in COLUMNS:
                 if "foreground" not in name and "alex" not in name:
-                    row[f"{kind}.{name}"] = (
-                        0.5 - number / 10 + k / 100 if "lpips" in name else 20 + number + k
-                    )
+                    row[f"{kind}.{name}"] = 0.5 - number / 10 + k / 100 if "lpips" in name else 20 + number + k
         rows.append(row | {f"colour_error.{colour}": 0.5 for colour in ("red", "green", "blue")})
     return summary(rows) | {
         "settings": {"preset": "v2", "seed": 0},
@@ -106,9 +113,7 @@ def test_nothing_of_the_machine_is_published(metrics):
 def test_sd_turbo_s_licence_is_shown_and_noticed_and_other_bases_are_not_said_to_have_it():
     assert "**Powered by Stability AI**" in model_card(CardInfo(TURBO, "user/repo"))
     text = notice(TURBO)
-    assert text.startswith(
-        "This Stability AI Model is licensed under the Stability AI Community License, Copyright ©"
-    )
+    assert text.startswith("This Stability AI Model is licensed under the Stability AI Community License, Copyright ©")
     assert "Powered by Stability AI" in text
     own = EnhancerConfig(name="own", base=EMBEDDED, unet_rank=0, vae_rank=0, licence="other")
     assert notice(own) is None

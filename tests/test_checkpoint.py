@@ -33,10 +33,14 @@ def edit_config(folder, **changes):
 def test_a_checkpoint_holds_plain_files_only(folder):
     files = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     assert files == {
-        "config.json", "adapters.safetensors", "base/scheduler/scheduler_config.json",
-        "base/unet/config.json", "base/unet/diffusion_pytorch_model.safetensors",
-        "base/vae/config.json", "base/vae/diffusion_pytorch_model.safetensors",
-    }  # fmt: skip
+        "config.json",
+        "adapters.safetensors",
+        "base/scheduler/scheduler_config.json",
+        "base/unet/config.json",
+        "base/unet/diffusion_pytorch_model.safetensors",
+        "base/vae/config.json",
+        "base/vae/diffusion_pytorch_model.safetensors",
+    }
 
 
 def test_saved_and_loaded_restores_to_the_same_bytes(folder, tmp_path):
@@ -51,9 +55,7 @@ def test_saved_and_loaded_restores_to_the_same_bytes(folder, tmp_path):
 def test_the_base_is_stored_in_half_precision_and_read_in_full(folder):
     stored = load_file(folder / "base/vae/diffusion_pytorch_model.safetensors")
     assert {tensor.dtype for tensor in stored.values()} == {torch.float16}
-    assert {parameter.dtype for parameter in SplatEnhancer.from_pretrained(folder).parameters()} == {
-        torch.float32
-    }
+    assert {parameter.dtype for parameter in SplatEnhancer.from_pretrained(folder).parameters()} == {torch.float32}
 
 
 def test_saving_over_a_checkpoint_replaces_it_whole(folder):

@@ -220,9 +220,7 @@ def test_the_input_is_never_overwritten(run, face, tmp_path, capsys):
 
 
 def test_degrade_writes_every_step(run, face, tmp_path):
-    assert (
-        run("degrade", face, "--steps", "--preset", "v1", "--strength", "eyes=0", "--strength", "hair=1") == 0
-    )
+    assert run("degrade", face, "--steps", "--preset", "v1", "--strength", "eyes=0", "--strength", "hair=1") == 0
     steps = sorted((tmp_path / "degraded/face_steps").iterdir())
     assert [step.stem[3:].replace("_", " ") for step in steps] == list(STEP_NAMES)
     np.testing.assert_array_equal(read_image(steps[-1]), read_image("degraded/face.png"))

@@ -76,8 +76,10 @@ def expected_weights(content, folder) -> dict[str, torch.Tensor]:
     unet, vae, _ = load_base(folder)
     out = {f"unet.{name}": tensor for name, tensor in unet.state_dict().items()}
     out |= {f"vae.{name}": tensor for name, tensor in vae.state_dict().items()}
-    parts = (("unet", content["state_dict_unet"], content["rank_unet"], "default"),
-             ("vae", content["state_dict_vae"], content["rank_vae"], "vae_skip"))  # fmt: skip
+    parts = (
+        ("unet", content["state_dict_unet"], content["rank_unet"], "default"),
+        ("vae", content["state_dict_vae"], content["rank_vae"], "vae_skip"),
+    )
     for part, state, rank, adapter in parts:
         whole = {name: tensor for name, tensor in state.items() if "lora" not in name}
         out |= {f"{part}.{name.replace('.base_layer', '')}": tensor for name, tensor in whole.items()}
@@ -86,8 +88,10 @@ def expected_weights(content, folder) -> dict[str, torch.Tensor]:
             a, b = (state[f"{layer}.lora_{letter}.{adapter}.weight"] for letter in "AB")
             name = f"{part}.{layer}.weight"
             out[name] = out[name] + delta(a, b, rank)
-    return {re.sub(r"^vae\.decoder\.skip_conv_(\d)", lambda m: f"skips.{int(m[1]) - 1}", name): tensor
-            for name, tensor in out.items()}  # fmt: skip
+    return {
+        re.sub(r"^vae\.decoder\.skip_conv_(\d)", lambda m: f"skips.{int(m[1]) - 1}", name): tensor
+        for name, tensor in out.items()
+    }
 
 
 def test_merged_weights_are_base_plus_8_over_r_times_b_a(content, source, base, tmp_path):  # noqa: F811
@@ -112,9 +116,7 @@ def test_what_comes_out_says_what_it_is_and_restores(source, base, tmp_path):  #
     assert (config.adapt_encoder, config.adapt_skips) == (True, True)
     assert (config.timestep, config.input_range, config.prompt) == (999, (0, 1), "a face")
     assert config.vae_targets == VAE_TARGETS
-    assert sum(counts(model).values()) == sum(
-        tensor.numel() for tensor in adapters_of(read_pickle(source)).values()
-    )
+    assert sum(counts(model).values()) == sum(tensor.numel() for tensor in adapters_of(read_pickle(source)).values())
     assert restore(model.for_inference(), picture(64, 64)).shape == (64, 64, 3)
 
 
@@ -129,9 +131,7 @@ def test_an_encoder_trained_on_0_to_1_is_shown_0_to_1(source, base, tmp_path):  
 
 def test_a_file_without_lora_on_encoder_and_skips_converts_too(content, base, tmp_path):  # noqa: F811
     state = {k: v for k, v in content["state_dict_vae"].items() if k.startswith("decoder.")}
-    plain = {
-        k.replace(".base_layer", ""): v for k, v in state.items() if not ("skip_conv" in k and "lora" in k)
-    }
+    plain = {k.replace(".base_layer", ""): v for k, v in state.items() if not ("skip_conv" in k and "lora" in k)}
     content |= {"state_dict_vae": plain, "vae_lora_target_modules": list(VAE_TARGETS)}
     torch.save(content, tmp_path / "old.pkl")
     model = convert(tmp_path / "old.pkl", tmp_path / "out", base=str(base), input_range=(-1, 1))
@@ -184,9 +184,7 @@ def test_other_files_are_refused_by_what_is_wrong(content, source, base, tmp_pat
     (tmp_path / "cut.pkl").write_bytes(source.read_bytes()[:2000])
     refused("cut.pkl", "damaged")
     torch.save({key: content[key] for key in ("rank_vae", "state_dict_vae")}, tmp_path / "difix.pkl")
-    refused(
-        "difix.pkl", "rank_unet, unet_lora_target_modules, vae_lora_target_modules, state_dict_unet missing"
-    )
+    refused("difix.pkl", "rank_unet, unet_lora_target_modules, vae_lora_target_modules, state_dict_unet missing")
     torch.save(content | {"state_dict_vae": {"skip": "text"}}, tmp_path / "text.pkl")
     refused("text.pkl", "layout: skip missing or of another type")
     torch.save(content | {"rank_unet": 3}, tmp_path / "rank.pkl")

@@ -26,9 +26,21 @@ def face(head):
 
 def test_the_fourteen_steps_have_the_specified_order():
     assert STEP_NAMES == (
-        "clean input", "face parsing", "geometric warp", "skin blur", "eye blur", "nose blur", "mouth blur",
-        "hair blur", "surface blur", "brightness and clamps", "overall blur", "desaturation", "downscale", "noise",
-    )  # fmt: skip
+        "clean input",
+        "face parsing",
+        "geometric warp",
+        "skin blur",
+        "eye blur",
+        "nose blur",
+        "mouth blur",
+        "hair blur",
+        "surface blur",
+        "brightness and clamps",
+        "overall blur",
+        "desaturation",
+        "downscale",
+        "noise",
+    )
 
 
 def test_presets_hold_the_specified_strengths():
@@ -146,8 +158,7 @@ def test_the_largest_size_works(face):
 def test_severity_zero_leaves_the_picture_alone_and_more_severity_harms_more(face):
     rgb, masks = face
     harm = [
-        float(np.square(degrade(rgb, masks, face_render(severity=s), seed=0) - rgb).mean())
-        for s in (0, 0.5, 1, 1.2)
+        float(np.square(degrade(rgb, masks, face_render(severity=s), seed=0) - rgb).mean()) for s in (0, 0.5, 1, 1.2)
     ]
     assert harm[0] < 1e-10
     assert harm == sorted(harm)

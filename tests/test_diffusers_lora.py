@@ -52,8 +52,11 @@ def test_load_lora_weights_of_a_pipeline_gives_the_unet_we_have(checkpoint, base
         CLIPTextModel.from_pretrained(base / "text_encoder"),
         CLIPTokenizer.from_pretrained(base / "tokenizer"),
         UNet2DConditionModel.from_pretrained(base / "unet", torch_dtype=torch.float32),
-        DDIMScheduler(steps_offset=1, clip_sample=False), None, None, requires_safety_checker=False,
-    )  # fmt: skip
+        DDIMScheduler(steps_offset=1, clip_sample=False),
+        None,
+        None,
+        requires_safety_checker=False,
+    )
     pipeline.load_lora_weights(tmp_path, weight_name=WEIGHTS)
     torch.testing.assert_close(*answers(pipeline.unet, checkpoint), atol=1e-6, rtol=1e-5)
 

@@ -106,9 +106,7 @@ def test_hinge_losses_have_their_known_values(monkeypatch):
     monkeypatch.setattr(
         Discriminator,
         "maps",
-        lambda _, seen: (
-            [torch.stack([torch.full((1, 2, 2), logits[x[0, 0, 0].item()]) for x in seen[0]])] * 2
-        ),
+        lambda _, seen: [torch.stack([torch.full((1, 2, 2), logits[x[0, 0, 0].item()]) for x in seen[0]])] * 2,
     )
     photograph, fake, unsure = ([torch.full((1, 3, 8, 8), value)] for value in (1.0, -1.0, 0.0))
     assert discriminator.discriminator_loss(fake, photograph).tolist() == [0.5]  # relu(1 - 0.5) + relu(1 - 3)
@@ -193,9 +191,7 @@ def test_half_of_a_batch_on_each_of_two_processes_teaches_the_same(kind):
     whole.discriminator_loss(restored, clean).mean().backward()
     for k, half in enumerate(halves):
         own = slice(2 * k, 2 * k + 2)
-        half.discriminator_loss(
-            [each[own] for each in restored], [each[own] for each in clean]
-        ).mean().backward()
+        half.discriminator_loss([each[own] for each in restored], [each[own] for each in clean]).mean().backward()
     assert same(halves[0], halves[1])  # the power iteration depends on the weights alone
     assert same(halves[0], whole)
     for one, two, both in zip(*(each.parameters() for each in (*halves, whole)), strict=True):

@@ -54,9 +54,12 @@ def faces(small_head, tmp_path_factory) -> Path:
 @pytest.fixture
 def config(faces, tiny_checkpoint, tmp_path) -> EvalConfig:
     return EvalConfig(
-        data_dir=str(faces), checkpoint=str(tiny_checkpoint), output_dir=str(tmp_path / "evaluation"), lpips_nets="",
+        data_dir=str(faces),
+        checkpoint=str(tiny_checkpoint),
+        output_dir=str(tmp_path / "evaluation"),
+        lpips_nets="",
         device="cpu",
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture(scope="module")
@@ -64,9 +67,13 @@ def finished(faces, tiny_checkpoint, squeeze, tmp_path_factory) -> tuple[Path, d
     """A finished evaluation: its folder and its metrics."""
     folder = tmp_path_factory.mktemp("finished") / "evaluation"
     config = EvalConfig(
-        data_dir=str(faces), checkpoint=str(tiny_checkpoint), output_dir=str(folder), lpips_nets="",
-        perceptual_weights=str(squeeze), device="cpu",
-    )  # fmt: skip
+        data_dir=str(faces),
+        checkpoint=str(tiny_checkpoint),
+        output_dir=str(folder),
+        lpips_nets="",
+        perceptual_weights=str(squeeze),
+        device="cpu",
+    )
     return folder, evaluate.main(config)
 
 
@@ -74,9 +81,22 @@ def test_metrics_hold_the_rows_of_the_schema(finished):
     folder, metrics = finished
     assert json.loads((folder / "metrics.json").read_text()) == metrics
     assert set(metrics) == {
-        "schema", "program", "checkpoint", "settings", "data", "machine", "rows", "gain", "improved",
-        "colour_error_levels", "latency_seconds", "peak_memory_mib", "fid", "kid", "missing",
-    }  # fmt: skip
+        "schema",
+        "program",
+        "checkpoint",
+        "settings",
+        "data",
+        "machine",
+        "rows",
+        "gain",
+        "improved",
+        "colour_error_levels",
+        "latency_seconds",
+        "peak_memory_mib",
+        "fid",
+        "kid",
+        "missing",
+    }
     assert (metrics["schema"], metrics["checkpoint"]["name"]) == (3, "tiny")
     assert set(metrics["rows"]) == set(KINDS)
     assert metrics["data"]["scored"] == metrics["rows"]["restored"]["psnr"]["count"] == 3
@@ -124,9 +144,13 @@ def test_the_same_command_again_judges_nothing_anew(finished, faces, tiny_checkp
     folder, metrics = finished
     monkeypatch.setattr(Evaluator, "row", lambda *_: pytest.fail("judged again"))
     again = EvalConfig(
-        data_dir=str(faces), checkpoint=str(tiny_checkpoint), output_dir=str(folder), lpips_nets="",
-        perceptual_weights=str(squeeze), device="cpu",
-    )  # fmt: skip
+        data_dir=str(faces),
+        checkpoint=str(tiny_checkpoint),
+        output_dir=str(folder),
+        lpips_nets="",
+        perceptual_weights=str(squeeze),
+        device="cpu",
+    )
     assert evaluate.main(again) == metrics
 
 
@@ -183,9 +207,7 @@ def test_a_gate_that_fires_is_exit_code_1(finished, faces, tiny_checkpoint, sque
 
 def test_two_evaluations_are_compared_picture_by_picture(finished, tmp_path, capsys):
     folder, _ = finished
-    assert (
-        evaluate.command(["--compare", str(folder), str(folder), "--output_dir", str(tmp_path / "ab")]) == 0
-    )
+    assert evaluate.command(["--compare", str(folder), str(folder), "--output_dir", str(tmp_path / "ab")]) == 0
     result = json.loads((tmp_path / "ab/comparison.json").read_text())
     assert result["scores"]["psnr"]["interval"] == [0, 0]
     assert result["scores"]["psnr"]["better"] is None
@@ -197,12 +219,7 @@ def test_two_evaluations_are_compared_picture_by_picture(finished, tmp_path, cap
     better = (folder / "rows.jsonl").read_text().replace('"restored.psnr": ', '"restored.psnr": 9')
     shutil.copytree(folder, tmp_path / "b")
     (tmp_path / "b/rows.jsonl").write_text(better)
-    assert (
-        evaluate.command(
-            ["--compare", str(folder), str(tmp_path / "b"), "--output_dir", str(tmp_path / "ab")]
-        )
-        == 0
-    )
+    assert evaluate.command(["--compare", str(folder), str(tmp_path / "b"), "--output_dir", str(tmp_path / "ab")]) == 0
     page = (tmp_path / "ab/comparison.html").read_text()
     assert "<h1>B is better</h1>" in page
     assert page.count('<figure class="triplet four">') == 3
@@ -222,9 +239,7 @@ def test_a_name_is_never_markup(finished, tmp_path):
 
 
 def test_a_checkpoint_of_the_hub_is_reported_with_its_commit(config, tiny_checkpoint, monkeypatch):
-    found = Resolved(
-        tiny_checkpoint, "user/repo@0123456", "user/repo", "0123456789", "An older copy stands in."
-    )
+    found = Resolved(tiny_checkpoint, "user/repo@0123456", "user/repo", "0123456789", "An older copy stands in.")
     monkeypatch.setattr(evaluate, "resolve", lambda _: found)
     about = evaluate.main(replace(config, limit=1, no_harm=False, checkpoint="user/repo"))["checkpoint"]
     assert (about["repo"], about["sha"], about["folder"]) == ("user/repo", "0123456789", None)

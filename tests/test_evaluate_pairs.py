@@ -59,24 +59,34 @@ def pairs(small_head, tmp_path) -> Path:
 @pytest.fixture
 def config(faces, tiny_checkpoint, tmp_path) -> EvalConfig:
     return EvalConfig(
-        data_dir=str(faces), checkpoint=str(tiny_checkpoint), output_dir=str(tmp_path / "out"), lpips_nets="", no_harm=False,
+        data_dir=str(faces),
+        checkpoint=str(tiny_checkpoint),
+        output_dir=str(tmp_path / "out"),
+        lpips_nets="",
+        no_harm=False,
         device="cpu",
-    )  # fmt: skip
+    )
 
 
 def flags(config: EvalConfig) -> list[str]:
     return [
-        "--data_dir", config.data_dir, "--checkpoint", config.checkpoint, "--output_dir", config.output_dir,
-        "--lpips_nets", "", "--no-no_harm", "--device", "cpu",
-    ]  # fmt: skip
+        "--data_dir",
+        config.data_dir,
+        "--checkpoint",
+        config.checkpoint,
+        "--output_dir",
+        config.output_dir,
+        "--lpips_nets",
+        "",
+        "--no-no_harm",
+        "--device",
+        "cpu",
+    ]
 
 
 def rows_of(folder: str | Path) -> list[dict]:
     lines = (Path(folder) / "rows.jsonl").read_text().splitlines()
-    return [
-        {key: value for key, value in json.loads(line).items() if key not in TOLD_BY_THE_CLOCK}
-        for line in lines
-    ]
+    return [{key: value for key, value in json.loads(line).items() if key not in TOLD_BY_THE_CLOCK} for line in lines]
 
 
 def test_ready_pairs_are_scored_as_they_are(config, pairs):
@@ -100,10 +110,7 @@ def test_photographs_and_ready_pairs_may_be_mixed(config, faces, pairs):
     assert [row["file"] for row in rows_of(config.output_dir)] == [f"{name}.png" for name in "abcdep"]
     assert (metrics["data"]["scored"], metrics["data"]["ready_pairs"]) == (6, 1)
     assert metrics["settings"]["preset"] == "v2"
-    assert (
-        "1 from ready pairs, the others preset v2, seed 0"
-        in (Path(config.output_dir) / "table.md").read_text()
-    )
+    assert "1 from ready pairs, the others preset v2, seed 0" in (Path(config.output_dir) / "table.md").read_text()
 
 
 def test_on_a_background_the_person_stands_there_before_anything_is_degraded(config, faces, small_head):
@@ -154,7 +161,7 @@ def test_a_pair_of_two_sizes_is_named_and_the_others_are_judged(config, pairs, c
     assert len(rows_of(config.output_dir)) == 2
     said = capsys.readouterr().err
     assert "degraded/q.png is 140x130 pixels, its clean picture q.png 128x128" in said
-    assert "1 of 3 pictures could not be judged: q.png" in said
+    assert "1 of 3 pictures could not be evaluated: q.png" in said
 
 
 def test_a_picture_that_cannot_be_read_is_judged_once_it_is_mended(config, faces, monkeypatch, capsys):
@@ -167,9 +174,7 @@ def test_a_picture_that_cannot_be_read_is_judged_once_it_is_mended(config, faces
     assert "c.png" in (Path(config.output_dir) / "report.html").read_text()
     (faces / "images/c.png").write_bytes(whole)
     judged, evaluator = [], distributed.Evaluator.row
-    monkeypatch.setattr(
-        distributed.Evaluator, "row", lambda *args: judged.append(args[1]) or evaluator(*args)
-    )
+    monkeypatch.setattr(distributed.Evaluator, "row", lambda *args: judged.append(args[1]) or evaluator(*args))
     assert evaluate.command(flags(config)) == 0
     assert judged == ["c.png"]
     assert [row["file"] for row in rows_of(config.output_dir)] == [f"{name}.png" for name in "abcde"]
@@ -218,9 +223,7 @@ def test_every_picture_is_kept_if_asked_for(config):
     evaluate.main(replace(config, keep_pictures=True))
     assert len(list((Path(config.output_dir) / "pictures").glob("*.restored.png"))) == 5
     evaluate.main(config)
-    assert (
-        len(list((Path(config.output_dir) / "pictures").glob("*.restored.png"))) == 5
-    )  # 2 best, 2 worst, typical
+    assert len(list((Path(config.output_dir) / "pictures").glob("*.restored.png"))) == 5  # 2 best, 2 worst, typical
 
 
 @pytest.mark.slow
@@ -237,8 +240,12 @@ def test_two_processes_go_on_with_what_one_began_and_say_the_same(config, tmp_pa
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     launched = subprocess.run(
         [*launcher, "-m", "training.evaluate", *flags(shared)],
-        env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
     assert launched.returncode == 0, launched.stderr[-3000:]
     assert rows_of(shared.output_dir) == rows_of(config.output_dir)
     assert not list((tmp_path / "shared").glob("rows-*.jsonl"))

@@ -37,12 +37,20 @@ from training.report.charts import Bar, Dot, Series, dumbbells, histogram, nice_
 
 ROWS = [
     {
-        "file": f"{k}.png", "seconds": 1.0 + k, "processes": 1, "peak_memory_mib": 100.0 + k, "degraded.psnr": 20.0,
-        "restored.psnr": 23.0 + k, "degraded.squeeze": 0.4, "restored.squeeze": 0.5 - 0.2 * k,
-        "colour_error.red": 1.0, "colour_error.green": -3.0, "colour_error.blue": 0.0,
+        "file": f"{k}.png",
+        "seconds": 1.0 + k,
+        "processes": 1,
+        "peak_memory_mib": 100.0 + k,
+        "degraded.psnr": 20.0,
+        "restored.psnr": 23.0 + k,
+        "degraded.squeeze": 0.4,
+        "restored.squeeze": 0.5 - 0.2 * k,
+        "colour_error.red": 1.0,
+        "colour_error.green": -3.0,
+        "colour_error.blue": 0.0,
     }
     for k in range(3)
-]  # fmt: skip
+]
 METRICS = summary(ROWS) | {"missing": {"identity": "No network was named."}}
 
 
@@ -171,12 +179,8 @@ def test_crowds_of_known_distance():
     rng = rng_for("crowds")
     ours, theirs = rng.normal(0, 1, (400, 3)), rng.normal(0, 1, (400, 3))
     assert frechet_distance(ours, ours) == pytest.approx(0, abs=1e-9)
-    assert frechet_distance(ours, ours + np.array([3, 0, 0])) == pytest.approx(
-        9
-    )  # means apart by 3, spreads equal
-    assert frechet_distance(ours, 2 * ours) == pytest.approx(
-        np.square(ours.mean(0)).sum() + ours.var(0, ddof=1).sum()
-    )
+    assert frechet_distance(ours, ours + np.array([3, 0, 0])) == pytest.approx(9)  # means apart by 3, spreads equal
+    assert frechet_distance(ours, 2 * ours) == pytest.approx(np.square(ours.mean(0)).sum() + ours.var(0, ddof=1).sum())
     assert abs(kernel_distance(ours, theirs)) < 0.02
     assert kernel_distance(ours, theirs + 1) > 0.5
     covariances = [np.cov(each.T) for each in (ours, 0.5 * theirs)]
@@ -193,9 +197,9 @@ def test_ms_ssim_where_torchmetrics_is_installed(head):
     scorer = PictureScorer(evaluator, LoadedSample(rgb, rgb, head.labels[::2, ::2], {}))
     assert scorer.score(rgb)["ms_ssim"] == pytest.approx(1, abs=1e-5)
     assert 0.5 < (scorer.score(0.8 * rgb)["ms_ssim"] or 0) < 0.999
-    assert "ms_ssim" not in PictureScorer(
-        evaluator, LoadedSample(rgb[:128], rgb[:128], head.labels, {})
-    ).score(rgb[:128])
+    assert "ms_ssim" not in PictureScorer(evaluator, LoadedSample(rgb[:128], rgb[:128], head.labels, {})).score(
+        rgb[:128]
+    )
 
 
 def test_lpips_of_both_networks_whole_and_by_region(small_head):
@@ -229,9 +233,7 @@ def test_a_histogram_counts_every_picture_once():
     values = rng_for("histogram").normal(3, 2, 200).tolist()
     chart = histogram("Gain", [Series("Pictures", "after", values)], "dB", 2, through_zero=True)
     bars = [mark for mark in chart.marks if isinstance(mark, Bar)]
-    counted = [
-        (bar.style, *re.fullmatch(r"Pictures: (\d+) with (\S+) to .* dB", bar.title).groups()) for bar in bars
-    ]
+    counted = [(bar.style, *re.fullmatch(r"Pictures: (\d+) with (\S+) to .* dB", bar.title).groups()) for bar in bars]
     assert sum(int(count) for _, count, _ in counted) == 200
     assert all((style == "harm") == low.startswith("−") for style, _, low in counted)
     one = histogram("Gain", [Series("Pictures", "after", [1.0, 1.0])], "dB", 2, through_zero=True)
@@ -250,5 +252,9 @@ def test_a_dumbbell_that_got_worse_is_marked():
 def test_ticks_are_round_numbers_with_no_more_digits_than_needed():
     assert [nice_step(span, 5) for span in (1, 7, 12, 0.9)] == pytest.approx([0.2, 2, 2.5, 0.2])
     assert [tick(value, step) for value, step in ((2.5, 2.5), (0.25, 0.25), (-4, 2), (-0.0, 1), (0.3, 0.1))] == [
-        "2.5", "0.25", "−4", "0", "0.3",
-    ]  # fmt: skip
+        "2.5",
+        "0.25",
+        "−4",
+        "0",
+        "0.3",
+    ]

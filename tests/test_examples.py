@@ -34,9 +34,7 @@ def test_watching_a_face_degrade_makes_a_sheet_of_14_steps(tmp_path):
 def test_restoring_an_image_prints_scores_that_improve(tmp_path):
     printed = run(EXAMPLES / "01_restore_an_image.py", tmp_path / "new")
     psnr = {
-        line.split(":")[0]: float(line.split("PSNR ")[1].split()[0])
-        for line in printed.splitlines()
-        if "PSNR" in line
+        line.split(":")[0]: float(line.split("PSNR ")[1].split()[0]) for line in printed.splitlines() if "PSNR" in line
     }
     assert psnr["restored"] > psnr["degraded"]
     assert {path.name for path in (tmp_path / "new").iterdir()} == {

@@ -113,8 +113,11 @@ def test_what_cannot_be_read_or_written_is_told_and_the_rest_is_done():
 
     outcomes = dict(through(range(4), read=failing_at(1), write=failing_at(2)))
     assert {item: str(outcome) for item, outcome in outcomes.items()} == {
-        0: "0", 1: "1 is no good", 2: "2 is no good", 3: "3",
-    }  # fmt: skip
+        0: "0",
+        1: "1 is no good",
+        2: "2 is no good",
+        3: "3",
+    }
 
 
 @pytest.fixture
@@ -142,10 +145,7 @@ def restored(small_head):
         def load(checkpoint, **options):
             return Service(KnownParser(small_head.labels), Restorer(mirror, "mirror", sha), PlainScorer())
 
-        assert (
-            main([str(word) for word in ("restore", "in", "-o", "out", "--json", "r.json", *argv)], load=load)
-            == 0
-        )
+        assert main([str(word) for word in ("restore", "in", "-o", "out", "--json", "r.json", *argv)], load=load) == 0
         return len(seen)
 
     return run
@@ -170,9 +170,7 @@ def test_what_is_done_is_skipped_and_reported_as_it_was(restored, pictures, caps
     assert restored("--degrade", "--overwrite") == 4
 
 
-@pytest.mark.parametrize(
-    "argv", [["--degrade"], ["--reference", "in"], ["--labels", "in"]], ids=lambda argv: argv[0]
-)
+@pytest.mark.parametrize("argv", [["--degrade"], ["--reference", "in"], ["--labels", "in"]], ids=lambda argv: argv[0])
 def test_other_settings_restore_anew_and_so_does_going_back(argv, restored, pictures, small_head):
     for name in "abcd":
         Image.fromarray(small_head.labels).save(pictures / f"{name}_labels.png")
@@ -200,8 +198,13 @@ def test_only_what_changed_is_restored_again(restored, pictures, tmp_path):
 
 def test_a_single_picture_is_always_restored(restored, pictures, tmp_path, small_head):
     for _ in range(2):
-        assert main(["restore", "in/a.png", "-o", "one"], load=lambda *_, **__: Service(
-            KnownParser(small_head.labels), Restorer(lambda rgb: rgb, "same"), None)) == 0  # fmt: skip
+        assert (
+            main(
+                ["restore", "in/a.png", "-o", "one"],
+                load=lambda *_, **__: Service(KnownParser(small_head.labels), Restorer(lambda rgb: rgb, "same"), None),
+            )
+            == 0
+        )
     assert [path.name for path in (tmp_path / "one").iterdir()] == ["a.png"]
 
 

@@ -49,9 +49,13 @@ def argv(folder, output):
 
 def start(module, *words, root):
     return subprocess.Popen(
-        [sys.executable, "-m", *module, *words], cwd=root, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        [sys.executable, "-m", *module, *words],
+        cwd=root,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         env=os.environ | {"ACCELERATE_USE_CPU": "1", "OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
+    )
 
 
 def pictures(folder: Path):

@@ -76,9 +76,7 @@ def test_a_larger_picture_is_cut_from_its_own_pixels(beside, tmp_path):
     stripes[:, ::2] = 255  # one px wide in the file: scaled to 2048 px they would be grey
     Image.fromarray(stripes).save(tmp_path / "large.png")
     crop = face_crop(beside, (1366, 2048))
-    done = prepare(
-        Photograph("large", tmp_path / "large.png"), FakeParser(beside), round(crop[2] * 2400 / 2048), 64
-    )
+    done = prepare(Photograph("large", tmp_path / "large.png"), FakeParser(beside), round(crop[2] * 2400 / 2048), 64)
     assert done.image[..., 0].std() > 0.2
     left, top, right, bottom = done.crop
     assert (right - left) * 2400 == pytest.approx((bottom - top) * 1600, abs=3)
@@ -91,9 +89,7 @@ def test_a_face_of_too_few_pixels_is_refused_by_name(beside, tmp_path):
 
 
 def test_alpha_says_who_is_the_person(head, tmp_path):
-    labels = np.where(
-        head.labels == OTHER, 0, head.labels
-    )  # a parser that saw no neck and some hair in thin air
+    labels = np.where(head.labels == OTHER, 0, head.labels)  # a parser that saw no neck and some hair in thin air
     labels[:20, :20] = HEAD_LABELS.index("hair")
     done = prepare(photograph(tmp_path, head.image), FakeParser(labels), 512, 256)
     alpha = head.image[..., 3]
@@ -107,9 +103,7 @@ def test_given_label_maps_may_be_smaller_but_not_of_another_shape(head, tmp_path
     done = prepare(photograph(tmp_path, head.image, labels=tmp_path / "half.png"), None, 512, 256)
     assert (done.labels == head.labels).mean() > 0.98
     Image.fromarray(head.labels[:256].copy()).save(tmp_path / "half.png")
-    with pytest.raises(
-        LabelError, match=r"photo\.png is 512x512 pixels, but its label map half\.png is 512x256"
-    ):
+    with pytest.raises(LabelError, match=r"photo\.png is 512x512 pixels, but its label map half\.png is 512x256"):
         prepare(photograph(tmp_path, head.image, labels=tmp_path / "half.png"), None, 512, 256)
 
 
@@ -140,9 +134,7 @@ def test_upright_and_true_colours_from_a_camera_file(tmp_path):
     exif[0x0112] = 6  # orientation: turn by 90 degrees
     picture.paste((20, 200, 40), (0, 0, 3000, 1100))
     picture.save(tmp_path / "camera.jpg", exif=exif, quality=95)
-    done = prepare(
-        Photograph("camera", tmp_path / "camera.jpg"), FakeParser(np.zeros((9, 1), np.uint8)), 256, 128
-    )
+    done = prepare(Photograph("camera", tmp_path / "camera.jpg"), FakeParser(np.zeros((9, 1), np.uint8)), 256, 128)
     assert done.crop == pytest.approx((0, 2 / 15, 1, 13 / 15), abs=1e-3)  # upright it is 2200x3000
     assert done.image[128, 20, 0] > 0.7  # what was at the bottom is now at the left
     assert done.image[128, 235, 1] > 0.7

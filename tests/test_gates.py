@@ -15,26 +15,45 @@ from training.evaluation.summary import summary
 
 ROWS = [
     {
-        "seconds": 1.0 + k, "processes": 1, "peak_memory_mib": 100.0 + k, "degraded.psnr": 20.0, "restored.psnr": 23.0 + k,
-        "degraded.squeeze": 0.4, "restored.squeeze": 0.5 - 0.2 * k, "colour_error.green": -3.0,
+        "seconds": 1.0 + k,
+        "processes": 1,
+        "peak_memory_mib": 100.0 + k,
+        "degraded.psnr": 20.0,
+        "restored.psnr": 23.0 + k,
+        "degraded.squeeze": 0.4,
+        "restored.squeeze": 0.5 - 0.2 * k,
+        "colour_error.green": -3.0,
     }
     for k in range(3)
-]  # fmt: skip
+]
 METRICS = summary(ROWS) | {
-    "missing": {"identity": "No network was named."}, "data": {"scored": 3, "left_out": {"x.png": "It is damaged."}},
-}  # fmt: skip
+    "missing": {"identity": "No network was named."},
+    "data": {"scored": 3, "left_out": {"x.png": "It is damaged."}},
+}
 
 
 @pytest.mark.parametrize(
     ("text", "fires"),
     [
-        ("psnr.gain<2.0", False), ("psnr.gain<4.5", True), ("psnr.gain<4", False), ("psnr.gain <= 4", True),
-        ("restored.psnr.mean>=24", True), ("degraded.psnr.std>0", False), ("squeeze.relative<0.2", False),
-        ("psnr.improved<1", False), ("squeeze.improved<0.97", True), ("colour_error.largest>1", True),
-        ("latency.p50>2e0", False), ("memory.peak>.5", True), ("PSNR.mean>24.1", False),
-        ("psnr.gain.median<4", False), ("psnr.gain.std>0.8", True), ("pictures.left_out>0", True), ("pictures.scored<3", False),
+        ("psnr.gain<2.0", False),
+        ("psnr.gain<4.5", True),
+        ("psnr.gain<4", False),
+        ("psnr.gain <= 4", True),
+        ("restored.psnr.mean>=24", True),
+        ("degraded.psnr.std>0", False),
+        ("squeeze.relative<0.2", False),
+        ("psnr.improved<1", False),
+        ("squeeze.improved<0.97", True),
+        ("colour_error.largest>1", True),
+        ("latency.p50>2e0", False),
+        ("memory.peak>.5", True),
+        ("PSNR.mean>24.1", False),
+        ("psnr.gain.median<4", False),
+        ("psnr.gain.std>0.8", True),
+        ("pictures.left_out>0", True),
+        ("pictures.scored<3", False),
     ],
-)  # fmt: skip
+)
 def test_gates_on_known_rows(text, fires):
     assert bool(failures([Gate.parse(text)], METRICS)) == fires
 
@@ -52,9 +71,7 @@ def test_lpips_is_short_for_that_of_alexnet():
     assert Gate.parse("lpips_vgg.mean>0.21").name == "lpips_vgg.mean"
 
 
-@pytest.mark.parametrize(
-    "text", ["", "psnr.mean", "psnr.mean=2", "psnr.mean<two", "1<2", "psnr.mean<1; import os"]
-)
+@pytest.mark.parametrize("text", ["", "psnr.mean", "psnr.mean=2", "psnr.mean<two", "1<2", "psnr.mean<1; import os"])
 def test_what_is_no_gate_is_refused(text):
     with pytest.raises(SettingsError, match="is not understood"):
         Gate.parse(text)
@@ -123,9 +140,14 @@ def test_the_better_of_two_is_named_by_every_score(tmp_path):
     assert result["scores"]["psnr"]["b_better_share"] == 1
     assert (result["pictures"], result["left_out"]) == (7, ["h.png"])
     assert each[1] == {
-        "file": "b.png", "psnr.a": 24, "psnr.b": 25.1, "psnr.difference": pytest.approx(1.1),
-        "squeeze.a": 1 / 24, "squeeze.b": 1 / 25.1, "squeeze.difference": pytest.approx(1 / 25.1 - 1 / 24, abs=1e-6),
-    }  # fmt: skip
+        "file": "b.png",
+        "psnr.a": 24,
+        "psnr.b": 25.1,
+        "psnr.difference": pytest.approx(1.1),
+        "squeeze.a": 1 / 24,
+        "squeeze.b": 1 / 25.1,
+        "squeeze.difference": pytest.approx(1 / 25.1 - 1 / 24, abs=1e-6),
+    }
     assert compare(second, first)[0]["scores"]["psnr"]["better"] == "A"
 
 

@@ -110,9 +110,17 @@ def test_a_model_that_is_let_go_gives_its_memory_back(picture):
 @pytest.mark.parametrize("precision", ["fp16", "bf16", "bf16_weights"])
 def test_training_steps_in_half_precision(train_config, train_faces, precision):
     config = replace(
-        train_config, mixed_precision=precision, train_base=True, lpips_net="alex", lpips_weight=1.0, adversarial_weight=0.3,
-        discriminator="lpips", adversarial_balance=True, adversarial_start_step=2, validation_data_dir=str(train_faces),
-    )  # fmt: skip
+        train_config,
+        mixed_precision=precision,
+        train_base=True,
+        lpips_net="alex",
+        lpips_weight=1.0,
+        adversarial_weight=0.3,
+        discriminator="lpips",
+        adversarial_balance=True,
+        adversarial_start_step=2,
+        validation_data_dir=str(train_faces),
+    )
     training = run.Training(config)
     before = [weight.detach().clone() for weight in training.trainer.weights]
     training.steps()

@@ -30,9 +30,7 @@ def widened(model) -> set[str]:
 
 def test_half_precision_of_the_embedded_checkpoint_restores_the_same_picture(small_head):
     rgb = small_head.image[..., :3]
-    half, full = (
-        SplatEnhancer.from_pretrained().for_inference(dtype=dtype) for dtype in (torch.float16, None)
-    )
+    half, full = (SplatEnhancer.from_pretrained().for_inference(dtype=dtype) for dtype in (torch.float16, None))
     assert psnr(squared_error(restore(half, rgb), restore(full, rgb)).mean()) > 45
     assert not widened(half)
 

@@ -27,9 +27,7 @@ def project_files() -> tuple[Path, ...]:
     found = []
     for folder, subfolders, names in os.walk(ROOT):
         subfolders[:] = [
-            name
-            for name in subfolders
-            if not (name in NOT_OURS or name.startswith(".venv") or name.endswith("_cache"))
+            name for name in subfolders if not (name in NOT_OURS or name.startswith(".venv") or name.endswith("_cache"))
         ]
         found += [Path(folder, name) for name in names]
     return tuple(found)
@@ -43,9 +41,7 @@ def requirements(python: str) -> dict[str, Requirement]:
     """Name -> requirement of requirements.txt as pip reads it on this Python."""
     lines = [line.split(" #")[0].strip() for line in (ROOT / "requirements.txt").read_text().splitlines()]
     parsed = [Requirement(line) for line in lines if line and not line.startswith("#")]
-    here = [
-        each for each in parsed if each.marker is None or each.marker.evaluate({"python_version": python})
-    ]
+    here = [each for each in parsed if each.marker is None or each.marker.evaluate({"python_version": python})]
     assert len({each.name for each in here}) == len(here), "a package is listed twice"
     return {each.name: each for each in here}
 
@@ -61,29 +57,21 @@ def pyproject() -> dict:
 
 def readme_commands() -> list[str]:
     """The lines of README.md's bash blocks, one command each."""
-    blocks = re.findall(
-        r"^```bash\n(.*?)^```$", (ROOT / "README.md").read_text(encoding="utf-8"), re.M | re.S
-    )
+    blocks = re.findall(r"^```bash\n(.*?)^```$", (ROOT / "README.md").read_text(encoding="utf-8"), re.M | re.S)
     return [line for block in blocks for line in block.splitlines()]
 
 
 def test_every_module_opens_with_its_purpose():
     ours = [path for path in modules() if "tests" not in path.relative_to(ROOT).parts]
-    silent = [
-        str(path.relative_to(ROOT)) for path in ours if not ast.get_docstring(ast.parse(path.read_bytes()))
-    ]
+    silent = [str(path.relative_to(ROOT)) for path in ours if not ast.get_docstring(ast.parse(path.read_bytes()))]
     assert silent == []
 
 
 def test_no_file_is_too_large_for_a_space():
-    assert [
-        str(path.relative_to(ROOT)) for path in project_files() if path.stat().st_size > LARGEST_FILE
-    ] == []
+    assert [str(path.relative_to(ROOT)) for path in project_files() if path.stat().st_size > LARGEST_FILE] == []
 
 
-@pytest.mark.parametrize(
-    "module", ["enhancer", "enhancer.degrade", "enhancer.imaging.io", "enhancer.imaging.masks"]
-)
+@pytest.mark.parametrize("module", ["enhancer", "enhancer.degrade", "enhancer.imaging.io", "enhancer.imaging.masks"])
 def test_degrading_loads_no_torch(module):
     heavy = ("torch", "torchvision", "transformers", "diffusers", "peft", "gradio")
     code = f"import sys, {module}; print(*sorted(set({heavy!r}) & set(sys.modules)))"

@@ -136,8 +136,17 @@ def test_offline_is_taken_at_its_word_at_once(hub, faces, monkeypatch):
 
 @pytest.mark.parametrize(
     "ref",
-    ["https://huggingface.co/user/faces", "user/../faces", "user/a b", "faces", "user/faces@", "a/b/c", "u/r@a..b", "./no"],
-)  # fmt: skip
+    [
+        "https://huggingface.co/user/faces",
+        "user/../faces",
+        "user/a b",
+        "faces",
+        "user/faces@",
+        "a/b/c",
+        "u/r@a..b",
+        "./no",
+    ],
+)
 def test_what_is_no_name_is_refused_without_asking_anybody(ref):
     with pytest.raises(
         CheckpointError,

@@ -176,9 +176,7 @@ def test_damaged_exif_does_not_cost_the_picture():
 
 def test_a_tagged_srgb_picture_keeps_every_level():
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    np.testing.assert_array_equal(
-        read_levels(encoded(Image.fromarray(gradient()), icc_profile=profile)), gradient()
-    )
+    np.testing.assert_array_equal(read_levels(encoded(Image.fromarray(gradient()), icc_profile=profile)), gradient())
 
 
 def wide_gamut_profile() -> bytes:
@@ -200,9 +198,7 @@ def test_an_embedded_profile_is_converted_to_srgb(transparent):
 
 @pytest.mark.parametrize("profile", [b"nonsense", b"\0" * 500])
 def test_a_damaged_profile_is_ignored(profile):
-    np.testing.assert_array_equal(
-        read_levels(encoded(Image.fromarray(gradient()), icc_profile=profile)), gradient()
-    )
+    np.testing.assert_array_equal(read_levels(encoded(Image.fromarray(gradient()), icc_profile=profile)), gradient())
 
 
 def test_a_long_narrow_picture_is_fine_when_both_sides_are_in_range():

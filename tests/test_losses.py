@@ -109,9 +109,7 @@ def test_vgg_taps_are_the_first_relus_of_four_blocks():
     ]
     assert all((each >= 0).all() for each in seen)
     mean = torch.tensor(networks.IMAGENET_MEAN).view(1, 3, 1, 1).expand(1, 3, SIDE, SIDE)
-    assert (
-        VggFeatures(vgg_state())(mean * 2 - 1)[0].abs().max() < 1e-5
-    )  # without bias, ImageNet's mean gives nothing
+    assert VggFeatures(vgg_state())(mean * 2 - 1)[0].abs().max() < 1e-5  # without bias, ImageNet's mean gives nothing
 
 
 def test_vgg19_is_torchvisions():
@@ -148,9 +146,7 @@ def test_vgg19_is_read_from_torchs_own_cache(monkeypatch, tmp_path):
 
 def test_clip_is_loaded_from_a_folder_and_its_prompt_encoded(tmp_path):
     save_clip(tmp_path)
-    face, again, other = (
-        ClipSimilarity.from_pretrained(prompt, str(tmp_path)) for prompt in ("a face", "a face", "a")
-    )
+    face, again, other = (ClipSimilarity.from_pretrained(prompt, str(tmp_path)) for prompt in ("a face", "a face", "a"))
     assert torch.equal(face.prompt, again.prompt)
     assert not torch.equal(face.prompt, other.prompt)
     assert face.prompt.shape == (1, 8)

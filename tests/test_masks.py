@@ -15,9 +15,7 @@ def test_masks_are_soft_and_of_the_pictures_size(regions):
     assert tuple(masks) == REGION_NAMES
     for mask in masks.values():
         assert (mask.shape, mask.dtype) == (regions.shape, np.float32)
-        assert (
-            0 <= mask.min() <= mask.max() <= 1 + 1e-6
-        )  # float32 kernel weights add up to 1 but for rounding
+        assert 0 <= mask.min() <= mask.max() <= 1 + 1e-6  # float32 kernel weights add up to 1 but for rounding
         assert ((mask > 0.01) & (mask < 0.99)).any()
 
 

@@ -86,9 +86,14 @@ def test_ssim_is_the_librarys_number():
     from skimage.metrics import structural_similarity
 
     known = structural_similarity(
-        picture().astype(float), picture(1).astype(float), gaussian_weights=True, sigma=1.5,
-        use_sample_covariance=False, data_range=1.0, channel_axis=-1,
-    )  # fmt: skip
+        picture().astype(float),
+        picture(1).astype(float),
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+        data_range=1.0,
+        channel_axis=-1,
+    )
     assert fidelity.similarity(picture(), picture(1)).mean() == pytest.approx(known, abs=1e-12)
 
 
@@ -110,9 +115,7 @@ def test_a_region_of_everything_scores_as_the_whole(perceptual):
     scores: Any = Scorer(perceptual=perceptual).score(picture(1), picture(), masks)
     assert scores["regions"]["skin"]["psnr"] == pytest.approx(scores["psnr"])
     assert scores["regions"]["skin"]["ssim"] == pytest.approx(scores["ssim"])
-    assert scores["regions"]["skin"]["lpips"] == pytest.approx(
-        scores["lpips"], rel=0.1
-    )  # the map is enlarged
+    assert scores["regions"]["skin"]["lpips"] == pytest.approx(scores["lpips"], rel=0.1)  # the map is enlarged
 
 
 def test_soft_masks_weigh_the_squared_error(without_lpips):
@@ -131,9 +134,7 @@ def test_a_region_under_64_pixels_has_no_scores(without_lpips):
     assert regions["nose"] is not None
 
 
-def test_two_pictures_with_one_reference_score_as_each_alone_and_the_reference_is_seen_once(
-    perceptual, monkeypatch
-):
+def test_two_pictures_with_one_reference_score_as_each_alone_and_the_reference_is_seen_once(perceptual, monkeypatch):
     scorer, seen = Scorer(perceptual=perceptual), []
     alone = [scorer.score(picture(number), picture(), halves()) for number in (1, 2)]
     features = perceptual.features
@@ -260,9 +261,7 @@ def test_a_refused_download_leaves_lpips_out_and_says_why(without_lpips):
 
 
 def test_a_silent_server_is_given_up_within_five_seconds_and_asked_once(monkeypatch, tmp_path):
-    with socket.create_server(
-        ("127.0.0.1", 0)
-    ) as server:  # the system takes the connection, nobody answers it
+    with socket.create_server(("127.0.0.1", 0)) as server:  # the system takes the connection, nobody answers it
         port = server.getsockname()[1]
         scorer = scorer_that_finds(port, monkeypatch, tmp_path)
         started = time.monotonic()

@@ -137,9 +137,7 @@ def test_without_adapters_and_skips_the_model_is_its_base():
                 parameter.zero_()
         latents = model.vae.encode(batch()).latent_dist.mean * 0.18215
         noise = model.unet(latents, 999, model.prompt_embedding).sample
-        expected = model.vae.decode(predict_clean(latents, noise, model.alpha_bar) / 0.18215).sample.clamp(
-            -1, 1
-        )
+        expected = model.vae.decode(predict_clean(latents, noise, model.alpha_bar) / 0.18215).sample.clamp(-1, 1)
         torch.testing.assert_close(model(batch()), expected, atol=1e-4, rtol=1e-4)
 
 
@@ -172,10 +170,16 @@ def test_what_is_folded_for_inference_leaves_the_answer_alone(changes):
 
 def test_a_base_that_scales_by_the_time_keeps_computing_it():
     unet = UNet2DConditionModel(
-        sample_size=8, layers_per_block=1, block_out_channels=(8, 16), norm_num_groups=4, cross_attention_dim=8,
-        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"), up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-        attention_head_dim=2, resnet_time_scale_shift="scale_shift",
-    )  # fmt: skip
+        sample_size=8,
+        layers_per_block=1,
+        block_out_channels=(8, 16),
+        norm_num_groups=4,
+        cross_attention_dim=8,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        attention_head_dim=2,
+        resnet_time_scale_shift="scale_shift",
+    )
     latents, prompt = torch.randn(1, 4, 8, 8), torch.randn(1, 3, 8)
     with torch.no_grad():
         before = unet(latents, 999, prompt).sample
@@ -188,10 +192,7 @@ def test_lora_scale_is_alpha_over_rank():
     twice.load_state_dict(once.state_dict())
     name = "down_blocks.1.attentions.0.transformer_blocks.0.attn1.to_q"
     base = once.unet.get_submodule(name).get_base_layer().weight.clone()
-    deltas = [
-        model.for_inference().unet.get_submodule(name).get_parameter("weight") - base
-        for model in (once, twice)
-    ]
+    deltas = [model.for_inference().unet.get_submodule(name).get_parameter("weight") - base for model in (once, twice)]
     torch.testing.assert_close(deltas[1], 2 * deltas[0], atol=1e-6, rtol=1e-4)
 
 

@@ -143,9 +143,7 @@ def test_the_catalogue_is_complete(terms):
 
 def test_networks_stay_in_evaluation_mode(terms):
     goal = Objective(tuple(terms[name] for name in ("l1", "lpips"))).train()
-    assert not any(
-        part.training for part in goal.networks.modules() if not isinstance(part, torch.nn.ModuleList)
-    )
+    assert not any(part.training for part in goal.networks.modules() if not isinstance(part, torch.nn.ModuleList))
 
 
 # The objective
@@ -161,9 +159,7 @@ def test_the_loss_is_the_weighted_sum_of_the_named_parts(terms):
 
 
 def test_the_embedded_checkpoints_objective_is_to_the_bit_what_it_was(config, squeeze):
-    settings = replace(
-        config, l1_weight=1.0, perceptual_weight=0.15, gram_weight=0.07, gram_features="squeezenet"
-    )
+    settings = replace(config, l1_weight=1.0, perceptual_weight=0.15, gram_weight=0.07, gram_features="squeezenet")
     ours, theirs = pictures(2, 1).requires_grad_(), pictures(2, 1).requires_grad_()
     loss, parts = build_objective(settings)(ours, pictures(2), 0)
     expected, expected_parts = former_objective(SqueezeFeatures(squeeze), theirs, pictures(2))
@@ -212,9 +208,7 @@ def test_a_term_of_weight_0_loads_nothing_and_is_not_reported(config, monkeypatc
 def test_every_weight_brings_its_term(config, monkeypatch):
     monkeypatch.setattr(Lpips, "from_pretrained", lambda *_: Lpips(lpips_network()))
     monkeypatch.setattr(VggFeatures, "from_pretrained", lambda: VggFeatures(vgg_state()))
-    monkeypatch.setattr(
-        ClipSimilarity, "from_pretrained", lambda _: ClipSimilarity(clip_model(), torch.ones(1, 8))
-    )
+    monkeypatch.setattr(ClipSimilarity, "from_pretrained", lambda _: ClipSimilarity(clip_model(), torch.ones(1, 8)))
     weights = {
         "l1": 2.0,
         "perceptual": 0.1,
@@ -259,9 +253,7 @@ def no_network(monkeypatch, tmp_path) -> Path:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.delenv(trunks.VARIABLE, raising=False)
-    monkeypatch.setattr(
-        trunks, "VGG16", replace(trunks.VGG16, url=f"http://127.0.0.1:{port}/vgg16-00000000.pth")
-    )
+    monkeypatch.setattr(trunks, "VGG16", replace(trunks.VGG16, url=f"http://127.0.0.1:{port}/vgg16-00000000.pth"))
     url = f"http://127.0.0.1:{port}/vgg19-dcbb9e9d.pth"
     monkeypatch.setattr(networks, "VGG19", replace(networks.VGG19, url=url))
     return tmp_path
@@ -288,9 +280,7 @@ def no_network(monkeypatch, tmp_path) -> Path:
         ),
     ],
 )
-def test_a_network_that_cannot_be_had_is_named_with_the_flag_that_does_without(
-    config, no_network, changes, message
-):
+def test_a_network_that_cannot_be_had_is_named_with_the_flag_that_does_without(config, no_network, changes, message):
     started = time.monotonic()
     with pytest.raises(UnavailableError, match=message):
         build_objective(replace(config, **changes))
@@ -301,9 +291,7 @@ def test_gram_over_vgg16_looks_through_lpips_own_network_once(config, monkeypatc
     vgg = LpipsNetwork("vgg", vgg16_trunk(), published_heads("vgg"))
     asked = []
     monkeypatch.setattr(Lpips, "from_pretrained", lambda *given: asked.append(given) or Lpips(vgg))
-    both = replace(
-        config, lpips_weight=1.0, gram_weight=0.07, gram_features="vgg16", lpips_trunk="small.safetensors"
-    )
+    both = replace(config, lpips_weight=1.0, gram_weight=0.07, gram_features="vgg16", lpips_trunk="small.safetensors")
     goal = build_objective(both)
     assert asked == [("vgg", "small.safetensors")]
     calls = []

@@ -119,16 +119,12 @@ def test_large_weights_lie_beside_the_graph(exported, runner, tmp_path, monkeypa
     graphs.settle(traced, apart / "unet.onnx")
     assert sorted(path.name for path in apart.iterdir()) == [*FILES, "unet.onnx.data"]
     assert (apart / "unet.onnx.data").stat().st_size > (apart / "unet.onnx").stat().st_size / 10
-    torch.testing.assert_close(
-        OnnxEnhancer.from_pretrained(apart)(noise(1, 3, 64, 64)), runner(noise(1, 3, 64, 64))
-    )
+    torch.testing.assert_close(OnnxEnhancer.from_pretrained(apart)(noise(1, 3, 64, 64)), runner(noise(1, 3, 64, 64)))
 
 
 def test_graphs_that_restore_otherwise_are_not_kept(exported, tmp_path, monkeypatch, capsys):
     tiny_model(seed=1).save_pretrained(tmp_path / "other")
-    monkeypatch.setattr(
-        exporting, "write_graphs", lambda _, out: shutil.copytree(exported, out, dirs_exist_ok=True)
-    )
+    monkeypatch.setattr(exporting, "write_graphs", lambda _, out: shutil.copytree(exported, out, dirs_exist_ok=True))
     assert main(["export", str(tmp_path / "other"), str(tmp_path / "out")]) == 2
     assert [path.name for path in tmp_path.iterdir()] == ["other"]
     assert "nothing was written" in capsys.readouterr().err
@@ -170,9 +166,7 @@ def test_without_the_packages_one_sentence_says_what_to_install(
 ):
     monkeypatch.setitem(sys.modules, missing, None)
     assert main(["export", str(tiny_checkpoint), str(tmp_path / "out")]) == 2
-    assert capsys.readouterr().err.startswith(
-        f"The package {missing} is not installed: pip install onnx onnxruntime"
-    )
+    assert capsys.readouterr().err.startswith(f"The package {missing} is not installed: pip install onnx onnxruntime")
     assert not (tmp_path / "out").exists()
 
 
@@ -200,9 +194,5 @@ def test_a_damaged_export_is_refused(exported, tmp_path):
 def test_every_tensor_has_a_known_number_of_axes_as_tensorrt_asks(exported):
     for name in folder.GRAPHS:
         graph = onnx.shape_inference.infer_shapes(onnx.load(exported / f"{name}.onnx"), data_prop=True).graph
-        known = {
-            value.name
-            for value in (*graph.value_info, *graph.output)
-            if value.type.tensor_type.HasField("shape")
-        }
+        known = {value.name for value in (*graph.value_info, *graph.output) if value.type.tensor_type.HasField("shape")}
         assert {made for node in graph.node for made in node.output} <= known

@@ -88,9 +88,7 @@ def test_a_pictures_own_alpha_cuts_it_out(config, faces, small_head):
 def test_extras_change_the_degraded_side_only(config, monkeypatch):
     monkeypatch.setattr("training.data.dataset.augment", lambda image, address: np.zeros_like(image))
     plain = replace(config, plain_background_share=0)
-    off, on = (
-        Pairs(find_samples(config.train_data_dir), replace(plain, augment=flag)) for flag in (False, True)
-    )
+    off, on = (Pairs(find_samples(config.train_data_dir), replace(plain, augment=flag)) for flag in (False, True))
     np.testing.assert_array_equal(off.pair(0, 0)[0], on.pair(0, 0)[0])
     assert (off.pair(0, 0)[1] != on.pair(0, 0)[1]).mean() > 0.1
 

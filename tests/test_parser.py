@@ -129,9 +129,7 @@ def test_a_folder_that_is_not_there_or_holds_something_else_is_refused(tiny: Pat
 
 
 @pytest.fixture(params=["refuses", "is silent"])
-def dead_hub(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Iterator[None]:
+def dead_hub(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """A Hub that cannot be used, and an empty cache, for this test alone."""
     with socket.socket() as port:
         port.bind(("127.0.0.1", 0))

@@ -90,9 +90,7 @@ def test_a_run_that_was_stopped_ends_with_the_same_weights(
 
     def train(name: str) -> None:
         settings = ["--max_train_steps=4", "--train_batch_size=2", "--checkpointing_steps=2"]
-        monkeypatch.setattr(
-            "sys.argv", ["train_parser", *folders, *settings, f"--output_dir={tmp_path / name}"]
-        )
+        monkeypatch.setattr("sys.argv", ["train_parser", *folders, *settings, f"--output_dir={tmp_path / name}"])
         train_parser.main()
 
     train("whole")

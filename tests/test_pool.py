@@ -32,9 +32,15 @@ def assert_same(ours: list[Batch], theirs: list[Batch]) -> None:
 def pooled(train_config) -> TrainConfig:
     """Two crops a batch out of four pictures, each worth two; then a phase of larger crops."""
     return replace(
-        train_config, train_batch_size=2, crops_per_image=2, pool_size=4, phases=("3:80:4",), max_train_steps=5,
-        plain_background_share=0, augment=False,
-    )  # fmt: skip
+        train_config,
+        train_batch_size=2,
+        crops_per_image=2,
+        pool_size=4,
+        phases=("3:80:4",),
+        max_train_steps=5,
+        plain_background_share=0,
+        augment=False,
+    )
 
 
 def test_a_step_gives_the_same_batch_whenever_it_begins(train_config, pooled):
@@ -46,9 +52,7 @@ def test_a_step_gives_the_same_batch_whenever_it_begins(train_config, pooled):
 
 
 def test_workers_prepare_the_same_batches(pooled):
-    assert_same(
-        list(batches(pairs_of(pooled), 0)), list(batches(pairs_of(pooled, dataloader_num_workers=1), 0))
-    )
+    assert_same(list(batches(pairs_of(pooled), 0)), list(batches(pairs_of(pooled, dataloader_num_workers=1), 0)))
 
 
 def test_a_phase_changes_the_crops(pooled):
@@ -60,17 +64,13 @@ def test_two_processes_see_in_a_step_what_one_sees_with_twice_the_batch(train_co
     config = replace(train_config, gradient_accumulation_steps=2, max_train_steps=3)
     alone = list(batches(pairs_of(config, train_batch_size=2), 1))
     halves = [list(batches(pairs_of(config), 1, place, 2)) for place in (0, 1)]
-    assert_same(
-        alone, [tuple(map(torch.cat, zip(*parts, strict=True))) for parts in zip(*halves, strict=True)]
-    )
+    assert_same(alone, [tuple(map(torch.cat, zip(*parts, strict=True))) for parts in zip(*halves, strict=True)])
 
 
 def test_a_picture_serves_as_many_crops_as_it_is_worth_and_the_pool_stays_bounded(pooled, monkeypatch):
     made = []
     genuine = Pairs.__getitem__
-    monkeypatch.setattr(
-        Pairs, "__getitem__", lambda self, number: made.append(number) or genuine(self, number)
-    )
+    monkeypatch.setattr(Pairs, "__getitem__", lambda self, number: made.append(number) or genuine(self, number))
     pool = Pool(pairs_of(pooled), 0)
     for crop in range(10):
         pool.crop(crop, 64)
@@ -146,15 +146,11 @@ def test_a_mixture_that_asks_for_what_is_not_there_is_refused(kind, train_config
         folder = tmp_path
         write_png(np.zeros((64, 64, 3), np.float32), tmp_path / "a.png")
         (tmp_path / "metadata.jsonl").write_text('{"file_name": "a.png", "degraded_file_name": "a.png"}')
-    with pytest.raises(
-        SettingsError, match=f"gives '{kind}' a share of 1, and --train_data_dir {folder} holds no"
-    ):
+    with pytest.raises(SettingsError, match=f"gives '{kind}' a share of 1, and --train_data_dir {folder} holds no"):
         pairs_of(train_config, train_data_dir=str(folder), mixture=(f"{kind}=1",))
 
 
-def test_a_picture_that_cannot_be_read_is_named_once_and_another_takes_its_place(
-    train_config, broken_faces, caplog
-):
+def test_a_picture_that_cannot_be_read_is_named_once_and_another_takes_its_place(train_config, broken_faces, caplog):
     pairs = pairs_of(train_config, train_data_dir=str(broken_faces))
     with caplog.at_level(logging.WARNING):
         assert len(list(batches(pairs, 0))) == train_config.max_train_steps
@@ -164,9 +160,7 @@ def test_a_picture_that_cannot_be_read_is_named_once_and_another_takes_its_place
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_pictures_of_which_none_can_be_read_end_in_a_sentence_that_names_the_first(
-    workers, train_config, broken_faces
-):
+def test_pictures_of_which_none_can_be_read_end_in_a_sentence_that_names_the_first(workers, train_config, broken_faces):
     for name in "ab":
         (broken_faces / f"images/{name}.png").write_bytes(b"no picture")
     config = replace(train_config, train_data_dir=str(broken_faces), dataloader_num_workers=workers)

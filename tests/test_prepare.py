@@ -44,9 +44,7 @@ def test_photographs_become_faces_that_training_reads(config, source):
     assert len(find_samples(f"{out / 'train'},{out / 'test'}")) == 6
     row = rows(out)[0]
     here = out / row["split"]
-    np.testing.assert_array_equal(
-        read_image(here / row["file_name"]), read_image(source / "images" / row["source"])
-    )
+    np.testing.assert_array_equal(read_image(here / row["file_name"]), read_image(source / "images" / row["source"]))
     np.testing.assert_array_equal(
         read_labels(here / row["mask_file_name"]), read_labels(source / "masks" / row["source"])
     )
@@ -98,9 +96,7 @@ def test_the_clean_picture_is_the_first_column(config):
 def test_datasets_reads_what_is_written(config, monkeypatch, tmp_path):
     datasets = pytest.importorskip("datasets")
     main(replace(config, write_pairs=True))
-    table = datasets.load_dataset(
-        "imagefolder", data_dir=config.output_dir, cache_dir=str(tmp_path / "cache")
-    )
+    table = datasets.load_dataset("imagefolder", data_dir=config.output_dir, cache_dir=str(tmp_path / "cache"))
     out = Path(config.output_dir)
     assert {split: len(table[split]) for split in table} == {
         split: len(list((out / split / "images").iterdir())) for split in ("train", "test")

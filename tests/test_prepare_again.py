@@ -103,9 +103,7 @@ def test_ctrl_c_keeps_what_is_done(config, capsys, monkeypatch):
     monkeypatch.setattr(prepare, "prepare_one", interrupted)
     assert command(flags(replace(config, num_workers=1))) == 130
     assert "same command goes on" in capsys.readouterr().err
-    kept = [
-        json.loads(line)["name"] for line in (Path(config.output_dir) / "done.jsonl").read_text().splitlines()
-    ]
+    kept = [json.loads(line)["name"] for line in (Path(config.output_dir) / "done.jsonl").read_text().splitlines()]
     assert kept == started
     assert len(kept) == 3
     monkeypatch.undo()

@@ -31,10 +31,17 @@ def base(tmp_path):
         torch.random.manual_seed(0)
         CLIPTextModel(
             CLIPTextConfig(
-                vocab_size=len(tokens), hidden_size=8, intermediate_size=16, num_hidden_layers=1,
-                num_attention_heads=2, max_position_embeddings=7, bos_token_id=0, eos_token_id=1, pad_token_id=1,
+                vocab_size=len(tokens),
+                hidden_size=8,
+                intermediate_size=16,
+                num_hidden_layers=1,
+                num_attention_heads=2,
+                max_position_embeddings=7,
+                bos_token_id=0,
+                eos_token_id=1,
+                pad_token_id=1,
             )
-        ).save_pretrained(folder / "text_encoder")  # fmt: skip
+        ).save_pretrained(folder / "text_encoder")
     return folder
 
 

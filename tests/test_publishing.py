@@ -92,9 +92,7 @@ def test_a_commit_that_keeps_failing_is_explained_and_sends_nothing(hub, faces, 
     assert commits(hub) == 1
 
 
-@pytest.mark.parametrize(
-    "path", ["/revision/", "/tree/", "/preupload/", "/lfs/objects/", r"/lfs/\w{64}", "/commit/"]
-)
+@pytest.mark.parametrize("path", ["/revision/", "/tree/", "/preupload/", "/lfs/objects/", r"/lfs/\w{64}", "/commit/"])
 def test_a_hub_that_falls_silent_while_publishing_is_given_up(hub, faces, hurried, path):
     made(faces, "two")
     hub.fault("GET|POST|PUT", path, "silence")

@@ -58,9 +58,7 @@ def finished(tmp_path_factory):
     tiny_model(licence="other").save_pretrained(folder / "best")
     tiny_model(1, licence="other").save_pretrained(folder / "checkpoint-20")
     torch.save({"optimizer": 1}, folder / "checkpoint-20" / "training_state.pt")
-    (folder / "config.json").write_text(
-        json.dumps({"train_data_dir": "/home/jordan/faces", "max_train_steps": 20})
-    )
+    (folder / "config.json").write_text(json.dumps({"train_data_dir": "/home/jordan/faces", "max_train_steps": 20}))
     evaluated(folder / "best", folder / "evaluation")
     return folder
 
@@ -76,12 +74,21 @@ def evaluated(checkpoint: Path, folder: Path) -> None:
     files = [*checkpoint.rglob("*.safetensors"), *checkpoint.rglob("*.json")]
     spread = {"mean": 27.0, "median": 27.0, "std": 1.0, "count": 2}
     folder.mkdir()
-    (folder / "metrics.json").write_text(json.dumps({
-        "checkpoint": {"fingerprint": fingerprint_of_files(files, contents=True)},
-        "settings": {"preset": "v2", "seed": 0}, "data": {"folders": "faces/test", "scored": 2},
-        "rows": {"degraded": {"psnr": spread}, "restored": {"psnr": spread}}, "gain": {"psnr": spread},
-        "improved": {"psnr": 1.0}, "colour_error_levels": {"red": None}, "latency_seconds": {"p50": None}, "missing": {},
-    }))  # fmt: skip
+    (folder / "metrics.json").write_text(
+        json.dumps(
+            {
+                "checkpoint": {"fingerprint": fingerprint_of_files(files, contents=True)},
+                "settings": {"preset": "v2", "seed": 0},
+                "data": {"folders": "faces/test", "scored": 2},
+                "rows": {"degraded": {"psnr": spread}, "restored": {"psnr": spread}},
+                "gain": {"psnr": spread},
+                "improved": {"psnr": 1.0},
+                "colour_error_levels": {"red": None},
+                "latency_seconds": {"p50": None},
+                "missing": {},
+            }
+        )
+    )
 
 
 @pytest.fixture
@@ -136,8 +143,12 @@ def test_sd_turbo_s_notice_goes_along(tmp_path):
     tiny_model(base="stabilityai/sd-turbo").save_pretrained(tmp_path / "turbo")
     parcel = gathered(tmp_path / "turbo", tmp_path, picture=False)
     assert names(parcel) == {
-        "config.json", "adapters.safetensors", "README.md", "NOTICE", "pytorch_lora_weights.safetensors",
-    }  # fmt: skip
+        "config.json",
+        "adapters.safetensors",
+        "README.md",
+        "NOTICE",
+        "pytorch_lora_weights.safetensors",
+    }
     assert "Powered by Stability AI" in (parcel / "NOTICE").read_text()
 
 
@@ -248,9 +259,13 @@ def test_a_space_is_one_commit_and_its_variables(hub):
 def environment(hub, tmp_path):
     """The environment of a process that talks to the local Hub."""
     return os.environ | {
-        "HF_ENDPOINT": hub.url, "HF_TOKEN": "hf_local", "HF_HOME": str(tmp_path / "hf"),
-        "HF_HUB_DISABLE_XET": "1", "HF_HUB_OFFLINE": "0", "PYTHONPATH": str(ROOT),
-    }  # fmt: skip
+        "HF_ENDPOINT": hub.url,
+        "HF_TOKEN": "hf_local",
+        "HF_HOME": str(tmp_path / "hf"),
+        "HF_HUB_DISABLE_XET": "1",
+        "HF_HUB_OFFLINE": "0",
+        "PYTHONPATH": str(ROOT),
+    }
 
 
 def call(env, *arguments: str, code: str | None = None) -> subprocess.CompletedProcess:
@@ -264,7 +279,9 @@ def test_the_app_starts_from_what_a_space_was_sent_and_restores_an_example(run, 
     done = call(environment, "--space", "tester/app", "--checkpoint", "tester/faces@v1")
     assert done.returncode == 0, done.stderr
     copy = tmp_path / "copy"
-    fetch = "import sys, huggingface_hub as h; h.snapshot_download('tester/app', repo_type='space', local_dir=sys.argv[1])"
+    fetch = (
+        "import sys, huggingface_hub as h; h.snapshot_download('tester/app', repo_type='space', local_dir=sys.argv[1])"
+    )
     call(environment, str(copy), code=fetch)
     assert (copy / "README.md").read_text().startswith("---\ntitle: Splat Enhancer")
     ask = urllib.request.Request(
@@ -280,13 +297,14 @@ def test_the_app_starts_from_what_a_space_was_sent_and_restores_an_example(run, 
     log = tmp_path / "app.log"
     with log.open("w") as file:
         process = subprocess.Popen(
-            [sys.executable, "app.py"], cwd=copy, env=space | {"GRADIO_SERVER_PORT": str(port)},
-            stdout=file, stderr=file,
-        )  # fmt: skip
-    try:
-        report = call(
-            environment, f"http://127.0.0.1:{port}", str(ROOT / "examples/heads/head_02.png"), code=VISIT
+            [sys.executable, "app.py"],
+            cwd=copy,
+            env=space | {"GRADIO_SERVER_PORT": str(port)},
+            stdout=file,
+            stderr=file,
         )
+    try:
+        report = call(environment, f"http://127.0.0.1:{port}", str(ROOT / "examples/heads/head_02.png"), code=VISIT)
         assert report.returncode == 0, report.stderr + log.read_text()
         assert "tester/faces@" in report.stdout
     finally:

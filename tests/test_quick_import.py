@@ -17,8 +17,6 @@ DPMSolverMultistepScheduler(use_beta_sigmas=True).set_timesteps(4)
 
 
 def test_restoring_by_the_embedded_model_brings_no_peft_and_others_still_find_scipy(root):
-    run = subprocess.run(
-        [sys.executable, "-c", RESTORED], cwd=root, capture_output=True, text=True, timeout=300
-    )
+    run = subprocess.run([sys.executable, "-c", RESTORED], cwd=root, capture_output=True, text=True, timeout=300)
     assert run.returncode == 0, run.stderr
     assert run.stdout.strip() == ""

@@ -15,10 +15,26 @@ from enhancer.imaging.regions import (
 
 # jonathandinu/face-parsing, config.json: id2label, keys as JSON gives them
 FACE_PARSING_ID2LABEL: dict[int | str, str] = {
-    "0": "background", "1": "skin", "2": "nose", "3": "eye_g", "4": "l_eye", "5": "r_eye", "6": "l_brow",
-    "7": "r_brow", "8": "l_ear", "9": "r_ear", "10": "mouth", "11": "u_lip", "12": "l_lip", "13": "hair",
-    "14": "hat", "15": "ear_r", "16": "neck_l", "17": "neck", "18": "cloth",
-}  # fmt: skip
+    "0": "background",
+    "1": "skin",
+    "2": "nose",
+    "3": "eye_g",
+    "4": "l_eye",
+    "5": "r_eye",
+    "6": "l_brow",
+    "7": "r_brow",
+    "8": "l_ear",
+    "9": "r_ear",
+    "10": "mouth",
+    "11": "u_lip",
+    "12": "l_lip",
+    "13": "hair",
+    "14": "hat",
+    "15": "ear_r",
+    "16": "neck_l",
+    "17": "neck",
+    "18": "cloth",
+}
 
 
 def region(name):
@@ -51,9 +67,7 @@ def test_celebamask_label_belongs_to_its_region(label, expected):
     assert region_of_label(CELEBAMASK_LABELS)[CELEBAMASK_LABELS.index(label)] == region(expected)
 
 
-@pytest.mark.parametrize(
-    "label", ["background", "eye_g", "l_ear", "r_ear", "ear_r", "neck", "neck_l", "hat", "cloth"]
-)
+@pytest.mark.parametrize("label", ["background", "eye_g", "l_ear", "r_ear", "ear_r", "neck", "neck_l", "hat", "cloth"])
 def test_label_outside_the_face_belongs_to_no_region(label):
     assert region_of_label(CELEBAMASK_LABELS)[CELEBAMASK_LABELS.index(label)] == 0
 
@@ -81,9 +95,7 @@ def test_parser_without_hair_is_refused():
 
 def test_celebamask_map_becomes_regions():
     labels = np.arange(19, dtype=np.uint8)[None]
-    np.testing.assert_array_equal(
-        region_map(labels)[0], [0, 1, 3, 0, 2, 2, 2, 2, 0, 0, 4, 4, 4, 5, 0, 0, 0, 0, 0]
-    )
+    np.testing.assert_array_equal(region_map(labels)[0], [0, 1, 3, 0, 2, 2, 2, 2, 0, 0, 4, 4, 4, 5, 0, 0, 0, 0, 0])
 
 
 def test_map_of_an_example_head_becomes_regions(head):

@@ -27,9 +27,7 @@ def test_a_new_or_empty_folder_is_taken_and_the_same_settings_go_on_with_it(exis
 
 def test_other_settings_are_refused_by_name_and_change_nothing(tmp_path):
     take(tmp_path / "work", {"seed": 1, "preset": "v1"})
-    with pytest.raises(
-        SettingsError, match=r"work holds another evaluation: seed was 1 and is now 2\. Choose"
-    ):
+    with pytest.raises(SettingsError, match=r"work holds another evaluation: seed was 1 and is now 2\. Choose"):
         take(tmp_path / "work", {"seed": 2, "preset": "v1"})
     take(tmp_path / "work", {"seed": 1, "preset": "v1"})
 

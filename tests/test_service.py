@@ -241,9 +241,7 @@ def test_settings_that_do_not_exist_are_refused(service, opaque, settings, messa
 
 
 def test_no_face_is_said_and_no_reason_to_stop(small_head, opaque):
-    service = Service(
-        KnownParser(np.zeros_like(small_head.labels)), Restorer(brighten, "bright"), PlainScorer()
-    )
+    service = Service(KnownParser(np.zeros_like(small_head.labels)), Restorer(brighten, "bright"), PlainScorer())
     result = service.restore(opaque, degrade_first=True)
     assert result.notes == (NO_FACE,)
     assert all(scores is None for scores in result.scores_restored["regions"].values())

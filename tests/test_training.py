@@ -98,9 +98,7 @@ def test_flags_are_the_fields_of_the_dataclass():
 
 
 def test_a_recipe_sets_the_defaults_and_a_flag_still_wins():
-    config = from_flags(
-        TrainConfig, ["--train_data_dir", "x", "--recipe", "pocket", "--learning_rate", "1"], ""
-    )
+    config = from_flags(TrainConfig, ["--train_data_dir", "x", "--recipe", "pocket", "--learning_rate", "1"], "")
     assert (config.checkpoint, config.learning_rate, config.pool_size) == ("new_pocket", 1.0, 1024)
     assert [(phase.resolution, phase.batch_size) for phase in config.schedule] == [(256, 32), (512, 8)]
     assert config.shares == {"v2": 0.34, "v1": 0.22, "pairs": 0.37, "clean": 0.07}
@@ -138,9 +136,7 @@ def test_every_recipe_of_the_package_fits_and_is_named_in_the_help(capsys):
 
 
 def test_phases_change_the_crops_and_count_them(train_config):
-    config = replace(
-        train_config, max_train_steps=6, phases=("2:80:2", "4:64:3"), gradient_accumulation_steps=2
-    )
+    config = replace(train_config, max_train_steps=6, phases=("2:80:2", "4:64:3"), gradient_accumulation_steps=2)
     assert [config.phase_at(step).resolution for step in range(6)] == [64, 64, 80, 80, 64, 64]
     assert [config.crops_before(step) for step in range(7)] == [0, 2, 4, 8, 12, 18, 24]
 

@@ -30,17 +30,24 @@ def config(train_config, train_faces, tmp_path) -> TrainConfig:
     """Without dropout, which is drawn for each process by itself; validated; everything else as it comes."""
     tiny_model(skip_dropout=0.0).save_pretrained(tmp_path / "start")
     return replace(
-        train_config, checkpoint=str(tmp_path / "start"), max_train_steps=3, gradient_accumulation_steps=2,
-        validation_data_dir=str(train_faces), validation_steps=3,
-    )  # fmt: skip
+        train_config,
+        checkpoint=str(tmp_path / "start"),
+        max_train_steps=3,
+        gradient_accumulation_steps=2,
+        validation_data_dir=str(train_faces),
+        validation_steps=3,
+    )
 
 
 def in_two_processes(config: TrainConfig, root: Path) -> subprocess.Popen:
     """Start training in two processes."""
     return subprocess.Popen(
-        [*LAUNCH, "training.train", *argv_of(config)], cwd=root,
-        env=os.environ | {"ACCELERATE_USE_CPU": "1", "OMP_NUM_THREADS": "1"}, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        [*LAUNCH, "training.train", *argv_of(config)],
+        cwd=root,
+        env=os.environ | {"ACCELERATE_USE_CPU": "1", "OMP_NUM_THREADS": "1"},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def finish(process: subprocess.Popen) -> None:

@@ -21,9 +21,7 @@ def config(train_config):
     return replace(train_config, max_train_steps=4, push_to_hub=True, hub_model_id="me/faces", push_steps=2)
 
 
-def test_the_best_goes_to_the_main_branch_at_the_end_and_the_newest_to_another_on_the_way(
-    config, monkeypatch
-):
+def test_the_best_goes_to_the_main_branch_at_the_end_and_the_newest_to_another_on_the_way(config, monkeypatch):
     sent = []
 
     def push(folder, repo, options):

@@ -34,9 +34,17 @@ pytestmark = pytest.mark.usefixtures("fresh_accelerate")
 def rich(train_config, squeeze, root) -> TrainConfig:
     """LoRA on the embedded checkpoint with all that has state: averages, discriminator, accumulation, extras."""
     return replace(
-        train_config, checkpoint=str(root / "enhancer/pocket/enhancer"), rank=4, vae_rank=4, perceptual_weights=str(squeeze), perceptual_weight=0.1, adversarial_weight=0.1,
-        adversarial_start_step=1, gradient_accumulation_steps=2, max_train_steps=4,
-    )  # fmt: skip
+        train_config,
+        checkpoint=str(root / "enhancer/pocket/enhancer"),
+        rank=4,
+        vae_rank=4,
+        perceptual_weights=str(squeeze),
+        perceptual_weight=0.1,
+        adversarial_weight=0.1,
+        adversarial_start_step=1,
+        gradient_accumulation_steps=2,
+        max_train_steps=4,
+    )
 
 
 @pytest.fixture
@@ -55,8 +63,11 @@ def test_a_run_killed_at_any_moment_and_resumed_ends_with_the_same_weights(rich,
     log = Path(killed.output_dir) / "log.jsonl"
     with subprocess.Popen(
         [sys.executable, "-m", "training.train", *argv_of(killed)],
-        cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ | {"OMP_NUM_THREADS": "1"},
-    ) as process:  # fmt: skip
+        cwd=root,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    ) as process:
         while process.poll() is None and not (log.exists() and len(log.read_text().splitlines()) >= 3):
             time.sleep(0.005)
         os.kill(process.pid, signal.SIGKILL)
@@ -95,15 +106,17 @@ def stop_at(step: int):
 def test_a_run_keeps_the_newest_checkpoints_and_the_best(train_config):
     train.main(replace(train_config, checkpointing_steps=1, checkpoints_total_limit=2))
     assert folders(train_config) == ["best", "checkpoint-5", "checkpoint-6"]
-    assert_same_weights(
-        Path(train_config.output_dir) / "best", Path(train_config.output_dir) / "checkpoint-6"
-    )
+    assert_same_weights(Path(train_config.output_dir) / "best", Path(train_config.output_dir) / "checkpoint-6")
 
 
 def test_validation_chooses_the_best_and_draws_a_sheet(train_config, train_faces):
     config = replace(
-        train_config, validation_data_dir=str(train_faces), validation_steps=3, learning_rate=2.0, max_train_steps=3,
-    )  # fmt: skip
+        train_config,
+        validation_data_dir=str(train_faces),
+        validation_steps=3,
+        learning_rate=2.0,
+        max_train_steps=3,
+    )
     train.main(config)
     rows = lines_of(config, "validation.jsonl")
     assert [row["step"] for row in rows] == [0, 3]
@@ -112,8 +125,9 @@ def test_validation_chooses_the_best_and_draws_a_sheet(train_config, train_faces
     best = json.loads((Path(config.output_dir) / "best.json").read_text())
     assert best == {"step": 0, "loss": pytest.approx(rows[0]["loss"], abs=1e-5)}
     assert sorted(path.name for path in (Path(config.output_dir) / "validation").iterdir()) == [
-        "step-000000.png", "step-000003.png",
-    ]  # fmt: skip
+        "step-000000.png",
+        "step-000003.png",
+    ]
 
 
 def test_validation_gives_the_same_numbers_whenever_it_is_asked(train_config, train_faces):
@@ -155,9 +169,7 @@ def test_going_on_from_a_named_checkpoint(train_config, tmp_path):
 
 
 def test_bfloat16_trains_in_float32_with_frozen_weights_in_half(train_config, train_faces):
-    config = replace(
-        train_config, mixed_precision="bf16", max_train_steps=2, validation_data_dir=str(train_faces)
-    )
+    config = replace(train_config, mixed_precision="bf16", max_train_steps=2, validation_data_dir=str(train_faces))
     training = run.Training(config)
     dtypes = {weight.requires_grad: weight.dtype for weight in training.trainer.model.parameters()}
     assert dtypes == {True: torch.float32, False: torch.bfloat16}
@@ -185,9 +197,14 @@ def test_bfloat16_weights_have_masters_that_are_saved_and_judged(train_config):
 
 def test_the_weight_of_a_balanced_discriminator_is_a_share_of_the_other_gradient(train_config):
     config = replace(
-        train_config, lpips_net="alex", lpips_weight=1.0, discriminator="lpips", adversarial_weight=0.5,
-        adversarial_balance=True, max_train_steps=2,
-    )  # fmt: skip
+        train_config,
+        lpips_net="alex",
+        lpips_weight=1.0,
+        discriminator="lpips",
+        adversarial_weight=0.5,
+        adversarial_balance=True,
+        max_train_steps=2,
+    )
     training = run.Training(config)
     training.steps()
     first = training.trainer.balance
@@ -200,8 +217,9 @@ def test_a_state_of_another_architecture_or_of_other_losses_is_refused_in_a_sent
     plain = replace(train_config, max_train_steps=1)
     train.main(plain)
     other = {
-        "output_dir": str(tmp_path / "other"), "resume_from_checkpoint": str(Path(plain.output_dir) / "checkpoint-1"),
-    }  # fmt: skip
+        "output_dir": str(tmp_path / "other"),
+        "resume_from_checkpoint": str(Path(plain.output_dir) / "checkpoint-1"),
+    }
     with pytest.raises(CheckpointError, match=r"another architecture: \d+ weights differ, such as unet\."):
         train.main(replace(plain, checkpoint="new_pocket", train_base=True, **other))
     shutil.rmtree(other["output_dir"])
@@ -210,20 +228,19 @@ def test_a_state_of_another_architecture_or_of_other_losses_is_refused_in_a_sent
 
 
 def test_the_default_objective_trains_from_end_to_end(train_config, train_faces, tmp_path, monkeypatch):
-    defaults = {
-        name: TrainConfig(train_data_dir="x").to_json()[name] for name in ("lpips_weight", "gram_weight")
-    }
+    defaults = {name: TrainConfig(train_data_dir="x").to_json()[name] for name in ("lpips_weight", "gram_weight")}
     monkeypatch.setattr(VggFeatures, "from_pretrained", lambda: VggFeatures(vgg_state()))
     save_file(vgg16_trunk(), tmp_path / "vgg16.safetensors")
     config = replace(
-        train_config, **defaults, lpips_trunk=str(tmp_path / "vgg16.safetensors"), max_train_steps=3,
+        train_config,
+        **defaults,
+        lpips_trunk=str(tmp_path / "vgg16.safetensors"),
+        max_train_steps=3,
         validation_data_dir=str(train_faces),
-    )  # fmt: skip
+    )
     train.main(config)
     for row in lines_of(config):
-        assert row["loss"] == pytest.approx(
-            0.5 * row["l1"] + 1.0 * row["lpips"] + 0.07 * row["gram"], abs=1e-5
-        )
+        assert row["loss"] == pytest.approx(0.5 * row["l1"] + 1.0 * row["lpips"] + 0.07 * row["gram"], abs=1e-5)
         assert min(row["l1"], row["lpips"], row["gram"]) > 0
     assert lines_of(config, "validation.jsonl")[1].keys() >= {
         "loss",
@@ -237,9 +254,16 @@ def test_the_default_objective_trains_from_end_to_end(train_config, train_faces,
 
 def test_training_lowers_the_loss(train_config):
     config = replace(
-        train_config, max_train_samples=1, full_severity_share=1.0, plain_background_share=0, augment=False,
-        max_train_steps=12, checkpointing_steps=12, learning_rate=1e-2, train_base=True,
-    )  # fmt: skip
+        train_config,
+        max_train_samples=1,
+        full_severity_share=1.0,
+        plain_background_share=0,
+        augment=False,
+        max_train_steps=12,
+        checkpointing_steps=12,
+        learning_rate=1e-2,
+        train_base=True,
+    )
     train.main(config)
     losses = [row["loss"] for row in lines_of(config)]
     assert sum(losses[-4:]) < 0.9 * sum(losses[:4])

@@ -170,9 +170,7 @@ def test_a_tracker_is_given_every_term_by_name(train_config, train_faces, monkey
 
     monkeypatch.setattr("training.loop.trackers.LOGGER_TYPE_TO_CLASS", {"wandb": Kept})
     monkeypatch.setattr("training.loop.trackers.find_spec", lambda name: True)
-    train.main(
-        replace(train_config, report_to="wandb", max_train_steps=1, validation_data_dir=str(train_faces))
-    )
+    train.main(replace(train_config, report_to="wandb", max_train_steps=1, validation_data_dir=str(train_faces)))
     assert ("settings", 1e-3) in seen
     assert (0, ["train/grad_norm", "train/l1", "train/loss", "train/lr"]) in seen
     assert (1, [("validation", 3)]) in seen

@@ -168,9 +168,7 @@ def test_torchvision_imports_after_the_stub_however_often_it_is_imported():
     assert "fine" in run_python(code)
 
 
-def stub_with(
-    monkeypatch: pytest.MonkeyPatch, *, cuda: str | None, importer: Callable[[str], object]
-) -> None:
+def stub_with(monkeypatch: pytest.MonkeyPatch, *, cuda: str | None, importer: Callable[[str], object]) -> None:
     monkeypatch.setattr(torch.version, "cuda", cuda)
     monkeypatch.setattr(importlib, "import_module", importer)
     enhancer.torchvision_stub.make_importable()

@@ -51,17 +51,22 @@ def tiny_model(seed: int = 0, **changes: Any) -> SplatEnhancer:
     with torch.random.fork_rng():
         torch.random.manual_seed(seed)
         vae = AutoencoderKL(
-            **SD_TURBO_VAE
-            | {"block_out_channels": (8, 8, 16, 16), "layers_per_block": 1, "norm_num_groups": 4}
+            **SD_TURBO_VAE | {"block_out_channels": (8, 8, 16, 16), "layers_per_block": 1, "norm_num_groups": 4}
         )
         unet = UNet2DConditionModel(
-            sample_size=8, in_channels=4, out_channels=4, layers_per_block=1, block_out_channels=(8, 16),
-            down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"), up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-            cross_attention_dim=8, attention_head_dim=2, norm_num_groups=4, use_linear_projection=True,
-        )  # fmt: skip
-        model = SplatEnhancer(
-            replace(TINY_CONFIG, **changes), unet, vae, SD_TURBO_SCHEDULER, torch.randn(1, 3, 8)
+            sample_size=8,
+            in_channels=4,
+            out_channels=4,
+            layers_per_block=1,
+            block_out_channels=(8, 16),
+            down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+            up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+            cross_attention_dim=8,
+            attention_head_dim=2,
+            norm_num_groups=4,
+            use_linear_projection=True,
         )
+        model = SplatEnhancer(replace(TINY_CONFIG, **changes), unet, vae, SD_TURBO_SCHEDULER, torch.randn(1, 3, 8))
         for name, parameter in model.named_parameters():
             if "lora_B" in name or name.startswith("skips."):
                 torch.nn.init.normal_(parameter, std=0.05)

@@ -62,6 +62,9 @@ def _add(parser: argparse.ArgumentParser, item: Any) -> None:
     parser.add_argument(*names, **options | item.metadata["options"])
     if item.metadata["opposite"]:
         parser.add_argument(
-            f"--{item.metadata['opposite']}", dest=item.name, action="store_false", default=argparse.SUPPRESS,
+            f"--{item.metadata['opposite']}",
+            dest=item.name,
+            action="store_false",
+            default=argparse.SUPPRESS,
             help=f"the opposite of --{item.name}",
-        )  # fmt: skip
+        )

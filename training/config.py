@@ -1,4 +1,4 @@
-"""What a training run can be told: one dataclass = the command line = `config.json` of a run."""
+"""The settings of a training run: one dataclass = the command line = `config.json` of a run."""
 
 import math
 from dataclasses import asdict, dataclass, fields
@@ -18,10 +18,18 @@ TRACKERS = ("tensorboard", "trackio", "wandb")
 PRESET_SETTINGS: dict[str, dict[str, Any]] = {
     "v2": {},
     "v1": {
-        "rank": 8, "vae_rank": 4, "max_train_steps": 5000, "adam_weight_decay": 1e-2, "lr_scheduler": "constant",
-        "lr_warmup_steps": 0, "l1_weight": 2.0, "lpips_weight": 0.5, "gram_weight": 0.01, "clip_weight": 0.5,
+        "rank": 8,
+        "vae_rank": 4,
+        "max_train_steps": 5000,
+        "adam_weight_decay": 1e-2,
+        "lr_scheduler": "constant",
+        "lr_warmup_steps": 0,
+        "l1_weight": 2.0,
+        "lpips_weight": 0.5,
+        "gram_weight": 0.01,
+        "clip_weight": 0.5,
     },
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)
@@ -67,9 +75,7 @@ class TrainConfig:
         free=True,
     )
     preset: str = flag("v2", "degradation, and the defaults of ranks, losses and optimizer: v2 or v1")
-    train_data_dir: str = flag(
-        "", "folders to train on, comma-separated: images/ with masks/, or ready pairs"
-    )
+    train_data_dir: str = flag("", "folders to train on, comma-separated: images/ with masks/, or ready pairs")
     max_train_samples: int = flag(0, "train on the first this many pictures; 0: all")
     output_dir: str = flag(
         "runs/train", "run folder; a run found there is gone on with if its settings agree", free=True
@@ -79,9 +85,7 @@ class TrainConfig:
         "",
         f"checkpoint to go on from: folder, pocket, user/repo@revision; or {NEW_POCKET}: that base from scratch",
     )
-    pretrained_model_name_or_path: str = flag(
-        "stabilityai/sd-turbo", "base for new adapters: Hub id or folder"
-    )
+    pretrained_model_name_or_path: str = flag("stabilityai/sd-turbo", "base for new adapters: Hub id or folder")
     revision: str = flag("", "revision of the base on the Hub")
     train_base: bool = flag(False, "train the whole base, not only LoRA, skips and conv_in", opposite="lora")
     rank: int = flag(16, "LoRA rank in the UNet, where the checkpoint has none yet")
@@ -91,9 +95,7 @@ class TrainConfig:
         0,
         "diffusion step of the one UNet call; 0: as the checkpoint has it, 999 around a base, 199 in a new pocket",
     )
-    prompt: str = flag(
-        "a sharp, detailed photograph of a face", "prompt of new adapters, and of the CLIP term"
-    )
+    prompt: str = flag("a sharp, detailed photograph of a face", "prompt of new adapters, and of the CLIP term")
 
     mixture: tuple[str, ...] = flag(
         (),
@@ -166,12 +168,8 @@ class TrainConfig:
     )
     clip_weight: float = flag(0.0, "weight of 1 - CLIP similarity to the prompt (ViT-B/32)")
     perceptual_weight: float = flag(0.0, "weight of the SqueezeNet feature distance")
-    perceptual_weights: str = flag(
-        "", "SqueezeNet 1.1 features (.pth), in torchvision's names and Caffe's ranges"
-    )
-    gradient_variance_weight: float = flag(
-        0.0, "weight of the gradient-variance loss (Abrahamyan et al. 2022)"
-    )
+    perceptual_weights: str = flag("", "SqueezeNet 1.1 features (.pth), in torchvision's names and Caffe's ranges")
+    gradient_variance_weight: float = flag(0.0, "weight of the gradient-variance loss (Abrahamyan et al. 2022)")
     adversarial_weight: float = flag(0.0, "weight of a discriminator's hinge loss")
     discriminator: Literal["patch", "lpips"] = flag(
         "patch",
@@ -185,9 +183,7 @@ class TrainConfig:
         "its weight is a share: of the other losses' gradient at the picture, whatever that is (Esser et al. 2021)",
     )
 
-    validation_data_dir: str = flag(
-        "", "folders to validate on, comma-separated; empty: no validation", free=True
-    )
+    validation_data_dir: str = flag("", "folders to validate on, comma-separated; empty: no validation", free=True)
     validation_steps: int = flag(500, "validate every this many steps, and at the end", free=True)
     max_validation_samples: int = flag(64, "validate on the first this many pictures", free=True)
     num_validation_images: int = flag(4, "pictures on the validation sheet", free=True)
@@ -195,9 +191,7 @@ class TrainConfig:
     tracker_project_name: str = flag("splat-enhancer", "name of the project in the trackers", free=True)
 
     checkpointing_steps: int = flag(500, "save a checkpoint-<step> every this many steps", free=True)
-    checkpoints_total_limit: int = flag(
-        3, "how many of the newest to keep, beside the best; 0: all", free=True
-    )
+    checkpoints_total_limit: int = flag(3, "how many of the newest to keep, beside the best; 0: all", free=True)
     resume_from_checkpoint: str = flag(
         "latest", "state to go on from: latest, or a checkpoint-<step> folder", free=True
     )
@@ -214,9 +208,7 @@ class TrainConfig:
     def __post_init__(self) -> None:
         """Check what can be checked before anything is loaded."""
         if not self.train_data_dir:
-            raise SettingsError(
-                "No pictures to train on: give --train_data_dir FOLDER (with images/ and masks/)."
-            )
+            raise SettingsError("No pictures to train on: give --train_data_dir FOLDER (with images/ and masks/).")
         if self.preset not in PRESETS:
             raise SettingsError(f"There is no preset {self.preset!r}. Choose one of {', '.join(PRESETS)}.")
         self._check_start()
@@ -225,9 +217,7 @@ class TrainConfig:
             raise SettingsError(f"--push_to_hub needs --hub_model_id user/name, got {self.hub_model_id!r}.")
         unknown = set(self.trackers) - set(TRACKERS)
         if unknown:
-            raise SettingsError(
-                f"--report_to knows {', '.join(TRACKERS)} and all, got {', '.join(sorted(unknown))}."
-            )
+            raise SettingsError(f"--report_to knows {', '.join(TRACKERS)} and all, got {', '.join(sorted(unknown))}.")
 
     def _check_start(self) -> None:
         if self.checkpoint == NEW_POCKET and not self.train_base:
@@ -235,9 +225,7 @@ class TrainConfig:
                 f"A new base has nothing to adapt yet: --checkpoint {NEW_POCKET} goes with --train_base."
             )
         if self.mixed_precision == "bf16_weights" and not self.train_base:
-            raise SettingsError(
-                "--mixed_precision bf16_weights goes with --train_base; LoRA trains with bf16."
-            )
+            raise SettingsError("--mixed_precision bf16_weights goes with --train_base; LoRA trains with bf16.")
         if self.adversarial_weight and self.discriminator == "lpips" and not self.lpips_weight:
             raise SettingsError(
                 "--discriminator lpips looks through the network of the LPIPS loss: give --lpips_weight a value above 0, "
@@ -246,9 +234,16 @@ class TrainConfig:
 
     def _check_numbers(self) -> None:
         for name in (
-            "train_batch_size", "max_train_steps", "checkpointing_steps", "crops_per_image", "pool_size",
-            "gradient_accumulation_steps", "validation_steps", "num_validation_images", "max_validation_samples",
-        ):  # fmt: skip
+            "train_batch_size",
+            "max_train_steps",
+            "checkpointing_steps",
+            "crops_per_image",
+            "pool_size",
+            "gradient_accumulation_steps",
+            "validation_steps",
+            "num_validation_images",
+            "max_validation_samples",
+        ):
             if getattr(self, name) < 1:
                 raise SettingsError(f"--{name} must be at least 1, got {getattr(self, name)}.")
         for item in fields(self):
@@ -268,9 +263,7 @@ class TrainConfig:
             name = "--resolution" if first else "The side of a phase"
             raise SettingsError(f"{name} must be a multiple of 16 in 64 to 512, got {phase.resolution}.")
         if phase.batch_size < 1 or phase.batch_size % self.crops_per_image:
-            name = (
-                "--train_batch_size" if first else f"The batch size of the phase at step {phase.first_step},"
-            )
+            name = "--train_batch_size" if first else f"The batch size of the phase at step {phase.first_step},"
             raise SettingsError(
                 f"{name} {phase.batch_size} is no multiple of --crops_per_image {self.crops_per_image}."
             )
@@ -342,9 +335,7 @@ class TrainConfig:
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of the run's `config.json`."""
-        return {
-            key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()
-        }
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
 
     def free(self) -> set[str]:
         """Return the names of the settings a run can change on its way: where it writes, reports and how it is fed."""

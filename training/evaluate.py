@@ -54,7 +54,7 @@ FINE, GATE_FIRED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 class EvalConfig:
     """What is evaluated on what."""
 
-    data_dir: str = flag("", "folders to judge by, comma-separated: images/ with masks/, or ready pairs")
+    data_dir: str = flag("", "folders to evaluate on, comma-separated: images/ with masks/, or ready pairs")
     checkpoint: str = flag("pocket", "user/repo, user/repo@tag-or-commit, a folder, or pocket")
     output_dir: str = flag(
         "",
@@ -67,7 +67,7 @@ class EvalConfig:
         "put every person, cut out by alpha or label map, on this colour before anything is degraded: white, black, grey "
         "or #rrggbb; empty: pictures as they are, what is transparent over white",
     )
-    lpips_nets: str = flag("alex,vgg", "LPIPS networks, comma-separated, where they can be had; empty: none")
+    lpips_nets: str = flag("alex,vgg", "LPIPS networks, comma-separated, where they are there; empty: none")
     lpips_trunk: str = flag(
         "",
         "VGG16's weights, the convolutions or all of it; empty: LPIPS_TRUNK, torch's cache, else a download",
@@ -102,7 +102,7 @@ class EvalConfig:
             return
         if not self.data_dir:
             raise SettingsError(
-                "No pictures to judge by: give --data_dir FOLDER (with images/ and masks/, or ready pairs)."
+                "No pictures to evaluate on: give --data_dir FOLDER (with images/ and masks/, or ready pairs)."
             )
         if self.preset not in PRESETS:
             raise SettingsError(f"There is no preset {self.preset!r}. Choose one of {', '.join(PRESETS)}.")
@@ -140,14 +140,16 @@ def prepare(config: EvalConfig, processes: Processes) -> tuple[Evaluator, dict[s
     model = SplatEnhancer.from_pretrained(folder)
     files = [*folder.rglob("*.safetensors"), *folder.rglob("*.json")]
     about = {
-        "name": model.config.name, "folder": None if found.repo else config.checkpoint, "repo": found.repo, "sha": found.sha,
+        "name": model.config.name,
+        "folder": None if found.repo else config.checkpoint,
+        "repo": found.repo,
+        "sha": found.sha,
         "fingerprint": fingerprint_of_files(files, contents=True),
-        "base": model.config.base, "timestep": model.config.timestep,
-    }  # fmt: skip
+        "base": model.config.base,
+        "timestep": model.config.timestep,
+    }
     model = model.to(device)
-    evaluator = Evaluator(
-        model, config.preset, config.seed, no_harm=config.no_harm, dtype=getattr(torch, config.dtype)
-    )
+    evaluator = Evaluator(model, config.preset, config.seed, no_harm=config.no_harm, dtype=getattr(torch, config.dtype))
     networks = (config.perceptual_weights, config.identity_weights, config.inception_weights)
     return evaluator.bring_scores(config.nets, *networks, lpips_trunk=config.lpips_trunk), about
 
@@ -164,45 +166,55 @@ def main(config: EvalConfig) -> dict[str, Any]:
         settings = {
             "checkpoint": f"{checkpoint['name']} {checkpoint['fingerprint']}",
             "pictures": fingerprint_of_names(sample.name for sample in listed),
-            "preset": config.preset if degrades else None, "seed": config.seed if degrades else None,
+            "preset": config.preset if degrades else None,
+            "seed": config.seed if degrades else None,
             "background": config.background or None,
-            "rows": list(evaluator.kinds), "scores": list(evaluator.scores), "fid": evaluator.inception is not None,
-            "device": evaluator.model.device.type, "dtype": config.dtype,
-        }  # fmt: skip
+            "rows": list(evaluator.kinds),
+            "scores": list(evaluator.scores),
+            "fid": evaluator.inception is not None,
+            "device": evaluator.model.device.type,
+            "dtype": config.dtype,
+        }
         records = ResultsFolder(config.folder, settings, processes.rank)
         found = processes.on_main(lambda: records.open(overwrite=config.overwrite))
-        work = DistributedEvaluation(
-            evaluator, records, processes, config.behind, keep_all=config.keep_pictures
-        )
+        work = DistributedEvaluation(evaluator, records, processes, config.behind, keep_all=config.keep_pictures)
         rows, problems = work.evaluate(samples, found)
         if not rows:
-            raise ImageError(f"None of the {len(samples)} pictures in {config.data_dir} can be judged.")
+            raise ImageError(f"None of the {len(samples)} pictures in {config.data_dir} can be evaluated.")
         about = {
-            "folders": config.data_dir, "listed": len(listed), "scored": len(rows),
+            "folders": config.data_dir,
+            "listed": len(listed),
+            "scored": len(rows),
             "ready_pairs": sum(sample.degraded is not None for sample in samples if sample.name in rows),
             "left_out": problems,
             "fingerprint": fingerprint_of_files([file for each in listed for file in each.files], contents=False),
-        }  # fmt: skip
+        }
         metrics = {
-            "schema": SCHEMA, "program": program(), "checkpoint": checkpoint, "settings": settings, "data": about,
+            "schema": SCHEMA,
+            "program": program(),
+            "checkpoint": checkpoint,
+            "settings": settings,
+            "data": about,
             "machine": machine(evaluator.model.device, config.dtype),
-        }  # fmt: skip
+        }
         by_name = {sample.name: sample for sample in samples}
 
         def find(name: str) -> Pictures:
             return records.kept(name) or evaluator.pictures(load_sample(by_name[name], config.behind))[0]
 
-        return processes.on_main(
-            lambda: finish(metrics, list(rows.values()), evaluator, find, records, gates)
-        )
+        return processes.on_main(lambda: finish(metrics, list(rows.values()), evaluator, find, records, gates))
     finally:
         processes.part()
 
 
 def finish(
-    metrics: dict[str, Any], rows: list[Row], evaluator: Evaluator, find: Callable[[str], Pictures], records: ResultsFolder,
+    metrics: dict[str, Any],
+    rows: list[Row],
+    evaluator: Evaluator,
+    find: Callable[[str], Pictures],
+    records: ResultsFolder,
     gates: Sequence[Gate],
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """Write the results and say them; returns what `metrics.json` holds."""
     names = [row["file"] for row in rows]
     metrics |= summary(rows) | set_metrics(records.features(names) if evaluator.inception else None)
@@ -230,8 +242,8 @@ def run(config: EvalConfig) -> int:
     problems: Mapping[str, str] = metrics["data"]["left_out"]
     if problems:
         raise ImageError(
-            f"{len(problems)} of {len(problems) + metrics['data']['scored']} pictures could not be judged: "
-            f"{', '.join(problems)}. Mend them and run the same command again: only they are judged then."
+            f"{len(problems)} of {len(problems) + metrics['data']['scored']} pictures could not be evaluated: "
+            f"{', '.join(problems)}. Mend them and run the same command again: only they are evaluated then."
         )
     return GATE_FIRED if failures([Gate.parse(text) for text in config.fail_if], metrics) else FINE
 

@@ -44,9 +44,7 @@ PROBLEMS = "problems.txt"
 class PrepareConfig:
     """What is prepared, and how. Field name = flag name = key in `prepare.json`."""
 
-    photographs: str = flag(
-        "", "folder of photographs, any size; label maps in masks/ beside images/ are used"
-    )
+    photographs: str = flag("", "folder of photographs, any size; label maps in masks/ beside images/ are used")
     dataset_name: str = flag("", "instead: a `datasets` id or imagefolder (needs the extra `data`)")
     dataset_split: str = flag("train", "its split that is read")
     image_column: str = flag("image", "its column of pictures")
@@ -56,13 +54,11 @@ class PrepareConfig:
     output_dir: str = flag("data/faces", "where train/ and test/ go")
     resolution: int = flag(512, "side of the square crops, pixels")
     min_crop: int = flag(256, "leave out pictures whose crop is narrower than this many pixels")
-    test_share: float = flag(
-        0.05, "share of pictures in test/, drawn by name: it stays when pictures are added"
-    )
+    test_share: float = flag(0.05, "share of pictures in test/, drawn by name: it stays when pictures are added")
     write_pairs: bool = flag(False, "write degraded pictures too, instead of degrading afresh while training")
     preset: str = flag("v2", "degradation preset: v1 or v2")
     parser: str = flag(
-        "", "face parser: folder, Hub id, 'pocket' or 'none'; empty: the default one if it can be had"
+        "", "face parser: folder, Hub id, 'pocket' or 'none'; empty: the default one, else the embedded one"
     )
     num_workers: int = flag(2, "pictures worked on at once")
     seed: int = flag(0, "address of every random draw")
@@ -71,13 +67,9 @@ class PrepareConfig:
         """Check what can be checked before anything is read."""
         given = [bool(self.photographs), bool(self.dataset_name), bool(self.clean or self.degraded)]
         if sum(given) != 1 or bool(self.clean) != bool(self.degraded):
-            raise SettingsError(
-                "Give one source: --photographs, --dataset_name, or --degraded and --clean together."
-            )
+            raise SettingsError("Give one source: --photographs, --dataset_name, or --degraded and --clean together.")
         if self.write_pairs and self.clean:
-            raise SettingsError(
-                "--write_pairs degrades photographs; --degraded and --clean are pairs already."
-            )
+            raise SettingsError("--write_pairs degrades photographs; --degraded and --clean are pairs already.")
         if self.preset not in PRESETS:
             raise SettingsError(f"There is no preset {self.preset!r}. Choose one of {', '.join(PRESETS)}.")
         if self.resolution < MIN_SIDE or self.resolution % 16:
@@ -140,16 +132,12 @@ def _rows_of_dataset(config: PrepareConfig) -> list[Photograph]:
     for index in range(len(column)):
         labels = Path(config.masks, f"{index:06d}.png") if config.masks else None
         found.append(
-            Photograph(
-                f"{index:06d}", partial(encoded, index), labels if labels and labels.is_file() else None
-            )
+            Photograph(f"{index:06d}", partial(encoded, index), labels if labels and labels.is_file() else None)
         )
     return found
 
 
-def prepare_one(
-    photograph: Photograph, config: PrepareConfig, parser: LabelMaker | None, output: Output
-) -> None:
+def prepare_one(photograph: Photograph, config: PrepareConfig, parser: LabelMaker | None, output: Output) -> None:
     """Do one picture: crop, label map, degraded partner if there is or shall be one, and its row."""
     done = prepare(photograph, parser, config.resolution, config.min_crop)
     name = photograph.name
@@ -158,16 +146,12 @@ def prepare_one(
     degraded = done.degraded
     if config.write_pairs and done.labels is not None:
         seed = degradation_seed(config, name)
-        degraded = degrade(
-            done.image, soft_masks(region_map(done.labels)), face_render(config.preset), seed=seed
-        )
+        degraded = degrade(done.image, soft_masks(region_map(done.labels)), face_render(config.preset), seed=seed)
         row = {"seed": seed, "preset": config.preset, "strengths": strengths_of(config.preset)}
     # In 8 bits these are the ids themselves.
     labels = None if done.labels is None else done.labels.astype(np.float32) / 255
     pictures = {"file_name": done.image, "degraded_file_name": degraded, "mask_file_name": labels}
-    columns = output.write_pictures(
-        split, name, {key: each for key, each in pictures.items() if each is not None}
-    )
+    columns = output.write_pictures(split, name, {key: each for key, each in pictures.items() if each is not None})
     seen = "given" if photograph.labels is not None else getattr(parser, "name", None)
     facts = {
         "split": split,
@@ -195,10 +179,7 @@ def work_through(
     waiting = iter(todo)
     try:
         while True:
-            while (
-                len(running) < WAITING * config.num_workers
-                and (photograph := next(waiting, None)) is not None
-            ):
+            while len(running) < WAITING * config.num_workers and (photograph := next(waiting, None)) is not None:
                 running[pool.submit(prepare_one, photograph, config, parser, output)] = photograph
             if not running:
                 return problems
@@ -228,9 +209,7 @@ def main(config: PrepareConfig) -> list[str]:
         write_text(output.folder / PROBLEMS, "\n".join(problems) + "\n")
     else:
         (output.folder / PROBLEMS).unlink(missing_ok=True)
-    print(
-        f"{counts['train']} pictures in {output.folder / 'train'}, {counts['test']} in {output.folder / 'test'}."
-    )
+    print(f"{counts['train']} pictures in {output.folder / 'train'}, {counts['test']} in {output.folder / 'test'}.")
     _tell_of_faces(output)
     if figures := draw_figures(config, output):
         print(f"Figures: {', '.join(str(path) for path in figures)}")
@@ -246,9 +225,7 @@ def _load_parser(config: PrepareConfig) -> LabelMaker | None:
     from enhancer.parser import Parser
 
     torch.set_num_threads(1)
-    parser = Parser.from_pretrained(
-        config.parser or None, device="cuda" if torch.cuda.is_available() else "cpu"
-    )
+    parser = Parser.from_pretrained(config.parser or None, device="cuda" if torch.cuda.is_available() else "cpu")
     print(parser.notice or f"Label maps by {parser.name}.")
     return parser
 

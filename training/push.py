@@ -19,13 +19,9 @@ from training.publish.space import push_space
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Read the command line and push."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("source", nargs="?", metavar="CHECKPOINT", help="folder of a checkpoint or of a run")
-    parser.add_argument(
-        "repo", nargs="?", metavar="REPO", help="user/name on the Hub; made if it does not exist"
-    )
+    parser.add_argument("repo", nargs="?", metavar="REPO", help="user/name on the Hub; made if it does not exist")
     parser.add_argument("--tag", help="tag of the new version, such as v3")
     parser.add_argument("--private", action="store_true", help="make a new repository private")
     parser.add_argument("--pr", action="store_true", help="open a pull request instead of committing")
@@ -34,12 +30,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--evaluation", help="folder or metrics.json of its evaluation; else the run's folder is searched"
     )
-    parser.add_argument(
-        "--datasets", nargs="+", default=[], help="Hub ids of the data sets it was trained on"
-    )
-    parser.add_argument(
-        "--data_licence", default="", help="what the data's licence allows, in words, for the card"
-    )
+    parser.add_argument("--datasets", nargs="+", default=[], help="Hub ids of the data sets it was trained on")
+    parser.add_argument("--data_licence", default="", help="what the data's licence allows, in words, for the card")
     parser.add_argument("--no_picture", action="store_true", help="restore no heads for the card")
     space = parser.add_argument_group("a Space instead of a checkpoint")
     space.add_argument("--space", metavar="USER/NAME", help="send the app to this Space")
@@ -50,17 +42,26 @@ def main(argv: Sequence[str] | None = None) -> None:
         if given.source:
             parser.error("give CHECKPOINT and REPO, or --space, not both")
         result = push_space(
-            given.space, checkpoint=given.checkpoint, checkpoints=given.checkpoints, private=given.private,
+            given.space,
+            checkpoint=given.checkpoint,
+            checkpoints=given.checkpoints,
+            private=given.private,
             dry_run=given.dry_run,
-        )  # fmt: skip
+        )
     else:
         if not given.repo:
             parser.error("give CHECKPOINT and REPO, or --space USER/NAME")
         options = PushOptions(
-            tag=given.tag, private=given.private, pull_request=given.pr, branch=given.branch, dry_run=given.dry_run,
-            evaluation=given.evaluation, datasets=tuple(given.datasets), data_licence=given.data_licence,
+            tag=given.tag,
+            private=given.private,
+            pull_request=given.pr,
+            branch=given.branch,
+            dry_run=given.dry_run,
+            evaluation=given.evaluation,
+            datasets=tuple(given.datasets),
+            data_licence=given.data_licence,
             picture=not given.no_picture,
-        )  # fmt: skip
+        )
         result = push(given.source, given.repo, options)
     print(result)
 

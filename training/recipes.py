@@ -27,17 +27,13 @@ def read_recipe(name: str, settings: dict[str, Field[Any]]) -> dict[str, Any]:
     """
     path = Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml"
     if not path.is_file():
-        raise SettingsError(
-            f"There is no recipe {name!r}. Give {', '.join(names())}, or the path of a .toml file."
-        )
+        raise SettingsError(f"There is no recipe {name!r}. Give {', '.join(names())}, or the path of a .toml file.")
     try:
         given = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise SettingsError(f"The recipe {path} cannot be read: {error}.") from error
     if unknown := given.keys() - settings.keys():
-        raise SettingsError(
-            f"The recipe {path} sets {', '.join(sorted(unknown))}, which is no flag of a run."
-        )
+        raise SettingsError(f"The recipe {path} sets {', '.join(sorted(unknown))}, which is no flag of a run.")
     return {key: _checked(value, settings[key], path) for key, value in given.items()}
 
 

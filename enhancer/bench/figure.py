@@ -46,9 +46,7 @@ def figure(found: Mapping[str, Any]) -> str:
         for k, (_, label, colour) in enumerate(BARS)
     )
     machine = found["machine"]
-    title = (
-        f"Restoring one picture: {found['checkpoint']} on {machine['name']}, {machine['dtype']} (logarithmic)"
-    )
+    title = f"Restoring one picture: {found['checkpoint']} on {machine['name']}, {machine['dtype']} (logarithmic)"
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {y:.0f}" role="img" font-family="sans-serif" '
         f'font-size="12" fill="#3d3a36"><title>{escape(title)}</title><rect width="100%" height="100%" fill="#fff"/>'

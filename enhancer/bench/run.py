@@ -54,15 +54,11 @@ class Settings:
     def __post_init__(self) -> None:
         """Check the ranges."""
         if any(side < 64 or side % 64 for side in self.sizes) or not self.sizes:
-            raise SettingsError(
-                f"Sizes must be multiples of 64 pixels, got {', '.join(map(str, self.sizes))}."
-            )
+            raise SettingsError(f"Sizes must be multiples of 64 pixels, got {', '.join(map(str, self.sizes))}.")
         if self.repeats < 1 or any(batch < 1 for batch in self.batches):
             raise SettingsError("Repeats and batches must be 1 or more.")
         if self.dtype not in ("auto", *DTYPES):
-            raise SettingsError(
-                f"There is no type {self.dtype!r} here. Choose auto or one of {', '.join(DTYPES)}."
-            )
+            raise SettingsError(f"There is no type {self.dtype!r} here. Choose auto or one of {', '.join(DTYPES)}.")
 
 
 class Bench:
@@ -129,16 +125,12 @@ class Bench:
     def batches(self, ceilings: dict[str, float]) -> list[dict[str, float]]:
         """Measure several pictures at once."""
         flops = sum(ledger(self._bare, self.side).values())
-        works = {
-            str(count): partial(self.model, self._batch(count, self.side)) for count in self.settings.batches
-        }
+        works = {str(count): partial(self.model, self._batch(count, self.side)) for count in self.settings.batches}
         taken = latencies(works, self.device, self.settings.repeats)
         rows = []
         for count in self.settings.batches:
             rate = count / taken[str(count)]["p50"]
-            rows.append(
-                {"batch": count, "pictures_per_second": rate, "of_ceiling": rate * flops / ceilings["flops"]}
-            )
+            rows.append({"batch": count, "pictures_per_second": rate, "of_ceiling": rate * flops / ceilings["flops"]})
         return rows
 
     def _batch(self, count: int, side: int) -> torch.Tensor:
@@ -163,11 +155,16 @@ def bench(settings: Settings) -> dict[str, Any]:
     out: dict[str, Any] = {
         "checkpoint": found.source.name if found.source else "random weights",
         "sha": found.source.sha if found.source else None,
-        "machine": machine(found.device, str(found.dtype).removeprefix("torch.")), "program": program(),
-        "load": os.getloadavg()[0], "compiled": settings.compile, "repeats": settings.repeats, "side": found.side,
-        "parameters": sum(weight.numel() for weight in found.model.parameters()), "ceilings": ceilings,
+        "machine": machine(found.device, str(found.dtype).removeprefix("torch.")),
+        "program": program(),
+        "load": os.getloadavg()[0],
+        "compiled": settings.compile,
+        "repeats": settings.repeats,
+        "side": found.side,
+        "parameters": sum(weight.numel() for weight in found.model.parameters()),
+        "ceilings": ceilings,
         "too_large": [side for side in settings.sizes if side not in fitting],
-    }  # fmt: skip
+    }
     out["stages"] = found.stages()
     steps.update()
     out["batches"] = found.batches(ceilings)
@@ -184,9 +181,12 @@ def _drawn_face(side: int) -> np.ndarray:
     """Return the region map of a face in outline, at the place and size of a portrait's."""
     regions = np.zeros((side, side), np.uint8)
     ellipses = {  # centre and half axes, in parts of the side; later ones lie on top
-        "hair": ((0.5, 0.38, 0.32, 0.34),), "skin": ((0.5, 0.52, 0.24, 0.34),), "nose": ((0.5, 0.54, 0.05, 0.09),),
-        "eyes": ((0.4, 0.42, 0.07, 0.05), (0.6, 0.42, 0.07, 0.05)), "mouth": ((0.5, 0.7, 0.09, 0.04),),
-    }  # fmt: skip
+        "hair": ((0.5, 0.38, 0.32, 0.34),),
+        "skin": ((0.5, 0.52, 0.24, 0.34),),
+        "nose": ((0.5, 0.54, 0.05, 0.09),),
+        "eyes": ((0.4, 0.42, 0.07, 0.05), (0.6, 0.42, 0.07, 0.05)),
+        "mouth": ((0.5, 0.7, 0.09, 0.04),),
+    }
     for name, places in ellipses.items():
         for x, y, half_width, half_height in places:
             centre, axes = (

@@ -43,8 +43,7 @@ def table(found: Mapping[str, Any]) -> str:
     )
     lines += ["", *_markdown(head, sizes)]
     batches = [
-        (row["batch"], f"{row['pictures_per_second']:.3g}", f"{row['of_ceiling']:.0%}")
-        for row in found["batches"]
+        (row["batch"], f"{row['pictures_per_second']:.3g}", f"{row['of_ceiling']:.0%}") for row in found["batches"]
     ]
     lines += ["", *_markdown((f"batch of {side}x{side}", "pictures/s", "of ceiling"), batches)]
     if found["too_large"]:
@@ -59,10 +58,15 @@ def _size(row: Mapping[str, Any]) -> tuple[str, ...]:
     """Return a size's line."""
     held = [row[key] for key in ("ours_peak_mib", "reference_peak_mib")]
     return (
-        f"{row['side']}x{row['side']}", *_milliseconds(row["ours"]), _milliseconds(row["reference"])[0],
-        f"{row['times_faster']:.2f}", f"{sum(row['flops'].values()) / 1e12:.3g}", f"{1000 * row['floor']:.3g}",
-        f"{row['of_ceiling']:.0%}", *("–" if mib is None else f"{mib:.0f}" for mib in held),
-    )  # fmt: skip
+        f"{row['side']}x{row['side']}",
+        *_milliseconds(row["ours"]),
+        _milliseconds(row["reference"])[0],
+        f"{row['times_faster']:.2f}",
+        f"{sum(row['flops'].values()) / 1e12:.3g}",
+        f"{1000 * row['floor']:.3g}",
+        f"{row['of_ceiling']:.0%}",
+        *("–" if mib is None else f"{mib:.0f}" for mib in held),
+    )
 
 
 def _milliseconds(taken: Mapping[str, float]) -> tuple[str, str]:
@@ -73,12 +77,16 @@ def _markdown(head: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str
     """Return a Markdown table whose columns line up, numbers to the right."""
     cells = [list(map(str, row)) for row in (head, *rows)]
     widths = [max(len(row[k]) for row in cells) for k in range(len(head))]
-    lines = ["| " + " | ".join(
-        cell.ljust(width) if k == 0 else cell.rjust(width) for k, (cell, width) in enumerate(zip(row, widths, strict=True))
-    ) + " |" for row in cells]  # fmt: skip
+    lines = [
+        "| "
+        + " | ".join(
+            cell.ljust(width) if k == 0 else cell.rjust(width)
+            for k, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        + " |"
+        for row in cells
+    ]
     rule = (
-        "|"
-        + "|".join("-" * (width + 2) if k == 0 else "-" * (width + 1) + ":" for k, width in enumerate(widths))
-        + "|"
+        "|" + "|".join("-" * (width + 2) if k == 0 else "-" * (width + 1) + ":" for k, width in enumerate(widths)) + "|"
     )
     return [lines[0], rule, *lines[1:]]

@@ -50,10 +50,16 @@ def bench(args: argparse.Namespace, load: Load | None) -> int:  # noqa: ARG001  
 
     found = measure(
         Settings(
-            checkpoint=args.checkpoint, architecture=args.architecture, device=args.device, dtype=args.dtype, sizes=sizes,
-            batches=batches, repeats=args.repeats, compile=args.compile,
+            checkpoint=args.checkpoint,
+            architecture=args.architecture,
+            device=args.device,
+            dtype=args.dtype,
+            sizes=sizes,
+            batches=batches,
+            repeats=args.repeats,
+            compile=args.compile,
         )
-    )  # fmt: skip
+    )
     sys.stdout.write(table(found))
     for path, text in ((args.json, json.dumps(found, indent=2) + "\n"), (args.figure, figure(found))):
         if path is not None:

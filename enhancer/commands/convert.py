@@ -11,9 +11,7 @@ from enhancer.errors import SettingsError
 
 def declare(commands: Any) -> None:
     """Declare the command and its flags."""
-    command = commands.add_parser(
-        "convert", description=convert.__doc__, help="turn a .pkl into a checkpoint"
-    )
+    command = commands.add_parser("convert", description=convert.__doc__, help="turn a .pkl into a checkpoint")
     command.set_defaults(command=convert)
     add = command.add_argument
     add("source", metavar="PKL", type=Path, help="the .pkl file; nothing in it is executed")

@@ -10,9 +10,7 @@ from enhancer.commands.pictures import FINE, Load
 
 def declare(commands: Any) -> None:
     """Declare the command and its flags."""
-    command = commands.add_parser(
-        "export", description=export.__doc__, help="write a checkpoint as ONNX graphs"
-    )
+    command = commands.add_parser("export", description=export.__doc__, help="write a checkpoint as ONNX graphs")
     command.set_defaults(command=export)
     add = command.add_argument
     add("checkpoint", metavar="CHECKPOINT", help="user/repo, user/repo@tag-or-commit, a folder, or pocket")

@@ -38,14 +38,12 @@ class Outputs:
         except OSError as error:
             raise SettingsError(f"The folder {path.parent} cannot be made: {error.strerror}.") from error
         if path.exists() and (path.stat().st_dev, path.stat().st_ino) in self._given:
-            raise SettingsError(
-                f"The result would replace {path}, which was given. Choose another folder with -o."
-            )
+            raise SettingsError(f"The result would replace {path}, which was given. Choose another folder with -o.")
         return path
 
 
 def _names(sources: Sequence[Path], endings: Sequence[str]) -> dict[Path, str]:
-    """Return each picture's stem, told apart where two pictures have the same (`face.png`, `face.jpg`).
+    """Return each picture's stem, made unique where two pictures have the same (`face.png`, `face.jpg`).
 
     Case does not count: on some disks `Face.png` and `face.png` are one file.
     """
@@ -171,9 +169,7 @@ def partner_of(source: Path, given: Path | None, what: str, error: type[Enhancer
         found = sorted(file for file in given.iterdir() if file.stem == stem and file.is_file())
         if found:
             return found[0]
-    raise error(
-        f"there is no {what} in {given} for this picture. Name it {source.stem}.png, or leave it out."
-    )
+    raise error(f"there is no {what} in {given} for this picture. Name it {source.stem}.png, or leave it out.")
 
 
 def labels_of(source: Path, args: argparse.Namespace) -> Any:

@@ -43,7 +43,9 @@ def declare(commands: Any) -> None:
         default="alex",
         help="network behind LPIPS: alex is embedded (alex)",
     )
-    trunk_help = "VGG16's weights for --lpips vgg, the convolutions or all of it (else LPIPS_TRUNK, torch's cache, a download)"
+    trunk_help = (
+        "VGG16's weights for --lpips vgg, the convolutions or all of it (else LPIPS_TRUNK, torch's cache, a download)"
+    )
     add("--lpips_trunk", metavar="FILE", type=Path, help=trunk_help)
     overwrite_help = "of a folder, also restore what an earlier run with the same settings has finished"
     add("--overwrite", action="store_true", help=overwrite_help)
@@ -92,9 +94,7 @@ class _Share(NamedTuple):
 class _Restoring:
     """One process's part in restoring pictures."""
 
-    def __init__(
-        self, args: argparse.Namespace, outputs: Outputs, processes: Processes, load: Load | None
-    ) -> None:
+    def __init__(self, args: argparse.Namespace, outputs: Outputs, processes: Processes, load: Load | None) -> None:
         from enhancer.commands.finished import FinishedPictures
         from enhancer.service import Service
 
@@ -156,10 +156,12 @@ class _Restoring:
         """Return what decides how the restored picture looks, scores and is called."""
         args, restorer = self._args, self._service().require_restorer()
         settings = {
-            "version": enhancer.__version__, "checkpoint": restorer.name, "sha": restorer.sha,
+            "version": enhancer.__version__,
+            "checkpoint": restorer.name,
+            "sha": restorer.sha,
             "degradation": self._degradation if args.degrade else None,
             "lpips": args.lpips if args.degrade or args.reference else None,
-        }  # fmt: skip
+        }
         return {"name": name, "files": stamps, "settings": settings}
 
     def _stamps(self, source: Path) -> list[Any]:
@@ -201,15 +203,17 @@ class _Restoring:
         service = self._service()
         (source, name), args = picture, self._args
         result = service.restore(
-            given.image, degrade_first=args.degrade, reference=given.reference, labels=given.labels,
-            with_regions=False, **self._degradation,
-        )  # fmt: skip
+            given.image,
+            degrade_first=args.degrade,
+            reference=given.reference,
+            labels=given.labels,
+            with_regions=False,
+            **self._degradation,
+        )
         self._clock.tick(sum(seconds for what, seconds in result.timings.items() if what != "degrade"))
         files = self._files(source, name)
         row: dict[str, Any] = {**files, **result_row(result)}
-        pictures = (
-            {Path(files["degraded"]): (result.degraded, result.record.of_degraded)} if args.degrade else {}
-        )
+        pictures = {Path(files["degraded"]): (result.degraded, result.record.of_degraded)} if args.degrade else {}
         pictures[Path(files["output"])] = (result.restored, result.record)
         line = f"{source} -> {files['output']}  {result.record.checkpoint}  {result.seconds:.2f} s"
         if scores := row["scores"]:

@@ -71,9 +71,7 @@ def _walk(
         yield step.name, rgb
 
 
-def _finished(
-    rgb: np.ndarray, alpha: np.ndarray | None, background: tuple[float, float, float] | None
-) -> np.ndarray:
+def _finished(rgb: np.ndarray, alpha: np.ndarray | None, background: tuple[float, float, float] | None) -> np.ndarray:
     """Give colours their alpha back, or lay them over a background."""
     image = with_alpha(rgb, alpha)
     return image if background is None else composite(image, background)

@@ -109,14 +109,10 @@ def face_render(
             RegionBlur("skin blur", "skin", SOFT, region["skin"], Blobs(200, 20, 50)),
             RegionBlur("eye blur", "eyes", HEAVY, region["eyes"], Blobs(200, 5, 10)),
             RegionBlur("nose blur", "nose", HEAVY, region["nose"], Blobs(200, 6, 12)),
-            RegionBlur(
-                "mouth blur", "mouth", HEAVY, region["mouth"], Blobs(200, 8, 8), FLAT, min(1, 0.5 * s)
-            ),
+            RegionBlur("mouth blur", "mouth", HEAVY, region["mouth"], Blobs(200, 8, 8), FLAT, min(1, 0.5 * s)),
             RegionBlur("hair blur", "hair", SOFT, region["hair"], Blobs(150, 25, 60)),
             SurfaceBlur(0.45 * s),
-            Brightness(
-                7.5 * s, 40 * s, 255 - 25 * s, (("mouth", 60 * s), ("nose", 50 * s)), Blobs(150, 15, 40)
-            ),
+            Brightness(7.5 * s, 40 * s, 255 - 25 * s, (("mouth", 60 * s), ("nose", 50 * s)), Blobs(150, 15, 40)),
             OverallBlur(0.20 * s),
             Desaturation(0.20 * s),
             Downscale(min(1, s)),

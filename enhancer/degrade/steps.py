@@ -80,9 +80,7 @@ class Gaussian:
         height, width = rgb.shape[:2]
         size = (max(1, round(width / shrink)), max(1, round(height / shrink)))
         small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
-        sigma_x, sigma_y = (
-            self.sigma * scale * few / many for few, many in zip(size, (width, height), strict=True)
-        )
+        sigma_x, sigma_y = (self.sigma * scale * few / many for few, many in zip(size, (width, height), strict=True))
         small = cv2.GaussianBlur(small, (kernel, kernel), sigma_x, sigmaY=sigma_y)
         return cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)[inside]
 
@@ -128,9 +126,7 @@ class Warp:
         scale = length_scale(rgb.shape)
         cells = (round(height / (self.grid * scale)) + 1, round(width / (self.grid * scale)) + 1, 2)
         shift = rng.uniform(-1, 1, cells).astype(np.float32) * (self.amplitude * scale)
-        map_x, map_y = (
-            cv2.resize(along, (width, height), interpolation=cv2.INTER_CUBIC) for along in cv2.split(shift)
-        )
+        map_x, map_y = (cv2.resize(along, (width, height), interpolation=cv2.INTER_CUBIC) for along in cv2.split(shift))
         map_x += np.arange(width, dtype=np.float32)
         map_y += np.arange(height, dtype=np.float32)[:, None]
         return cv2.remap(rgb, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)

@@ -22,15 +22,11 @@ def explain(error: Exception, repo: str, revision: str | None = None, tags: Sequ
     """Say what an error of `huggingface_hub` or of the network means for whoever asked for `repo`."""
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
-    while isinstance(error, LocalEntryNotFoundError | RuntimeError) and isinstance(
-        error.__cause__, Exception
-    ):
+    while isinstance(error, LocalEntryNotFoundError | RuntimeError) and isinstance(error.__cause__, Exception):
         error = error.__cause__  # the library wraps what it met in words about its cache, or about an upload
     if isinstance(error, HubError):
         return error
-    return (
-        _refusal(error, repo, revision, tags) if isinstance(error, HfHubHTTPError) else _trouble(error, repo)
-    )
+    return _refusal(error, repo, revision, tags) if isinstance(error, HfHubHTTPError) else _trouble(error, repo)
 
 
 def _refusal(error: Exception, repo: str, revision: str | None, tags: Sequence[str]) -> HubError:
@@ -79,9 +75,7 @@ def _trouble(error: Exception, repo: str) -> HubError:
             where = constants.HF_HUB_CACHE
             return HubError(f"No space is left in {where}. Make room, or set HF_HOME to another disk.")
         case OSError(errno=errno.EACCES | errno.EPERM | errno.EROFS):
-            return HubError(
-                f"{constants.HF_HUB_CACHE} cannot be written to. Set HF_HOME to a folder that can."
-            )
+            return HubError(f"{constants.HF_HUB_CACHE} cannot be written to. Set HF_HOME to a folder that can.")
     return UnreachableError(
         Message(
             "hub.trouble",
@@ -130,9 +124,7 @@ def _by_status(status: int, said: str, repo: str) -> HubError:
         )
     if status >= 500:
         answer = f"{status}: {said}" if said else str(status)
-        return UnreachableError(
-            Message("hub.failing", "The Hub has trouble of its own ({answer}).", answer=answer)
-        )
+        return UnreachableError(Message("hub.failing", "The Hub has trouble of its own ({answer}).", answer=answer))
     return HubError(f"The Hub refused {repo} ({status}{f': {said}' if said else ''}).")
 
 
@@ -145,9 +137,7 @@ def has_token() -> bool:
 
 def brief(error: Exception | str) -> str:
     """Return the first line of an error's text, or its kind; without tokens and without what signs an address."""
-    text = (
-        str(error).strip().splitlines() or [type(error).__name__ if isinstance(error, Exception) else ""]
-    )[0]
+    text = (str(error).strip().splitlines() or [type(error).__name__ if isinstance(error, Exception) else ""])[0]
     return scrubbed(text).rstrip(".")
 
 

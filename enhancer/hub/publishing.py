@@ -18,12 +18,19 @@ if TYPE_CHECKING:
 
 # What a version of a checkpoint may hold beside its card: of these, what a new version no longer has is deleted.
 OWNED = (
-    "config.json", "adapters.safetensors", "base/*", "NOTICE", "before_after.png", "pytorch_lora_weights.safetensors",
-)  # fmt: skip
+    "config.json",
+    "adapters.safetensors",
+    "base/*",
+    "NOTICE",
+    "before_after.png",
+    "pytorch_lora_weights.safetensors",
+)
 ATTEMPTS = 2  # commits tried: others may push at the same time, and the Hub may falter; two silences are 20 s
 PAUSE_S = 1.0  # between two attempts
 _AGAIN = "Publish again later: what has arrived is not sent twice, and no commit is made twice."
-_UNKNOWN = "{why} Whether the pull request was opened is not known: look at the Community page of {repo} before trying again."
+_UNKNOWN = (
+    "{why} Whether the pull request was opened is not known: look at the Community page of {repo} before trying again."
+)
 
 
 @dataclass(frozen=True)
@@ -120,9 +127,7 @@ def publish(  # noqa: PLR0913  one call says it all
         raise explained from (None if explained is error else error)
 
 
-def _publish(
-    target: _Target, local: dict[str, Path], *, tag: str | None, private: bool, dry_run: bool
-) -> Published:
+def _publish(target: _Target, local: dict[str, Path], *, tag: str | None, private: bool, dry_run: bool) -> Published:
     """Do it, with errors as they come."""
     from huggingface_hub import constants
 
@@ -148,13 +153,9 @@ def _check(repo: str, tag: str | None, branch: str | None, pull_request: bool) -
         raise SettingsError(f"{repo!r} cannot be a repository on the Hub. Give user/name.")
     for what, name in (("tag", tag), ("branch", branch)):
         if name is not None and not is_revision(name):
-            raise SettingsError(
-                f"{name!r} cannot be a {what}. Use letters, digits, '.', '-' and '_', such as v2."
-            )
+            raise SettingsError(f"{name!r} cannot be a {what}. Use letters, digits, '.', '-' and '_', such as v2.")
     if pull_request and (tag or branch):
-        raise SettingsError(
-            "A pull request is no version yet: leave out the tag and the branch, and tag once merged."
-        )
+        raise SettingsError("A pull request is no version yet: leave out the tag and the branch, and tag once merged.")
 
 
 def _matching(folder: Path, files: Sequence[str]) -> list[str]:
@@ -237,14 +238,16 @@ def _commit(target: _Target, local: dict[str, Path]) -> tuple[str, str]:
         api.preupload_lfs_files(repo, added, revision=branch, create_pr=target.pull_request)
         try:
             made = api.create_commit(
-                repo, [*added, *deleted], commit_message=target.message, revision=branch,
-                create_pr=target.pull_request, parent_commit=plan.parent,
-            )  # fmt: skip
+                repo,
+                [*added, *deleted],
+                commit_message=target.message,
+                revision=branch,
+                create_pr=target.pull_request,
+                parent_commit=plan.parent,
+            )
             return made.pr_url or made.commit_url, made.oid
         except httpx.HTTPError as error:
-            status = (
-                error.response.status_code if isinstance(error, HfHubHTTPError) else None
-            )  # None: no answer
+            status = error.response.status_code if isinstance(error, HfHubHTTPError) else None  # None: no answer
             overtaken = status == 412
             if status is not None and status < 500 and not overtaken:
                 raise

@@ -50,12 +50,18 @@ ARTIFACTS = {
     ),
     "base": Kind(
         "base model",
-        ("unet/config.json", "unet/*.fp16.safetensors", "vae/config.json", "vae/*.fp16.safetensors", "scheduler/*.json"),
+        (
+            "unet/config.json",
+            "unet/*.fp16.safetensors",
+            "vae/config.json",
+            "vae/*.fp16.safetensors",
+            "scheduler/*.json",
+        ),
         ("unet/config.json", "vae/config.json", "scheduler/scheduler_config.json"),
     ),
     "clip": Kind("CLIP", _CLIP, _CLIP),
     "onnx": Kind("ONNX export", ("config.json", *(f"{graph}*" for graph in _GRAPHS)), ("config.json", *_GRAPHS)),
-}  # fmt: skip
+}
 TEXT_FILES = ("tokenizer/*", "text_encoder/config.json", "text_encoder/*.fp16.safetensors")  # of a base
 
 
@@ -88,9 +94,7 @@ class Reference:
         """
         repo, at, revision = text.partition("@")
         if "://" in text or text.startswith(("www.", "hf.co/", "huggingface.co/")):
-            raise CheckpointError(
-                f"{text!r} is an address. Give only the name, such as user/repo or user/repo@v2."
-            )
+            raise CheckpointError(f"{text!r} is an address. Give only the name, such as user/repo or user/repo@v2.")
         if not is_repo_id(repo):
             raise CheckpointError(
                 f"There is no {word} folder {text!r}, and it is no name on the Hub. "
@@ -111,6 +115,4 @@ def is_repo_id(text: str) -> bool:
 
 def is_revision(text: str) -> bool:
     """Whether this can be the name of a branch, a tag or a commit."""
-    return (
-        _REVISION.fullmatch(text) is not None and ".." not in text and not text.endswith((".", "/", ".lock"))
-    )
+    return _REVISION.fullmatch(text) is not None and ".." not in text and not text.endswith((".", "/", ".lock"))

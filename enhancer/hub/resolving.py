@@ -123,7 +123,7 @@ def _commit_on_hub(reference: Reference, token: str | None) -> str:
     tags: list[str] = []
     try:
         return in_time(lambda: api.model_info(repo, revision=reference.revision)).sha or ""
-    except Exception as error:  # told in plain words, whatever it is
+    except Exception as error:  # whatever it is, it is explained in plain words
         if isinstance(error, RevisionNotFoundError):
             with suppress(Exception):  # the tags are only a hint
                 tags = [tag.name for tag in api.list_repo_refs(repo).tags]
@@ -136,7 +136,7 @@ def _download(repo: str, commit: str, allow: Sequence[str], token: str | None) -
 
     try:
         return Path(snapshot_download(repo, revision=commit, allow_patterns=list(allow), token=token))
-    except Exception as error:  # told in plain words, whatever it is
+    except Exception as error:  # whatever it is, it is explained in plain words
         raise explain(error, repo, commit) from error
 
 
@@ -145,9 +145,7 @@ def _copy_here(repo: str, commit: str, allow: Sequence[str], what: Kind) -> Path
     from huggingface_hub import snapshot_download
 
     try:
-        folder = Path(
-            snapshot_download(repo, revision=commit, allow_patterns=list(allow), local_files_only=True)
-        )
+        folder = Path(snapshot_download(repo, revision=commit, allow_patterns=list(allow), local_files_only=True))
     except OSError:
         return None
     return folder if all((folder / name).exists() for name in what.needed) else None

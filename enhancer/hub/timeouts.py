@@ -23,9 +23,7 @@ def limit_silence() -> None:
     from huggingface_hub.utils import hf_raise_for_status, httpx
     from huggingface_hub.utils._http import default_client_factory
 
-    constants.HF_HUB_DISABLE_XET = (
-        True  # Xet's transfers go past this client: silent, they waited 300 s, and again
-    )
+    constants.HF_HUB_DISABLE_XET = True  # Xet's transfers go past this client: silent, they waited 300 s, and again
 
     @contextmanager
     def unrepeated() -> Iterator[None]:
@@ -52,9 +50,7 @@ def limit_silence() -> None:
         """Gives up where the library would wait."""
 
         def send(self, request: Any, *, stream: bool = False, **options: Any) -> Any:
-            ours = dict.fromkeys(("read", "write", "pool"), SILENCE_TIMEOUT_S) | {
-                "connect": CONNECT_TIMEOUT_S
-            }
+            ours = dict.fromkeys(("read", "write", "pool"), SILENCE_TIMEOUT_S) | {"connect": CONNECT_TIMEOUT_S}
             given = request.extensions.get("timeout") or {}
             request.extensions["timeout"] = {key: min(given.get(key) or s, s) for key, s in ours.items()}
             with unrepeated():
@@ -63,7 +59,7 @@ def limit_silence() -> None:
                 answer.stream = Body(answer.stream)
             told_to_wait = answer.status_code >= 500 and "Retry-After" in answer.headers
             if told_to_wait or answer.status_code == 429:
-                hf_raise_for_status(answer)  # the library would wait for as long as it is told to
+                hf_raise_for_status(answer)  # the library would wait for as long as the Hub asks it to
             return answer
 
     def client() -> httpx.Client:

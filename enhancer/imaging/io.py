@@ -391,9 +391,7 @@ def _by_profile(picture: Image.Image) -> Image.Image | None:
     try:
         profile = ImageCms.ImageCmsProfile(io.BytesIO(encoded))
         if "srgb" in ImageCms.getProfileDescription(profile).lower():
-            return (
-                None  # already sRGB: a round trip through the colour engine would cost a level here and there
-            )
+            return None  # already sRGB: a round trip through the colour engine would cost a level here and there
         space = encoded[16:20].decode("ascii").strip()  # ICC.1:2022, table 17: data colour space
         mode, trusted = _PROFILE_MODES[space]
         if picture.mode not in trusted:

@@ -9,9 +9,7 @@ Restore = Callable[[np.ndarray], np.ndarray]  # rgb -> rgb of the same size
 OVERLAP = 64  # pixels, over which one tile fades into the next
 
 
-def in_tiles(
-    restorer: Restore, rgb: np.ndarray, side: int, *, overlap: int = OVERLAP, multiple: int = 1
-) -> np.ndarray:
+def in_tiles(restorer: Restore, rgb: np.ndarray, side: int, *, overlap: int = OVERLAP, multiple: int = 1) -> np.ndarray:
     """Restore overlapping tiles and fade them into each other.
 
     Args:

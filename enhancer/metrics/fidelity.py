@@ -6,9 +6,7 @@ import numpy as np
 from skimage.metrics import structural_similarity
 
 PSNR_CAP = 100.0  # dB, of identical pictures: an infinity is neither JSON nor averageable
-SSIM_BORDER = (
-    5  # px; half of the 11 px window (sigma 1.5 cut at 3.5 sigma): there the window leaves the picture
-)
+SSIM_BORDER = 5  # px; half of the 11 px window (sigma 1.5 cut at 3.5 sigma): there the window leaves the picture
 
 
 def squared_error(rgb: np.ndarray, reference: np.ndarray) -> np.ndarray:
@@ -18,11 +16,7 @@ def squared_error(rgb: np.ndarray, reference: np.ndarray) -> np.ndarray:
 
 def psnr(mean_squared_error: float) -> float:
     """Return the peak signal-to-noise ratio in dB for a peak of 1.0, at most `PSNR_CAP`."""
-    return (
-        PSNR_CAP
-        if mean_squared_error <= 10 ** (-PSNR_CAP / 10)
-        else float(-10 * np.log10(mean_squared_error))
-    )
+    return PSNR_CAP if mean_squared_error <= 10 ** (-PSNR_CAP / 10) else float(-10 * np.log10(mean_squared_error))
 
 
 def similarity(rgb: np.ndarray, reference: np.ndarray) -> np.ndarray:

@@ -85,9 +85,7 @@ def published_heads(net: str) -> list[Tensor]:
     found = importlib.util.find_spec("lpips")
     if found is None or found.origin is None:
         raise UnavailableError(Message("lpips.package", "the package lpips is not installed."))
-    state = torch.load(
-        Path(found.origin).parent / "weights/v0.1" / f"{net}.pth", weights_only=True, map_location="cpu"
-    )
+    state = torch.load(Path(found.origin).parent / "weights/v0.1" / f"{net}.pth", weights_only=True, map_location="cpu")
     return [state[f"lin{k}.model.1.weight"] for k in range(len(ARCHITECTURES[net].taps))]
 
 

@@ -21,7 +21,7 @@ _log = logging.getLogger(__name__)
 
 
 class RegionScores(TypedDict):
-    """The three scores; `lpips` is None where it cannot be had."""
+    """The three scores; `lpips` is None where its network is missing."""
 
     psnr: float  # dB, higher is better, at most fidelity.PSNR_CAP
     ssim: float  # at most 1, higher is better
@@ -57,13 +57,9 @@ class Scorer:
             SettingsError: There is no such network.
         """
         if lpips_net not in ARCHITECTURES:
-            raise SettingsError(
-                f"LPIPS has no network {lpips_net!r} here; use one of {', '.join(ARCHITECTURES)}."
-            )
+            raise SettingsError(f"LPIPS has no network {lpips_net!r} here; use one of {', '.join(ARCHITECTURES)}.")
         if lpips_trunk is not None and lpips_net != "vgg":
-            raise SettingsError(
-                "--lpips_trunk names VGG16's weights: give --lpips vgg too. AlexNet's are embedded."
-            )
+            raise SettingsError("--lpips_trunk names VGG16's weights: give --lpips vgg too. AlexNet's are embedded.")
         self.lpips_net = lpips_net
         self.lpips_missing: Message | None = None
         """Why there is no LPIPS, to be shown; None as long as nothing is known to be missing."""
@@ -78,7 +74,7 @@ class Scorer:
         return f"LPIPS ({ARCHITECTURES[self.lpips_net].title})"
 
     def prepare(self) -> None:
-        """Load LPIPS if it can be had; where not, `lpips_missing` says why, within 30 s."""
+        """Load LPIPS. Where its network is missing, `lpips_missing` says why, within 30 s."""
         with self._preparing:
             if self._is_prepared:
                 return
@@ -120,9 +116,7 @@ class Scorer:
         seen = self._perceptual.features(reference) if self._perceptual else None
         return [self._scored(rgb, reference, seen, masks) for rgb in pictures]
 
-    def _scored(
-        self, rgb: np.ndarray, reference: np.ndarray, seen: Features | None, masks: Masks | None
-    ) -> Scores:
+    def _scored(self, rgb: np.ndarray, reference: np.ndarray, seen: Features | None, masks: Masks | None) -> Scores:
         """Score one picture; `seen` is what the LPIPS network sees in the reference."""
         error = squared_error(rgb, reference)
         likeness = similarity(rgb, reference)

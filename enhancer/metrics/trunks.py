@@ -22,13 +22,9 @@ from enhancer.errors import UnavailableError
 from enhancer.messages import Message
 from enhancer.metrics.network import ARCHITECTURES, trunk_keys
 
-EMBEDDED = (
-    Path(__file__).with_name("weights") / "alex_features_fp16.safetensors"
-)  # 4.9 MB; its NOTICE is beside it
+EMBEDDED = Path(__file__).with_name("weights") / "alex_features_fp16.safetensors"  # 4.9 MB; its NOTICE is beside it
 VARIABLE = "LPIPS_TRUNK"  # names a file with VGG16's weights
-SILENCE_TIMEOUT_S = (
-    3.0  # before the first byte or between two, and for each of a host's up to eight addresses
-)
+SILENCE_TIMEOUT_S = 3.0  # before the first byte or between two, and for each of a host's up to eight addresses
 
 _log = logging.getLogger(__name__)
 
@@ -59,7 +55,7 @@ def read_trunk(net: str, file: str | Path | None = None) -> dict[str, Tensor]:
         file: Of VGG16.
 
     Raises:
-        UnavailableError: They cannot be had, within seconds, or the file holds something else; the message says what.
+        UnavailableError: They cannot be downloaded, or the file holds something else; the message says what.
     """
     if net == "alex":
         return read_weights(EMBEDDED, net)
@@ -103,9 +99,7 @@ def read_weights(path: Path, net: str) -> dict[str, Tensor]:
         ) from error
     wanted = trunk_keys(net)
     shapes = (
-        {key: tuple(getattr(value, "shape", ())) for key, value in state.items()}
-        if isinstance(state, dict)
-        else {}
+        {key: tuple(getattr(value, "shape", ())) for key, value in state.items()} if isinstance(state, dict) else {}
     )
     wrong = [f"{key} {shape}" for key, shape in wanted.items() if shapes.get(key) != shape]
     if wrong:
@@ -142,9 +136,7 @@ def _why_missing(trunk: Trunk, path: Path) -> str | None:
     try:
         download(trunk.url, path)
     except UnavailableError as error:
-        _log.info(
-            "%s was looked for in %s", path.name, path.parent
-        )  # a visitor of a page need not know the folder
+        _log.info("%s was looked for in %s", path.name, path.parent)  # a visitor of a page need not know the folder
         return (
             f"the {trunk.title} weights it needs ({trunk.megabytes} MB) are not on this machine and cannot be "
             f"downloaded now: {error}"

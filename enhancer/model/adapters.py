@@ -22,9 +22,7 @@ def attach_lora(module: nn.Module, *, rank: int, alpha: float, targets: Sequence
     names = [name for name, _ in module.named_modules()]
     idle = [t for t in targets if not any(name == t or name.endswith("." + t) for name in names)]
     if len(idle) == len(targets):
-        raise CheckpointError(
-            f"No layer of {type(module).__name__} is called {', '.join(targets)}: no LoRA fits."
-        )
+        raise CheckpointError(f"No layer of {type(module).__name__} is called {', '.join(targets)}: no LoRA fits.")
     present = [t for t in targets if t not in idle]
     config = LoraConfig(r=rank, lora_alpha=alpha, init_lora_weights="gaussian", target_modules=present)  # type: ignore[arg-type]
     inject_adapter_in_model(config, module)

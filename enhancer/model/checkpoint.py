@@ -44,13 +44,11 @@ def read_checkpoint(folder: Path, token: str | None = None) -> Parts:
 
     Raises:
         CheckpointError: The folder is not a checkpoint, or its base does not load.
-        HubError: The base cannot be had.
+        HubError: The base is not here and the Hub does not give it.
     """
     config, adapters = read_adapters(folder)
     embedded = config.base == EMBEDDED
-    base = (
-        folder / EMBEDDED if embedded else resolve_base(config.base, config.base_revision, token=token).folder
-    )
+    base = folder / EMBEDDED if embedded else resolve_base(config.base, config.base_revision, token=token).folder
     return Parts(config, *load_base(base), adapters)
 
 
@@ -89,9 +87,13 @@ def _load_part(kind: type, folder: Path) -> Any:
     half = list(folder.glob("*.fp16.safetensors"))
     try:
         part, info = kind.from_pretrained(
-            folder, variant="fp16" if half else None, use_safetensors=True, output_loading_info=True,
-            torch_dtype=torch.float32, local_files_only=True,
-        )  # fmt: skip
+            folder,
+            variant="fp16" if half else None,
+            use_safetensors=True,
+            output_loading_info=True,
+            torch_dtype=torch.float32,
+            local_files_only=True,
+        )
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise CheckpointError(f"{folder} cannot be loaded as {kind.__name__}: {first_line}") from error
@@ -99,17 +101,18 @@ def _load_part(kind: type, folder: Path) -> Any:
     return part
 
 
-def load_adapters(
-    model: "SplatEnhancer", adapters: dict[str, Tensor], source: str = "the given tensors"
-) -> None:
+def load_adapters(model: "SplatEnhancer", adapters: dict[str, Tensor], source: str = "the given tensors") -> None:
     """Copy adapter tensors into a model, strictly.
 
     Raises:
         CheckpointError: Names or shapes differ from what the model's config says.
     """
     own = model.adapter_state()
-    wrong = [f"{k} {tuple(adapters[k].shape)} instead of {tuple(own[k].shape)}"
-             for k in own if k in adapters and adapters[k].shape != own[k].shape]  # fmt: skip
+    wrong = [
+        f"{k} {tuple(adapters[k].shape)} instead of {tuple(own[k].shape)}"
+        for k in own
+        if k in adapters and adapters[k].shape != own[k].shape
+    ]
     _refuse(own.keys() - adapters.keys(), adapters.keys() - own.keys(), wrong, source)
     with torch.no_grad():
         for name, tensor in own.items():
@@ -126,9 +129,7 @@ def write_checkpoint(model: "SplatEnhancer", folder: str | Path, card: str | Non
     """
     with atomic_folder(Path(folder)) as fresh:
         (fresh / CONFIG).write_text(json.dumps(model.config.to_json(), indent=2) + "\n")
-        adapters = {
-            name: tensor.detach().cpu().contiguous() for name, tensor in model.adapter_state().items()
-        }
+        adapters = {name: tensor.detach().cpu().contiguous() for name, tensor in model.adapter_state().items()}
         save_file(adapters, fresh / ADAPTERS, metadata={"format": "pt"})
         if model.config.base == EMBEDDED:
             for name, part in (("unet", model.unet), ("vae", model.vae)):
@@ -143,9 +144,7 @@ def write_checkpoint(model: "SplatEnhancer", folder: str | Path, card: str | Non
 def _plain(part: Any) -> Any:
     """Return a float16 copy of a base part without any LoRA in it."""
     state = {
-        name.replace(".base_layer.", "."): tensor
-        for name, tensor in part.state_dict().items()
-        if ".lora_" not in name
+        name.replace(".base_layer.", "."): tensor for name, tensor in part.state_dict().items() if ".lora_" not in name
     }
     copy = type(part).from_config(part.config)
     copy.load_state_dict(state)
@@ -156,9 +155,7 @@ def _read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text())
     except FileNotFoundError as error:
-        raise CheckpointError(
-            f"{path} does not exist: {path.parent} is not a complete checkpoint folder."
-        ) from error
+        raise CheckpointError(f"{path} does not exist: {path.parent} is not a complete checkpoint folder.") from error
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{path} is not readable JSON: {error}") from error
 

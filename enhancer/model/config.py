@@ -14,12 +14,32 @@ EMBEDDED = "base"  # value of `base` when the checkpoint carries its own base in
 
 # pix2pix-turbo's own lists (Parmar et al. 2024), matched as suffixes of module names.
 UNET_TARGETS = (
-    "to_k", "to_q", "to_v", "to_out.0", "conv", "conv1", "conv2", "conv_shortcut", "conv_out",
-    "proj_in", "proj_out", "ff.net.2", "ff.net.0.proj",
-)  # fmt: skip
+    "to_k",
+    "to_q",
+    "to_v",
+    "to_out.0",
+    "conv",
+    "conv1",
+    "conv2",
+    "conv_shortcut",
+    "conv_out",
+    "proj_in",
+    "proj_out",
+    "ff.net.2",
+    "ff.net.0.proj",
+)
 VAE_TARGETS = (
-    "conv1", "conv2", "conv_in", "conv_shortcut", "conv", "conv_out", "to_k", "to_q", "to_v", "to_out.0",
-)  # fmt: skip
+    "conv1",
+    "conv2",
+    "conv_in",
+    "conv_shortcut",
+    "conv",
+    "conv_out",
+    "to_k",
+    "to_q",
+    "to_v",
+    "to_out.0",
+)
 
 
 @dataclass(frozen=True)
@@ -90,8 +110,7 @@ class EnhancerConfig:
         unknown, missing = sorted(set(values) - known), sorted(known - set(values))
         if unknown or missing:
             raise CheckpointError(
-                f"config.json does not fit: unknown keys [{', '.join(unknown)}], "
-                f"missing keys [{', '.join(missing)}]."
+                f"config.json does not fit: unknown keys [{', '.join(unknown)}], missing keys [{', '.join(missing)}]."
             )
         for key, default in defaults.items():
             if not _fits(values[key], default):

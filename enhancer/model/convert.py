@@ -28,9 +28,13 @@ from enhancer.model.prompt import adapt
 ALPHA = 8.0  # peft's default; none of these projects sets or saves another
 TIMESTEP = 999
 _CONTENT = {
-    "rank_unet": int, "rank_vae": int, "unet_lora_target_modules": list, "vae_lora_target_modules": list,
-    "state_dict_unet": Mapping, "state_dict_vae": Mapping,
-}  # fmt: skip
+    "rank_unet": int,
+    "rank_vae": int,
+    "unet_lora_target_modules": list,
+    "vae_lora_target_modules": list,
+    "state_dict_unet": Mapping,
+    "state_dict_vae": Mapping,
+}
 _LORA = re.compile(r"\.lora_([AB])\.[^.]+\.weight$")
 _SKIP = re.compile(r"^decoder\.skip_conv_(\d+)\.")
 
@@ -56,7 +60,7 @@ def convert(
 
     Raises:
         CheckpointError: The file is another one, holds code, or does not fit the base; the message names what.
-        HubError: The base cannot be had.
+        HubError: The base is not here and the Hub does not give it.
     """
     content = read_pickle(Path(source))
     adapters = adapters_of(content)
@@ -86,10 +90,7 @@ def adapters_of(content: Mapping[str, Any]) -> dict[str, Tensor]:
     ``down_blocks.0.x.to_q.lora_A.default.weight`` becomes ``unet.down_blocks.0.x.to_q.lora_A.weight``, and
     ``decoder.skip_conv_1.base_layer.weight`` becomes ``skips.0.base_layer.weight``.
     """
-    out = {
-        "unet." + _LORA.sub(r".lora_\1.weight", key): value
-        for key, value in content["state_dict_unet"].items()
-    }
+    out = {"unet." + _LORA.sub(r".lora_\1.weight", key): value for key, value in content["state_dict_unet"].items()}
     for key, value in content["state_dict_vae"].items():
         name = _LORA.sub(r".lora_\1.weight", key)
         skip = _SKIP.match(name)
@@ -119,9 +120,10 @@ def read_pickle(path: Path) -> dict[str, Any]:
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise CheckpointError(f"{path} cannot be read as a torch.save file: {first}") from error
     wrong = [
-        key for key, kind in _CONTENT.items()
+        key
+        for key, kind in _CONTENT.items()
         if not isinstance(content, Mapping) or not isinstance(content.get(key), kind)
-    ]  # fmt: skip
+    ]
     if not wrong:
         states = {**content["state_dict_unet"], **content["state_dict_vae"]}
         wrong = [key for key, value in states.items() if not isinstance(value, Tensor)]

@@ -28,20 +28,15 @@ def write_diffusers_lora(checkpoint: str | Path, folder: str | Path) -> Path | N
     config, adapters = read_adapters(Path(checkpoint))
     if not config.unet_rank:
         return None
-    layers = {
-        name: tensor for name, tensor in adapters.items() if name.startswith("unet.") and ".lora_" in name
-    }
+    layers = {name: tensor for name, tensor in adapters.items() if name.startswith("unet.") and ".lora_" in name}
     targets = list(config.unet_targets)
     lora = LoraConfig(r=config.unet_rank, lora_alpha=config.unet_alpha, target_modules=targets)  # type: ignore[arg-type]
     settings = {
-        f"unet.{key}": sorted(value) if isinstance(value, set) else value
-        for key, value in lora.to_dict().items()
+        f"unet.{key}": sorted(value) if isinstance(value, set) else value for key, value in lora.to_dict().items()
     }
     path = Path(folder) / WEIGHTS
     path.parent.mkdir(parents=True, exist_ok=True)
     # What StableDiffusionPipeline.save_lora_weights writes, with one entry of metadata instead of two: safetensors puts
     # several in any order, and the same LoRA must be the same bytes.
-    save_file(
-        layers, path, metadata={LORA_ADAPTER_METADATA_KEY: json.dumps(settings, indent=2, sort_keys=True)}
-    )
+    save_file(layers, path, metadata={LORA_ADAPTER_METADATA_KEY: json.dumps(settings, indent=2, sort_keys=True)})
     return path

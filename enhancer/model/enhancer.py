@@ -95,13 +95,11 @@ class SplatEnhancer(nn.Module):
 
         Raises:
             CheckpointError: It is no checkpoint, or its tensors do not fit its config.
-            HubError: It, or its base, cannot be had from the Hub.
+            HubError: The Hub does not give it, or its base.
         """
         source = resolve(ref, token=token)
         parts = read_checkpoint(source.folder, token)
-        model = cls(
-            parts.config, parts.unet, parts.vae, parts.scheduler, parts.adapters["prompt_embedding"].float()
-        )
+        model = cls(parts.config, parts.unet, parts.vae, parts.scheduler, parts.adapters["prompt_embedding"].float())
         load_adapters(model, parts.adapters, str(source.folder / ADAPTERS))
         model.source = source
         return model.eval()
@@ -143,9 +141,7 @@ class SplatEnhancer(nn.Module):
         with tempfile.TemporaryDirectory(prefix="push-") as scratch:
             folder = Path(scratch) / "checkpoint"
             self.save_pretrained(folder, card)
-            files = sorted(
-                path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()
-            )
+            files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
             return publish(folder, repo, files=files, message=message, tag=tag, private=private, token=token)
 
     def forward(self, degraded: Tensor) -> Tensor:

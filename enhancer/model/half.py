@@ -35,9 +35,7 @@ def blocks(model: nn.Module) -> dict[str, nn.Module]:
         for name, child in model.get_submodule(part).named_children():
             inner = child.named_children() if isinstance(child, nn.ModuleList) else [("", child)]
             found |= {
-                f"{part}.{name}.{k}".rstrip("."): block
-                for k, block in inner
-                if any(True for _ in block.parameters())
+                f"{part}.{name}.{k}".rstrip("."): block for k, block in inner if any(True for _ in block.parameters())
             }
     for name in ("quant_conv", "post_quant_conv"):
         if getattr(model.vae, name) is not None:

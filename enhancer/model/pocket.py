@@ -53,9 +53,16 @@ def new_pocket(preset: str, timestep: int = 199) -> SplatEnhancer:
     convolutions and without dropout: this base learns together with them, there is no trained one to protect.
     """
     config = EnhancerConfig(
-        name="pocket", base=EMBEDDED, unet_rank=0, vae_rank=0, skip_dropout=0.0, timestep=timestep, prompt="",
-        preset=preset, licence="other",
-    )  # fmt: skip
+        name="pocket",
+        base=EMBEDDED,
+        unet_rank=0,
+        vae_rank=0,
+        skip_dropout=0.0,
+        timestep=timestep,
+        prompt="",
+        preset=preset,
+        licence="other",
+    )
     model = SplatEnhancer(
         config, UNet2DConditionModel(**UNET), AutoencoderKL(**VAE), SCHEDULER, torch.zeros(PROMPT_SHAPE)
     )

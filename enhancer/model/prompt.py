@@ -41,9 +41,7 @@ def encode_prompt(base: Path, prompt: str) -> Tensor:
             "needed once, to lay new adapters around a base."
         ) from error
     length = encoder.config.max_position_embeddings
-    ids = tokenizer(
-        prompt, padding="max_length", max_length=length, truncation=True, return_tensors="pt"
-    ).input_ids
+    ids = tokenizer(prompt, padding="max_length", max_length=length, truncation=True, return_tensors="pt").input_ids
     return encoder.eval()(ids).last_hidden_state.clone()
 
 
@@ -56,7 +54,7 @@ def adapt(base: str | Path, config: EnhancerConfig) -> SplatEnhancer:
 
     Raises:
         CheckpointError: The base is incomplete or does not fit.
-        HubError: It cannot be had.
+        HubError: It is not here and the Hub does not give it.
     """
     found = resolve_base(base, config.base_revision, text=True)
     unet, vae, scheduler = load_base(found.folder)

@@ -56,24 +56,23 @@ class Reference(nn.Module):
         """Take a model that is not merged; one without LoRA is given the default ranks."""
         super().__init__()
         if not model.config.unet_rank and not model.config.vae_rank:
-            ranks = {
-                key: getattr(EnhancerConfig, key)
-                for key in ("unet_rank", "unet_alpha", "vae_rank", "vae_alpha")
-            }
+            ranks = {key: getattr(EnhancerConfig, key) for key in ("unet_rank", "unet_alpha", "vae_rank", "vae_alpha")}
             config = replace(model.config, **ranks)
-            fresh = SplatEnhancer(
-                config, model.unet, model.vae, model.scheduler_config, model.prompt_embedding
-            )
+            fresh = SplatEnhancer(config, model.unet, model.vae, model.scheduler_config, model.prompt_embedding)
             fresh.skips.load_state_dict(model.skips.state_dict())
             model = fresh
         self.model = model.requires_grad_(False).eval()
         _, length, width = model.prompt_embedding.shape
         self.text_encoder = CLIPTextModel(
             CLIPTextConfig(
-                hidden_size=width, intermediate_size=4 * width, num_hidden_layers=TEXT_LAYERS,
-                num_attention_heads=max(1, width // TEXT_HEAD), max_position_embeddings=length, vocab_size=VOCABULARY,
+                hidden_size=width,
+                intermediate_size=4 * width,
+                num_hidden_layers=TEXT_LAYERS,
+                num_attention_heads=max(1, width // TEXT_HEAD),
+                max_position_embeddings=length,
+                vocab_size=VOCABULARY,
             )
-        ).eval()  # fmt: skip
+        ).eval()
         self.register_buffer("tokens", torch.arange(length)[None], persistent=False)
 
     def forward(self, degraded: Tensor) -> Tensor:

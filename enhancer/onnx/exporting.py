@@ -19,9 +19,7 @@ from enhancer.onnx.runner import OnnxEnhancer
 from enhancer.runtime.files import atomic_folder
 
 
-def export(
-    ref: str | Path, folder: str | Path, *, dtype: str = "float32", token: str | None = None
-) -> OnnxConfig:
+def export(ref: str | Path, folder: str | Path, *, dtype: str = "float32", token: str | None = None) -> OnnxConfig:
     """Export a checkpoint: write the graphs, run them by onnxruntime on the CPU, and compare with the model.
 
     Args:
@@ -66,7 +64,16 @@ def _config(model: SplatEnhancer, dtype: str) -> OnnxConfig:
     with (source.folder / ADAPTERS).open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return OnnxConfig(
-        name=model.config.name, source=source.name, sha=source.sha or digest, licence=model.config.licence,
-        alpha_bar=model.alpha_bar, size_multiple=model.size_multiple, dtype=dtype, bytes_per_pixel=model.bytes_per_pixel, attention_bytes=attention_bytes(model, model.dtype.itemsize),
-        opset=OPSET, version=enhancer.__version__, parity=0.0,
-    )  # fmt: skip
+        name=model.config.name,
+        source=source.name,
+        sha=source.sha or digest,
+        licence=model.config.licence,
+        alpha_bar=model.alpha_bar,
+        size_multiple=model.size_multiple,
+        dtype=dtype,
+        bytes_per_pixel=model.bytes_per_pixel,
+        attention_bytes=attention_bytes(model, model.dtype.itemsize),
+        opset=OPSET,
+        version=enhancer.__version__,
+        parity=0.0,
+    )

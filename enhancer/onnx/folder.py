@@ -57,9 +57,7 @@ def _content(folder: Path) -> Mapping[str, Any]:
     try:
         content = json.loads((folder / CONFIG).read_text())
     except (OSError, ValueError) as error:
-        raise CheckpointError(
-            f"{folder} is not an ONNX export: {CONFIG} cannot be read ({error})."
-        ) from error
+        raise CheckpointError(f"{folder} is not an ONNX export: {CONFIG} cannot be read ({error}).") from error
     if not isinstance(content, Mapping) or content.get("format") != FORMAT:
         found = content.get("format") if isinstance(content, Mapping) else None
         raise CheckpointError(

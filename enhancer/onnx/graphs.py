@@ -89,18 +89,22 @@ def write_graphs(model: SplatEnhancer, folder: Path) -> None:
         )
 
 
-def _write(
-    part: nn.Module, inputs: tuple[Tensor, ...], path: Path, given: Sequence[str], made: Sequence[str]
-) -> None:
+def _write(part: nn.Module, inputs: tuple[Tensor, ...], path: Path, given: Sequence[str], made: Sequence[str]) -> None:
     """Trace one part; `given` and `made` name what goes in and comes out."""
     axes = {name: {0: "batch", 2: f"{name}_height", 3: f"{name}_width"} for name in (*given, *made)}
     # into a folder of its own: above 2 GB the exporter writes a file for every weight
     with tempfile.TemporaryDirectory(prefix="graph-", dir=path.parent) as scratch:
         traced = Path(scratch) / path.name
         torch.onnx.export(
-            part.eval(), inputs, str(traced), dynamo=False, opset_version=OPSET,
-            input_names=list(given), output_names=list(made), dynamic_axes=axes,
-        )  # fmt: skip
+            part.eval(),
+            inputs,
+            str(traced),
+            dynamo=False,
+            opset_version=OPSET,
+            input_names=list(given),
+            output_names=list(made),
+            dynamic_axes=axes,
+        )
         settle(traced, path)
 
 
@@ -112,7 +116,7 @@ def settle(traced: Path, path: Path) -> None:
     onnx = package("onnx")
     onnx.save_model(
         onnx.load(traced), path, save_as_external_data=True, all_tensors_to_one_file=True, location=f"{path.name}.data"
-    )  # fmt: skip
+    )
 
 
 @contextmanager

@@ -31,9 +31,7 @@ def parity(model: SplatEnhancer, exported: OnnxEnhancer) -> float:
         batch = _blurred_noise(pictures, height * model.size_multiple, width * model.size_multiple)
         ours, theirs = (to_unit_range(restore(batch)) for restore in (model, exported))
         error = float((ours - theirs).double().square().mean())
-        worst = (
-            float(np.fmin(worst, -10 * np.log10(max(error, 1e-20)))) if np.isfinite(error) else float("nan")
-        )
+        worst = float(np.fmin(worst, -10 * np.log10(max(error, 1e-20)))) if np.isfinite(error) else float("nan")
         if np.isnan(worst):
             break
     return worst

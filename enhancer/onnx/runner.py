@@ -34,9 +34,7 @@ class OnnxEnhancer:
 
     device = torch.device("cpu")
 
-    def __init__(
-        self, folder: Path, providers: Sequence[Provider] | None = None, threads: int | None = None
-    ) -> None:
+    def __init__(self, folder: Path, providers: Sequence[Provider] | None = None, threads: int | None = None) -> None:
         """Open the graphs of an exported folder; see `from_pretrained`."""
         self.config = OnnxConfig.read(folder)
         self.size_multiple, self.bytes_per_pixel = self.config.size_multiple, self.config.bytes_per_pixel
@@ -70,7 +68,7 @@ class OnnxEnhancer:
         Raises:
             CheckpointError: It is no export, or damaged.
             UnavailableError: onnxruntime, or a provider, is not installed.
-            HubError: It cannot be had from the Hub.
+            HubError: The Hub does not give it.
         """
         return cls(resolve(ref, kind="onnx", token=token).folder, providers, threads)
 

@@ -40,9 +40,13 @@ def machine(device: torch.device, dtype: str) -> dict[str, Any]:
         except (OSError, StopIteration):
             name = platform.machine()
     return {
-        "device": device.type, "name": name, "dtype": dtype, "threads": torch.get_num_threads(),
-        "torch": torch.__version__, "platform": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
-    }  # fmt: skip
+        "device": device.type,
+        "name": name,
+        "dtype": dtype,
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "platform": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
+    }
 
 
 def program() -> dict[str, str | None]:
@@ -50,8 +54,12 @@ def program() -> dict[str, str | None]:
     try:
         done = subprocess.run(
             ["git", "describe", "--always", "--dirty", "--abbrev=12"],
-            cwd=Path(__file__).parent, capture_output=True, text=True, timeout=5, check=False,
-        )  # fmt: skip
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=False,
+        )
         commit = done.stdout.strip() or None
     except (OSError, subprocess.SubprocessError):
         commit = None
@@ -59,7 +67,7 @@ def program() -> dict[str, str | None]:
 
 
 def peak_memory(device: torch.device) -> float | None:
-    """Return MiB: what tensors held at most on a GPU; on a CPU the most the whole process held, where that is told."""
+    """Return MiB: what tensors held at most on a GPU; on a CPU the most the whole process held, where the system reports that."""
     if device.type == "cuda":
         return round(torch.cuda.max_memory_allocated(device) / 2**20, 1)
     try:

@@ -49,9 +49,7 @@ def claim(
             if key not in free and old.get(key) != new[key]
         )
         if changes:
-            raise SettingsError(
-                f"{folder} holds another {holds}: {changes}. Choose another folder, or {otherwise}."
-            )
+            raise SettingsError(f"{folder} holds another {holds}: {changes}. Choose another folder, or {otherwise}.")
     write_text(path, text)
     sweep(folder, below=True)
 

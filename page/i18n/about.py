@@ -40,9 +40,7 @@ def _diagram(words: Sequence[str]) -> str:
         f'<text x="{x + 70}" y="123" text-anchor="middle">{text}</text>'
         for x, text, kind in boxes
     )
-    arrows = "".join(
-        f'<path class="arrow" d="M{x} 118h34" marker-end="url(#tip)"/>' for x in (152, 332, 512, 692)
-    )
+    arrows = "".join(f'<path class="arrow" d="M{x} 118h34" marker-end="url(#tip)"/>' for x in (152, 332, 512, 692))
     arcs = "".join(
         f'<path class="arrow soft" d="M{250 + 10 * k} 84C{250 + 10 * k} {44 - 9 * k} {630 - 10 * k} {44 - 9 * k} {630 - 10 * k} 80" '
         'marker-end="url(#tip)"/>'

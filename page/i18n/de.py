@@ -17,7 +17,7 @@ WORDS = {
     "or drop a clean picture": "oder ein sauberes Bild ablegen",
     "Your render": "Ihr Rendering",
     DROP_HERE: f"Ein Bild eines Gesichts hier ablegen oder klicken.  {MIN_SIDE} bis {LARGEST_SIDE} Pixel je Seite, "
-        f"höchstens {LARGEST_FILE} MB.",
+    f"höchstens {LARGEST_FILE} MB.",
     "The picture to restore": "Das Bild, das restauriert wird",
     "Restore": "Restaurieren",
     "Other damage": "Andere Schäden",
@@ -34,11 +34,9 @@ WORDS = {
     "Hair": "Haare",
     "Restoration": "Restaurierung",
     "Strength": "Stärke",
-    "0 keeps the picture as it came, 1 takes the restored one.":
-        "0 lässt das Bild, wie es kam, 1 nimmt das restaurierte.",
+    "0 keeps the picture as it came, 1 takes the restored one.": "0 lässt das Bild, wie es kam, 1 nimmt das restaurierte.",
     "Background": "Hintergrund",
-    "Stands behind transparent parts while the model works.":
-        "Steht hinter durchsichtigen Teilen, während das Modell arbeitet.",
+    "Stands behind transparent parts while the model works.": "Steht hinter durchsichtigen Teilen, während das Modell arbeitet.",
     "Scores: give the clean picture too": "Bewertung: das saubere Bild dazugeben",
     "The same view, clean": "Dieselbe Ansicht, sauber",
     "The clean picture": "Das saubere Bild",
@@ -48,8 +46,7 @@ WORDS = {
     "Divider: before to the left, after to the right": "Teiler: links vorher, rechts nachher",
     "What improved": "Was besser wurde",
     "dB won, by region": "Gewonnene dB je Region",
-    "The face, its regions green where they improved and red where they did not":
-        "Das Gesicht, seine Regionen grün, wo sie besser wurden, rot, wo nicht",
+    "The face, its regions green where they improved and red where they did not": "Das Gesicht, seine Regionen grün, wo sie besser wurden, rot, wo nicht",
     "Close-ups": "Aus der Nähe",
     "Eyes and mouth": "Augen und Mund",
     "Difference": "Unterschied",
@@ -66,29 +63,24 @@ WORDS = {
     "before": "vorher",
     "after": "nachher",
     "clean": "sauber",
-    # told about a result
-    "The full model runs on a processor here, not on a GPU. This picture takes about":
-        "Das große Modell läuft hier auf einem Prozessor, nicht auf einer GPU. Dieses Bild dauert etwa",
+    # about a result
+    "The full model runs on a processor here, not on a GPU. This picture takes about": "Das große Modell läuft hier auf einem Prozessor, nicht auf einer GPU. Dieses Bild dauert etwa",
     "Restored in": "Restauriert in",
     "on": "auf",
     "regions from": "Regionen von",
     "label map": "Labelkarte",
     "closer to the clean picture": "näher am sauberen Bild",
     "further from the clean picture": "weiter weg vom sauberen Bild",
-    "No scores: they say how close a picture is to its clean original,":
-        "Keine Bewertung: Sie sagt, wie nah ein Bild an seinem sauberen Original ist,",
+    "No scores: they say how close a picture is to its clean original,": "Keine Bewertung: Sie sagt, wie nah ein Bild an seinem sauberen Original ist,",
     "and this one came without.": "und dieses kam ohne.",
     "Scores against the clean picture: before → after": "Bewertung gegen das saubere Bild: vorher → nachher",
     "Region": "Region",
     "Whole picture": "Ganzes Bild",
     "higher is better": "höher ist besser",
     "lower is better": "niedriger ist besser",
-    "How small the differences from the clean picture are, pixel by pixel":
-        "Wie klein die Unterschiede zum sauberen Bild sind, Pixel für Pixel",
-    "How well local structure matches the clean picture; 1 is identical":
-        "Wie gut die örtliche Struktur zum sauberen Bild passt; 1 ist gleich",
-    "How different the two look to a trained network; 0 is identical":
-        "Wie verschieden die beiden für ein trainiertes Netz aussehen; 0 ist gleich",
+    "How small the differences from the clean picture are, pixel by pixel": "Wie klein die Unterschiede zum sauberen Bild sind, Pixel für Pixel",
+    "How well local structure matches the clean picture; 1 is identical": "Wie gut die örtliche Struktur zum sauberen Bild passt; 1 ist gleich",
+    "How different the two look to a trained network; 0 is identical": "Wie verschieden die beiden für ein trainiertes Netz aussehen; 0 ist gleich",
     "too few pixels": "zu wenige Pixel",
     "not available": "nicht verfügbar",
     "better": "besser",
@@ -124,7 +116,7 @@ WORDS = {
     "Copy a link to these settings": "Einen Link auf diese Einstellungen kopieren",
     "Opens the page with this example and these settings.": "Öffnet die Seite mit diesem Beispiel und diesen Einstellungen.",
     "of": "von",
-}  # fmt: skip
+}
 
 # What each `enhancer.messages.Message` is in German. It names the values that the English names.
 MESSAGES = {
@@ -133,49 +125,33 @@ MESSAGES = {
     "name.picture": "Sie",
     # pictures
     "picture.none": "Noch ist kein Bild da. Legen Sie eines auf die Seite, oder wählen Sie ein Beispiel.",
-    "picture.elsewhere":
-        "Bilder werden nicht von anderen Adressen geholt. Laden Sie das Bild hoch, oder senden Sie es als data:-Adresse.",
+    "picture.elsewhere": "Bilder werden nicht von anderen Adressen geholt. Laden Sie das Bild hoch, oder senden Sie es als data:-Adresse.",
     "picture.unopened": "{name} kann nicht geöffnet werden: {reason}. Prüfen Sie den Pfad.",
     "picture.empty": "{name} ist leer (0 Bytes). Nehmen Sie PNG, JPEG, WebP, BMP, TIFF oder GIF.",
-    "picture.unknown":
-        "{name} ist kein Bild, das hier gelesen werden kann. Nehmen Sie PNG, JPEG, WebP, BMP, TIFF oder GIF.",
-    "picture.damaged":
-        "{name} ist beschädigt oder abgeschnitten ({reason}). Speichern oder laden Sie sie noch einmal.",
-    "picture.heavy":
-        "{name} hat {megabytes:.0f} MB; höchstens {most} MB werden genommen. Speichern Sie sie kleiner.",
-    "picture.far_larger":
-        "{name} ist viel größer als {most}x{most} Pixel, mehr wird hier nicht genommen, und wurde nicht gelesen. "
-        "Verkleinern Sie sie zuerst.",
-    "picture.large":
-        "{name} hat {width}x{height} Pixel; jede Seite muss {least} bis {most} Pixel haben. Verkleinern Sie sie zuerst.",
-    "picture.small":
-        "{name} hat {width}x{height} Pixel; jede Seite muss {least} bis {most} Pixel haben. Nehmen Sie ein größeres Bild.",
-    "picture.transparent":
-        "{name} ist ganz durchsichtig: Es gibt nichts zu sehen. Nehmen Sie ein Bild mit sichtbaren Pixeln.",
-    "picture.grey":
-        "{name} enthält Grauwerte von {low:g} bis {high:g}; vom Typ {kind} müssen sie zwischen 0 und {white:g} liegen. "
-        "Rechnen Sie sie um, oder speichern Sie mit 8 Bit.",
+    "picture.unknown": "{name} ist kein Bild, das hier gelesen werden kann. Nehmen Sie PNG, JPEG, WebP, BMP, TIFF oder GIF.",
+    "picture.damaged": "{name} ist beschädigt oder abgeschnitten ({reason}). Speichern oder laden Sie sie noch einmal.",
+    "picture.heavy": "{name} hat {megabytes:.0f} MB; höchstens {most} MB werden genommen. Speichern Sie sie kleiner.",
+    "picture.far_larger": "{name} ist viel größer als {most}x{most} Pixel, mehr wird hier nicht genommen, und wurde nicht gelesen. "
+    "Verkleinern Sie sie zuerst.",
+    "picture.large": "{name} hat {width}x{height} Pixel; jede Seite muss {least} bis {most} Pixel haben. Verkleinern Sie sie zuerst.",
+    "picture.small": "{name} hat {width}x{height} Pixel; jede Seite muss {least} bis {most} Pixel haben. Nehmen Sie ein größeres Bild.",
+    "picture.transparent": "{name} ist ganz durchsichtig: Es gibt nichts zu sehen. Nehmen Sie ein Bild mit sichtbaren Pixeln.",
+    "picture.grey": "{name} enthält Grauwerte von {low:g} bis {high:g}; vom Typ {kind} müssen sie zwischen 0 und {white:g} liegen. "
+    "Rechnen Sie sie um, oder speichern Sie mit 8 Bit.",
     "picture.settings_read": "Dieses Bild sagt, wie es entstand: Seine Einstellungen sind jetzt gesetzt.",
     # label maps and references
     "labels.unreadable": "Die Labelkarte kann nicht gelesen werden. {problem}",
-    "labels.lossy":
-        "Die Labelkarte ({name}) ist JPEG, das die Nummern verändert. Speichern Sie sie als PNG in Graustufen oder mit Palette.",
-    "labels.colours":
-        "Die Labelkarte ({name}) hat den Modus {mode}. Speichern Sie sie als PNG in Graustufen oder mit Palette.",
-    "labels.shape":
-        "Eine Labelkarte ist ein Kanal ganzer Nummern; diese hat die Form {shape} vom Typ {dtype}. "
-        "Speichern Sie sie als PNG in Graustufen oder mit Palette, dessen Werte die Nummern sind.",
-    "labels.id":
-        "Die Labelkarte enthält die Nummer {id}, aber nur 0 bis {last} haben Namen. "
-        "Nehmen Sie die 19 Nummern von CelebAMask-HQ oder die 7 der Beispielköpfe.",
-    "labels.size":
-        "Die Labelkarte hat {size} Pixel, ihr Bild aber {wanted}. Nehmen Sie die Labelkarte genau dieses Bildes, in gleicher Größe.",
-    "reference.size":
-        "Das saubere Bild hat {size} Pixel, das andere aber {wanted}. Nehmen Sie das saubere Bild zu genau diesem, in gleicher Größe.",
+    "labels.lossy": "Die Labelkarte ({name}) ist JPEG, das die Nummern verändert. Speichern Sie sie als PNG in Graustufen oder mit Palette.",
+    "labels.colours": "Die Labelkarte ({name}) hat den Modus {mode}. Speichern Sie sie als PNG in Graustufen oder mit Palette.",
+    "labels.shape": "Eine Labelkarte ist ein Kanal ganzer Nummern; diese hat die Form {shape} vom Typ {dtype}. "
+    "Speichern Sie sie als PNG in Graustufen oder mit Palette, dessen Werte die Nummern sind.",
+    "labels.id": "Die Labelkarte enthält die Nummer {id}, aber nur 0 bis {last} haben Namen. "
+    "Nehmen Sie die 19 Nummern von CelebAMask-HQ oder die 7 der Beispielköpfe.",
+    "labels.size": "Die Labelkarte hat {size} Pixel, ihr Bild aber {wanted}. Nehmen Sie die Labelkarte genau dieses Bildes, in gleicher Größe.",
+    "reference.size": "Das saubere Bild hat {size} Pixel, das andere aber {wanted}. Nehmen Sie das saubere Bild zu genau diesem, in gleicher Größe.",
     "reference.scores": "Eine Bewertung braucht zwei Bilder gleicher Größe; diese haben {first} und {second} Pixel.",
-    "reference.unneeded":
-        "Ein sauberes Bild zum Vergleich gehört zu einem schon beschädigten; dieses sollte erst beschädigt werden. "
-        "Lassen Sie eines von beiden weg.",
+    "reference.unneeded": "Ein sauberes Bild zum Vergleich gehört zu einem schon beschädigten; dieses sollte erst beschädigt werden. "
+    "Lassen Sie eines von beiden weg.",
     # settings
     "settings.checkpoint": "Den Modellstand {name!r} gibt es hier nicht. Wählen Sie unter {known}.",
     "settings.preset": "Die Voreinstellung {preset!r} gibt es nicht. Wählen Sie unter {known}.",
@@ -183,46 +159,37 @@ MESSAGES = {
     "settings.seed": "Der Startwert muss eine ganze Zahl sein, nicht {seed!r}.",
     "settings.strengths": "Stärken sind Zahlen je Region, etwa {{'eyes': 0.5}}, nicht {strengths!r}.",
     "settings.strength": "Die Stärke von {region} muss zwischen 0 und 1 liegen, nicht bei {strength}.",
-    "settings.restoration":
-        "Die Stärke der Restaurierung ({name}) muss zwischen 0 und 1 liegen, nicht bei {amount!r}.",
+    "settings.restoration": "Die Stärke der Restaurierung ({name}) muss zwischen 0 und 1 liegen, nicht bei {amount!r}.",
     "settings.background": "Der Hintergrund muss eine Farbe sein, etwa '#ffffff', nicht {given!r}.",
     # links
     "link.no_example": "Ein Link trägt Einstellungen, keine Bilder. Wählen Sie zuerst ein Beispiel.",
-    "link.not_here":
-        "Dieser Link verlangt etwas, das es hier nicht gibt; gezeigt wird stattdessen das erste Beispiel.",
+    "link.not_here": "Dieser Link verlangt etwas, das es hier nicht gibt; gezeigt wird stattdessen das erste Beispiel.",
     # several at once
     "batch.empty": "Noch sind keine Bilder da. Legen Sie welche auf die Seite.",
-    "batch.too_many":
-        "{count} Bilder sind zu viele auf einmal: {most} werden genommen. Geben Sie die übrigen danach.",
+    "batch.too_many": "{count} Bilder sind zu viele auf einmal: {most} werden genommen. Geben Sie die übrigen danach.",
     # memory
-    "memory.page":
-        "Der Speicher reicht gerade nicht. Versuchen Sie es in einer Minute wieder, oder mit einem kleineren Bild.",
-    "memory.tiles":
-        "Der Speicher reicht gerade nicht für dieses Bild, auch nicht in Kacheln. "
-        "Versuchen Sie es in einer Minute wieder, oder mit einem kleineren Bild.",
+    "memory.page": "Der Speicher reicht gerade nicht. Versuchen Sie es in einer Minute wieder, oder mit einem kleineren Bild.",
+    "memory.tiles": "Der Speicher reicht gerade nicht für dieses Bild, auch nicht in Kacheln. "
+    "Versuchen Sie es in einer Minute wieder, oder mit einem kleineren Bild.",
     # notes about a result
-    "note.no_face":
-        "Kein Gesicht wurde gefunden, oder es ist zu klein: Was Region für Region geschieht, fand nichts vor, "
-        "und das Modell kennt nur Gesichter.",
-    "note.tiled":
-        "Das Bild war für den Speicher dieser Maschine zu groß und wurde deshalb in überlappenden Kacheln restauriert.",
-    "note.parser":
-        "Der Gesichtsparser {name} ist jetzt nicht zu haben; der kleine eingebaute findet die Regionen.",
+    "note.no_face": "Kein Gesicht wurde gefunden, oder es ist zu klein: Was Region für Region geschieht, fand nichts vor, "
+    "und das Modell kennt nur Gesichter.",
+    "note.tiled": "Das Bild war für den Speicher dieser Maschine zu groß und wurde deshalb in überlappenden Kacheln restauriert.",
+    "note.parser": "Der Gesichtsparser {name} ist jetzt nicht zu haben; der kleine eingebaute findet die Regionen.",
     "note.checkpoint": "Der Modellstand {name} ist jetzt nicht zu haben; der kleine eingebaute arbeitet.",
     "note.older_copy": "{reason} Genommen wird die Kopie von {name}, die am {date} geholt wurde: {commit}.",
     "note.lpips": "Kein {name}: {reason} Die anderen Werte sind davon nicht berührt.",
     # why there is no LPIPS
     "lpips.package": "Das Paket lpips ist nicht installiert.",
     "lpips.file": "Die Datei {path} mit den Gewichten von {title} gibt es nicht.",
-    "lpips.damaged":
-        "Die Gewichte von {title} in {path} lassen sich nicht laden ({reason}). Holen Sie die Datei noch einmal.",
+    "lpips.damaged": "Die Gewichte von {title} in {path} lassen sich nicht laden ({reason}). Holen Sie die Datei noch einmal.",
     # why an older copy is at work
     "hub.offline": "HF_HUB_OFFLINE ist gesetzt, der Hub wird also nicht gefragt.",
     "hub.unreachable": "{address} ist nicht zu erreichen ({reason}).",
     "hub.trouble": "{repo} ist von {address} jetzt nicht zu haben ({reason}).",
     "hub.busy": "Der Hub bittet zu warten: zu viele Anfragen (429). Versuchen Sie es in einigen Minuten wieder.",
     "hub.failing": "Der Hub hat selbst Schwierigkeiten ({answer}).",
-}  # fmt: skip
+}
 
 _ABOUT = about(
     {
@@ -249,10 +216,17 @@ _ABOUT = about(
     },
     (
         "Beschädigtes Bild, Encoder, UNet, Decoder, restauriertes Bild; vier Sprünge führen vom Encoder zum Decoder",
-        "Beschädigt", "Encoder", "UNet, einmal", "Decoder", "Restauriert", "vier Sprünge", "latent", "sauber, latent",
+        "Beschädigt",
+        "Encoder",
+        "UNet, einmal",
+        "Decoder",
+        "Restauriert",
+        "vier Sprünge",
+        "latent",
+        "sauber, latent",
     ),
     [WORDS[name] for name in STEP_NAMES],
-)  # fmt: skip
+)
 
 # HTML by name.
 PASSAGES = {
@@ -268,4 +242,4 @@ PASSAGES = {
     "wieder gesetzt.</p>",
     "batch": "<p>Bis zu 20 Bilder auf einmal. Ein unbrauchbares Bild wird genannt, der Rest wird trotzdem gemacht.</p>",
     "about": _ABOUT,
-}  # fmt: skip
+}

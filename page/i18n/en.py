@@ -32,10 +32,17 @@ _ABOUT = about(
     },
     (
         "Degraded picture, encoder, UNet, decoder, restored picture; four skips lead from the encoder to the decoder",
-        "Degraded", "Encoder", "UNet, once", "Decoder", "Restored", "four skips", "latent", "clean latent",
+        "Degraded",
+        "Encoder",
+        "UNet, once",
+        "Decoder",
+        "Restored",
+        "four skips",
+        "latent",
+        "clean latent",
     ),
     STEP_NAMES,
-)  # fmt: skip
+)
 
 # HTML by name.
 PASSAGES = {
@@ -48,4 +55,4 @@ PASSAGES = {
     "files": "<p>PNG without loss. Each file holds the settings it was made with: drop it on the page to set them again.</p>",
     "batch": "<p>Up to 20 pictures in one go. A picture that cannot be used is named, the rest is still done.</p>",
     "about": _ABOUT,
-}  # fmt: skip
+}

@@ -11,9 +11,14 @@ import pytest
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 QUIET = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 HARMLESS = (
     "Method not implemented",  # chromium says this about a picture's clipboard button; nothing of the page's is missing
     "Failed to load resource: the server responded with a status of 503",  # the answer to whom the queue has no place for
@@ -65,9 +70,7 @@ def visit(address, browser, request):
     pages = []
 
     def open_page(query="", **options):
-        context = browser.new_context(
-            **({"viewport": {"width": 1280, "height": 800}, "locale": "en-US"} | options)
-        )
+        context = browser.new_context(**({"viewport": {"width": 1280, "height": 800}, "locale": "en-US"} | options))
         page = context.new_page()
         pages.append(page)
         page.set_default_timeout(90_000)  # a checks' machine is slow, and busy

@@ -97,9 +97,7 @@ def test_nothing_and_a_reference_of_another_size_are_named(visit, head):
     drop(page, "render", "mine.png", head.image_path.read_bytes())
     page.locator("#render-picture img").wait_for()
     page.get_by_role("button", name=re.compile("^Scores: give")).click()
-    other = [
-        {"name": "other.png", "mimeType": "image/png", "buffer": encoded(Image.new("RGB", (200, 200), "red"))}
-    ]
+    other = [{"name": "other.png", "mimeType": "image/png", "buffer": encoded(Image.new("RGB", (200, 200), "red"))}]
     page.locator("#render-reference input[type=file]").set_input_files(other)
     page.locator("#render-reference img").wait_for()
     page.locator("#render-restore").click()

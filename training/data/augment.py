@@ -96,9 +96,7 @@ class ExtraDesaturation:
 EXTRAS: tuple[Extra, ...] = (BlurBlobs(), NoiseBoost(), BrightnessShift(), ExtraDesaturation())
 
 
-def augment(
-    image: np.ndarray, address: tuple[int | str, ...], extras: tuple[Extra, ...] = EXTRAS
-) -> np.ndarray:
+def augment(image: np.ndarray, address: tuple[int | str, ...], extras: tuple[Extra, ...] = EXTRAS) -> np.ndarray:
     """Return a degraded picture with the extras that chance brings.
 
     Args:

@@ -36,9 +36,7 @@ def colour_of(text: str) -> Colour:
     try:
         red, green, blue = (value / 255 for value in ImageColor.getrgb(text)[:3])
     except ValueError as error:
-        raise SettingsError(
-            f"{text!r} is no colour. Give white, black, grey, or one such as #00ff00."
-        ) from error
+        raise SettingsError(f"{text!r} is no colour. Give white, black, grey, or one such as #00ff00.") from error
     return red, green, blue
 
 

@@ -18,9 +18,7 @@ BACKGROUND, OTHER = HEAD_LABELS.index("background"), HEAD_LABELS.index("other")
 # and its middle lies 0.05 of the side below the picture's.
 SIDES_PER_FACE = 1.4
 FACE_BELOW_MIDDLE = 0.05  # of the crop's side
-NEARLY_ALL = (
-    0.7  # of the short side: a crop this large takes all of it, so that aligned faces stay as they are
-)
+NEARLY_ALL = 0.7  # of the short side: a crop this large takes all of it, so that aligned faces stay as they are
 
 Crop = tuple[int, int, int]  # left, top, side; px
 
@@ -132,9 +130,7 @@ def _given_labels(photograph: Photograph, shape: tuple[int, ...]) -> np.ndarray 
     labels = read_labels(photograph.labels)
     region_map(labels)  # refuses ids without a name
     height, width = shape[:2]
-    if abs(labels.shape[0] * width - labels.shape[1] * height) > max(
-        height, width
-    ):  # over a pixel's rounding
+    if abs(labels.shape[0] * width - labels.shape[1] * height) > max(height, width):  # over a pixel's rounding
         raise LabelError(
             f"{photograph.shown} is {width}x{height} pixels, but its label map {photograph.labels.name} is "
             f"{_size(labels)}. Give a label map of the picture's proportions."

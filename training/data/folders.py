@@ -64,9 +64,7 @@ def _pairs(folder: Path) -> list[Sample]:
                 row.get("mask_file_name"),
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ImageError(
-                f"{path}, line {number}, is no row with a file_name. Write the file again."
-            ) from error
+            raise ImageError(f"{path}, line {number}, is no row with a file_name. Write the file again.") from error
         if degraded is not None:
             beside = folder / "masks" / f"{Path(image).stem}.png"
             labels = folder / named if named else beside if beside.is_file() else None

@@ -58,9 +58,7 @@ class Output:
         """Write the `metadata.jsonl` of each split, and return how many pictures each has."""
         counts = {}
         for split in SPLITS:
-            rows = sorted(
-                (row for row in self.done.values() if row["split"] == split), key=lambda row: row["name"]
-            )
+            rows = sorted((row for row in self.done.values() if row["split"] == split), key=lambda row: row["name"])
             counts[split] = len(rows)
             if rows:
                 text = "".join(json.dumps(row) + "\n" for row in rows)
@@ -77,9 +75,7 @@ class Output:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_png(picture, path)
         except (OSError, ImageError) as error:
-            raise EnhancerError(
-                f"{error} What is done is kept: the same command goes on from there."
-            ) from error
+            raise EnhancerError(f"{error} What is done is kept: the same command goes on from there.") from error
 
     def _is_whole(self, row: Row) -> bool:
         """Say whether a row's pictures are all there."""

@@ -85,9 +85,7 @@ def find_pairs(clean: Path, degraded: Path, masks: Path | None = None) -> tuple[
             problems.append(f"{each.shown} has no partner {each.name}.* in {degraded}.")
         elif isinstance(partner.source, Path):
             pairs.append(Photograph(each.name, each.source, each.labels, partner.source))
-    problems += [
-        f"{left.shown} in {degraded} has no partner {left.name}.* in {clean}." for left in theirs.values()
-    ]
+    problems += [f"{left.shown} in {degraded} has no partner {left.name}.* in {clean}." for left in theirs.values()]
     return pairs, problems + double
 
 
@@ -128,10 +126,6 @@ def _pictures(folder: Path, leave_out: Path | None) -> list[Path]:
     """Return the picture files in and below a folder, sorted; hidden ones and those below `leave_out` do not count."""
     if not folder.is_dir():
         raise SettingsError(f"There is no folder {folder}. Check the path.")
-    inside = sorted(
-        path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()
-    )
-    shown = [
-        path for path in inside if not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    ]
+    inside = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
+    shown = [path for path in inside if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
     return [path for path in shown if leave_out is None or leave_out.resolve() not in path.resolve().parents]

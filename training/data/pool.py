@@ -37,9 +37,7 @@ class Pool:
             world_size: How many share the pictures.
         """
         self.config, self.rank, self.world_size = pairs.config, rank, world_size
-        self.first = (
-            first_crop // self.config.crops_per_image
-        )  # number of the window's first picture, in this process
+        self.first = first_crop // self.config.crops_per_image  # number of the window's first picture, in this process
         self.pictures: deque[Batch] = deque()
         last_crop = self.config.crops_before(self.config.max_train_steps) - 1
         end = last_crop // self.config.crops_per_image + self.config.pool_size
@@ -50,10 +48,14 @@ class Pool:
         ahead = max(2, math.ceil(2 * wanted / workers)) if workers else None
         self.stream = iter(
             DataLoader(
-                pairs, batch_size=None, sampler=numbers, num_workers=workers, worker_init_fn=_one_thread,
+                pairs,
+                batch_size=None,
+                sampler=numbers,
+                num_workers=workers,
+                worker_init_fn=_one_thread,
                 prefetch_factor=ahead,
             )
-        )  # fmt: skip
+        )
 
     def crop(self, number: int, side: int) -> Batch:
         """Cut crop `number` of this process, (side, side, 3) uint8 twice; crops are asked for in ascending order.

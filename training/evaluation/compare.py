@@ -66,9 +66,7 @@ def compare(first: Path, second: Path) -> tuple[dict[str, Any], list[dict[str, A
             )
     names = [name for name in rows_a if name in rows_b]
     if not names:
-        raise SettingsError(
-            f"{first} and {second} have no picture in common: evaluate both on the same --data_dir."
-        )
+        raise SettingsError(f"{first} and {second} have no picture in common: evaluate both on the same --data_dir.")
     for name in names:
         if abs(rows_a[name]["degraded.psnr"] - rows_b[name]["degraded.psnr"]) > TOLERANCE:
             raise SettingsError(
@@ -100,13 +98,14 @@ def compare(first: Path, second: Path) -> tuple[dict[str, Any], list[dict[str, A
             "count": len(differences),
         }
     each = [
-        {"file": name} | {
+        {"file": name}
+        | {
             f"{column}.{which}": value
             for column in scores
             for which, value in _of_picture(rows_a[name], rows_b[name], column).items()
         }
         for name in names
-    ]  # fmt: skip
+    ]
     result = {
         "schema": SCHEMA,
         "a": {"folder": str(first), "checkpoint": a["checkpoint"]},

@@ -36,9 +36,7 @@ class DistributedEvaluation:
     background: Colour | None  # put behind every person; None: the pictures as they are
     keep_all: bool  # every picture, not only those that the sheets show
 
-    def evaluate(
-        self, samples: Sequence[Sample], found: Mapping[str, Row]
-    ) -> tuple[dict[str, Row], dict[str, str]]:
+    def evaluate(self, samples: Sequence[Sample], found: Mapping[str, Row]) -> tuple[dict[str, Row], dict[str, str]]:
         """Judge what has no row on disk yet, or whose files are others by now.
 
         Args:

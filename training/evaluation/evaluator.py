@@ -67,9 +67,7 @@ class Evaluator:
         kinds: The rows that are made, in the table's order.
     """
 
-    def __init__(
-        self, model: SplatEnhancer, preset: str, seed: int, *, no_harm: bool, dtype: torch.dtype
-    ) -> None:
+    def __init__(self, model: SplatEnhancer, preset: str, seed: int, *, no_harm: bool, dtype: torch.dtype) -> None:
         """Take a loaded checkpoint, not yet merged; it is merged here."""
         self.missing: dict[str, str] = {}
         self.recipe, self.seed, self.dtype = face_render(preset), seed, dtype
@@ -91,9 +89,14 @@ class Evaluator:
         self.inception: Inception | None = None
 
     def bring_scores(
-        self, lpips_nets: tuple[str, ...], squeeze: str = "", identity: str = "", inception: str = "", *,
+        self,
+        lpips_nets: tuple[str, ...],
+        squeeze: str = "",
+        identity: str = "",
+        inception: str = "",
+        *,
         lpips_trunk: str = "",
-    ) -> "Evaluator":  # fmt: skip
+    ) -> "Evaluator":
         """Load the networks of the scores; what cannot be had is noted in `missing`.
 
         Raises:
@@ -167,16 +170,11 @@ class Evaluator:
         scorer = PictureScorer(self, loaded)
         for kind in KINDS:
             if kind in self.kinds and not np.isfinite(pictures[kind]).all():
-                raise EnhancerError(
-                    f"{KINDS[kind]} of {name} is not a number everywhere: the checkpoint is broken."
-                )
+                raise EnhancerError(f"{KINDS[kind]} of {name} is not a number everywhere: the checkpoint is broken.")
             found = scorer.score(pictures[kind]) if kind in self.kinds else {}
             row |= {f"{kind}.{name}": found.get(name) for name in COLUMNS}
         tint = 255 * (pictures["restored"] - loaded.clean).mean((0, 1), dtype=np.float64)
-        row |= {
-            f"colour_error.{colour}": round(float(value), 4)
-            for colour, value in zip(COLOURS, tint, strict=True)
-        }
+        row |= {f"colour_error.{colour}": round(float(value), 4) for colour, value in zip(COLOURS, tint, strict=True)}
         row["peak_memory_mib"] = peak_memory(self.model.device)
         return row, pictures
 
@@ -192,17 +190,13 @@ class PictureScorer:
         self.perceptual_features = {key: net.features(clean) for key, net in evaluator.perceptuals.items()}
         self.points = landmarks(loaded.labels) if evaluator.identity and loaded.labels is not None else None
         self.embedding = (
-            evaluator.identity.embedding(clean, self.points)
-            if evaluator.identity and self.points is not None
-            else None
+            evaluator.identity.embedding(clean, self.points) if evaluator.identity and self.points is not None else None
         )
 
     def score(self, rgb: np.ndarray) -> dict[str, float | None]:
         """Return column -> value of one version."""
         evaluator, clean = self.evaluator, self.loaded.clean
-        parts = {
-            part: mask for part, mask in self.loaded.masks.items() if without_border(mask).sum() >= MIN_REGION
-        }
+        parts = {part: mask for part, mask in self.loaded.masks.items() if without_border(mask).sum() >= MIN_REGION}
         error, likeness = squared_error(rgb, clean), similarity(rgb, clean)
         out: dict[str, float | None] = {}
         for part, mask in {WHOLE: None, **parts}.items():
@@ -215,10 +209,7 @@ class PictureScorer:
         if evaluator.features is not None:
             ours = _activations(evaluator.features, rgb)
             out["squeeze"] = float(feature_distance(ours, self.features))
-            out |= {
-                column(part, "squeeze"): part_distance(ours, self.features, mask)
-                for part, mask in parts.items()
-            }
+            out |= {column(part, "squeeze"): part_distance(ours, self.features, mask) for part, mask in parts.items()}
         if evaluator.ms_ssim is not None and min(rgb.shape[:2]) >= MS_SSIM_SIDE:
             pair = [torch.from_numpy(picture.transpose(2, 0, 1)[None].copy()) for picture in (rgb, clean)]
             out["ms_ssim"] = float(evaluator.ms_ssim(*pair, data_range=1.0))
@@ -237,9 +228,7 @@ def part_distance(ours: list[Tensor], theirs: list[Tensor], mask: np.ndarray) ->
     weight = torch.from_numpy(np.ascontiguousarray(mask, np.float32))[None, None]
     layers = []
     for a, b in zip(ours, theirs, strict=True):
-        field = (
-            (nn.functional.normalize(a, dim=1) - nn.functional.normalize(b, dim=1)).square().sum(1)[0].cpu()
-        )
+        field = (nn.functional.normalize(a, dim=1) - nn.functional.normalize(b, dim=1)).square().sum(1)[0].cpu()
         under = adaptive_avg_pool2d(weight, (field.shape[0], field.shape[1]))[0, 0]
         layers.append(float((field * under).sum() / under.sum()))
     return float(np.mean(layers))

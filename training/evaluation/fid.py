@@ -31,9 +31,7 @@ class Inception:
         self.device = device
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter(
-                    "ignore", DeprecationWarning
-                )  # of torch.jit: such files are what there is
+                warnings.simplefilter("ignore", DeprecationWarning)  # of torch.jit: such files are what there is
                 self.network: Any = torch.jit.load(str(weights), map_location=device).eval()
         except RuntimeError as error:
             raise UnavailableError(

@@ -21,9 +21,7 @@ from enhancer.errors import SettingsError
 from training.evaluation.metrics import COLUMNS, KINDS, PARTS, SCORES
 
 _COMPARISONS = {"<": operator.lt, ">": operator.gt, "<=": operator.le, ">=": operator.ge}
-_GATE = re.compile(
-    r"\s*([a-z_.]+[a-z0-9_]*)\s*(<=|>=|<|>)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)\s*", re.I
-)
+_GATE = re.compile(r"\s*([a-z_.]+[a-z0-9_]*)\s*(<=|>=|<|>)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)\s*", re.I)
 _OF_ROW = ("mean", "median", "std")
 _OTHERS = (
     "colour_error.",
@@ -107,9 +105,7 @@ class Gate:
             key = next((part for part in self.name.split(".") if part in metrics.get("missing", {})), "")
             why = metrics.get("missing", {}).get(key, "No picture has it.")
             return f"{self.text}: there is no {self.name}, so this gate cannot pass. {why}"
-        return (
-            f"{self.text}: {self.name} is {value:g}." if _COMPARISONS[self.sign](value, self.bound) else None
-        )
+        return f"{self.text}: {self.name} is {value:g}." if _COMPARISONS[self.sign](value, self.bound) else None
 
 
 def failures(gates: Sequence[Gate], metrics: Mapping[str, Any]) -> list[str]:

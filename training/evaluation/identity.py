@@ -63,14 +63,10 @@ class Identity:
             raise UnavailableError(f"The identity network {weights} does not exist.")
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter(
-                    "ignore", DeprecationWarning
-                )  # of torch.jit: such files are what there is
+                warnings.simplefilter("ignore", DeprecationWarning)  # of torch.jit: such files are what there is
                 self.network: Any = torch.jit.load(str(weights), map_location="cpu").eval()
         except RuntimeError as error:
-            raise UnavailableError(
-                f"{weights} is no TorchScript file: give one, such as mobileface.pt."
-            ) from error
+            raise UnavailableError(f"{weights} is no TorchScript file: give one, such as mobileface.pt.") from error
 
     def embedding(self, rgb: np.ndarray, points: np.ndarray) -> np.ndarray:
         """Return the unit embedding of a face in an (H, W, 3) picture in [0, 1], at its `landmarks`."""

@@ -50,14 +50,24 @@ _SCORES = (
     Score("lpips_alex", "LPIPS (AlexNet)", "", 4, False, True, "Difference to a trained eye; 0 is identical"),
     Score("lpips_vgg", "LPIPS (VGG16)", "", 4, False, True, "Difference to a trained eye; 0 is identical"),
     Score(
-        "squeeze", "SqueezeNet distance", "", 4, False, True,
+        "squeeze",
+        "SqueezeNet distance",
+        "",
+        4,
+        False,
+        True,
         "Distance of SqueezeNet 1.1 features, rises with blur; it is not LPIPS",
     ),
     Score(
-        "identity", "Identity similarity", "", 4, True, False,
+        "identity",
+        "Identity similarity",
+        "",
+        4,
+        True,
+        False,
         "Cosine of two face embeddings; 1 is the same face",
     ),
-)  # fmt: skip
+)
 SCORES = {score.key: score for score in _SCORES}
 
 
@@ -71,6 +81,4 @@ def score_of(name: str) -> Score:
     return SCORES[name.rpartition(".")[2]]
 
 
-COLUMNS = tuple(
-    column(part, score.key) for part in PARTS for score in _SCORES if part == WHOLE or score.is_regional
-)
+COLUMNS = tuple(column(part, score.key) for part in PARTS for score in _SCORES if part == WHOLE or score.is_regional)

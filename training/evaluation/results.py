@@ -52,9 +52,7 @@ class ResultsFolder:
         """Name the folder; `open` makes it."""
         self.folder, self.settings = folder, dict(settings)
         self.pictures = folder / "pictures"
-        self._journal = Journal(
-            folder, f"rows-{process}.jsonl" if process else ROWS, "rows*.jsonl", key="file"
-        )
+        self._journal = Journal(folder, f"rows-{process}.jsonl" if process else ROWS, "rows*.jsonl", key="file")
 
     def open(self, *, overwrite: bool = False) -> dict[str, Row]:
         """Open or make the folder; returns the rows of earlier runs by picture. For the main process.
@@ -89,10 +87,7 @@ class ResultsFolder:
         self._journal.append(row)
 
     def _path(self, name: str, kind: str) -> Path:
-        return (
-            self.pictures
-            / f"{Path(name).stem}-{blake2b(name.encode(), digest_size=4).hexdigest()}.{kind}.png"
-        )
+        return self.pictures / f"{Path(name).stem}-{blake2b(name.encode(), digest_size=4).hexdigest()}.{kind}.png"
 
     def keep(self, name: str, pictures: Mapping[str, np.ndarray]) -> None:
         """Keep what a sheet would show of a picture.
@@ -143,9 +138,7 @@ class ResultsFolder:
         each = [np.load(path) for path in paths]
         return {kind: np.stack([one[kind] for one in each]) for kind in SHOWN}
 
-    def write_results(
-        self, metrics: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], table: str
-    ) -> None:
+    def write_results(self, metrics: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], table: str) -> None:
         """Write `metrics.json`, `table.md` and `images.csv`, one line a picture, without columns that nothing has."""
         write_text(self.folder / METRICS, json.dumps(metrics, indent=2, allow_nan=False) + "\n")
         write_text(self.folder / MARKDOWN, table)

@@ -107,8 +107,6 @@ def set_metrics(features: Mapping[str, np.ndarray] | None) -> dict[str, Any]:
         return {"fid": None, "kid": None}
     distances = {"fid": frechet_distance, "kid": kernel_distance}
     return {
-        name: {
-            kind: round(distance(features[kind], features["clean"]), 6) for kind in ("degraded", "restored")
-        }
+        name: {kind: round(distance(features[kind], features["clean"]), 6) for kind in ("degraded", "restored")}
         for name, distance in distances.items()
     }

@@ -13,7 +13,7 @@ def build_model(config: TrainConfig) -> SplatEnhancer:
     """Lay out the model a run trains, on the CPU, in float32; `trainable()` says what it changes.
 
     Raises:
-        EnhancerError: What it starts from cannot be had, or does not fit the settings.
+        EnhancerError: What it starts from is missing, or does not fit the settings.
     """
     if config.checkpoint == NEW_POCKET:
         model = new_pocket(config.preset, config.timestep or 199)
@@ -41,9 +41,13 @@ def from_checkpoint(config: TrainConfig) -> SplatEnhancer:
         return model
     if not config.train_base:
         new = replace(
-            new, unet_rank=config.rank, unet_alpha=float(config.rank), vae_rank=config.vae_rank,
-            vae_alpha=float(config.vae_rank), adapt_encoder=config.adapt_encoder,
-        )  # fmt: skip
+            new,
+            unet_rank=config.rank,
+            unet_alpha=float(config.rank),
+            vae_rank=config.vae_rank,
+            vae_alpha=float(config.vae_rank),
+            adapt_encoder=config.adapt_encoder,
+        )
     fresh = SplatEnhancer(new, model.unet, model.vae, model.scheduler_config, model.prompt_embedding)
     fresh.skips.load_state_dict(model.skips.state_dict())
     return fresh
@@ -54,9 +58,17 @@ def around_base(config: TrainConfig) -> SplatEnhancer:
     from enhancer.model.prompt import adapt  # the one start that needs a text encoder
 
     settings = EnhancerConfig(
-        name=Path(config.output_dir).name, base=config.pretrained_model_name_or_path,
-        base_revision=config.revision or None, unet_rank=config.rank, unet_alpha=float(config.rank),
-        vae_rank=config.vae_rank, vae_alpha=float(config.vae_rank), adapt_encoder=config.adapt_encoder,
-        timestep=config.timestep or 999, prompt=config.prompt, image_size=config.resolution, preset=config.preset,
-    )  # fmt: skip
+        name=Path(config.output_dir).name,
+        base=config.pretrained_model_name_or_path,
+        base_revision=config.revision or None,
+        unet_rank=config.rank,
+        unet_alpha=float(config.rank),
+        vae_rank=config.vae_rank,
+        vae_alpha=float(config.vae_rank),
+        adapt_encoder=config.adapt_encoder,
+        timestep=config.timestep or 999,
+        prompt=config.prompt,
+        image_size=config.resolution,
+        preset=config.preset,
+    )
     return adapt(config.pretrained_model_name_or_path, settings)

@@ -116,10 +116,16 @@ class Training:
         begin = f"from step {self.start}" if self.start else "from the start"
         _log.info(
             "%s parameters learn from %d pictures, %s; %s to step %d on %s x %d, precision %s. Run folder: %s",
-            f"{count:,}", len(self.pairs.samples), shown, begin, config.max_train_steps,
-            self.accelerator.device.type, self.accelerator.num_processes, config.mixed_precision,
+            f"{count:,}",
+            len(self.pairs.samples),
+            shown,
+            begin,
+            config.max_train_steps,
+            self.accelerator.device.type,
+            self.accelerator.num_processes,
+            config.mixed_precision,
             self.run.folder,
-        )  # fmt: skip
+        )
 
     def announce_phase(self, step: int) -> None:
         """Say that a phase begins, if one does."""
@@ -145,9 +151,13 @@ class Training:
             self.validate(0)  # what is to be bettered
         interruption = Interruption()
         progress = tqdm(
-            range(self.start, self.end), initial=self.start, total=self.config.max_train_steps,
-            disable=not self.is_main, unit="step", smoothing=0.05,
-        )  # fmt: skip
+            range(self.start, self.end),
+            initial=self.start,
+            total=self.config.max_train_steps,
+            disable=not self.is_main,
+            unit="step",
+            smoothing=0.05,
+        )
         try:
             for step in progress:
                 self.announce_phase(step)
@@ -173,8 +183,10 @@ class Training:
         if self.trainer.bad_steps and self.is_main:
             _log.warning(
                 "Step %d: the loss is %g, the gradient norm %g; the step is skipped.",
-                step, values["loss"], values["grad_norm"],
-            )  # fmt: skip
+                step,
+                values["loss"],
+                values["grad_norm"],
+            )
         if self.trainer.bad_steps >= MAX_BAD_STEPS:
             kept = self.run.checkpoints()
             good = f"the last good state is {kept[-1]}" if kept else "no checkpoint had been written yet"
@@ -194,7 +206,7 @@ class Training:
         if self.validation and (done % config.validation_steps == 0 or last) and not stop:
             self.validate(done)
         elif not self.validation and self.is_main and self.saved == done:
-            self.run.save_if_best(done, -done, self.trainer)  # nothing to judge by: the newest
+            self.run.save_if_best(done, -done, self.trainer)  # nothing to compare by: the newest
         if self.pusher and config.push_steps and done % config.push_steps == 0 and self.run.checkpoints():
             self.pusher.push_newest(self.run.checkpoints()[-1])
 
@@ -207,9 +219,12 @@ class Training:
         best = self.run.save_if_best(done, values["loss"], self.trainer)
         self.run.log(done, values, validation=True)
         _log.info(
-            "Step %d: validation loss %.4f, %+.2f dB%s", done, values["loss"], values["psnr_gain"],
+            "Step %d: validation loss %.4f, %+.2f dB%s",
+            done,
+            values["loss"],
+            values["psnr_gain"],
             ", the best so far" if best else "",
-        )  # fmt: skip
+        )
         for tracker in self.trackers:
             tracker.log(done, {f"validation/{name}": value for name, value in values.items()})
             if sheet is not None:
@@ -231,7 +246,7 @@ def build_accelerator(config: TrainConfig) -> Accelerator:
     """Find device, processes and precision.
 
     Raises:
-        SettingsError: The precision cannot be had on this device.
+        SettingsError: This device does not have the precision.
     """
     precision = "no" if config.mixed_precision == "bf16_weights" else config.mixed_precision
     if precision == "auto":
@@ -242,4 +257,4 @@ def build_accelerator(config: TrainConfig) -> Accelerator:
         scaler = GradScalerKwargs(init_scale=FIRST_LOSS_SCALE)
         return Accelerator(mixed_precision=precision, kwargs_handlers=[scaler])
     except ValueError as error:
-        raise SettingsError(f"--mixed_precision {precision} cannot be had here: {error}") from error
+        raise SettingsError(f"--mixed_precision {precision} does not work here: {error}") from error

@@ -65,9 +65,7 @@ class Tracker:
         except queue.Full:
             pass
         if self._thread.is_alive():
-            _log.warning(
-                "%s did not finish within %g s; what it had not sent is lost.", self.name, FINISH_TIMEOUT_S
-            )
+            _log.warning("%s did not finish within %g s; what it had not sent is lost.", self.name, FINISH_TIMEOUT_S)
 
     def _put(self, what: str, step: int, values: dict[str, Any]) -> None:
         if self._thread.is_alive():
@@ -114,11 +112,7 @@ class Tracker:
             tracker.log({title: image(picture) for title, picture in values.items()}, step=step)
         else:
             layout = {"dataformats": "NHWC"} if self.name == "tensorboard" else {}
-            tracker.log_images(
-                {title: picture[None] for title, picture in values.items()}, step=step, **layout
-            )
+            tracker.log_images({title: picture[None] for title, picture in values.items()}, step=step, **layout)
 
     def _give_up(self, error: BaseException) -> None:
-        _log.warning(
-            "%s is left alone from now on: %s. The run goes on; log.jsonl has it all.", self.name, error
-        )
+        _log.warning("%s is left alone from now on: %s. The run goes on; log.jsonl has it all.", self.name, error)

@@ -45,11 +45,7 @@ def check_state(state: dict[str, Any], model: SplatEnhancer) -> None:
         CheckpointError: It is one.
     """
     theirs = {name: tuple(tensor.shape) for name, tensor in state["weights"].items()}
-    ours = {
-        name: tuple(parameter.shape)
-        for name, parameter in model.named_parameters()
-        if parameter.requires_grad
-    }
+    ours = {name: tuple(parameter.shape) for name, parameter in model.named_parameters() if parameter.requires_grad}
     differing = [name for name in {**theirs, **ours} if theirs.get(name) != ours.get(name)]
     if differing:
         name = differing[0]
@@ -142,14 +138,15 @@ class Trainer:
         self.wrapped: Any = accelerator.prepare(self.model)
         self.optimizer: Any = accelerator.prepare(
             torch.optim.AdamW(
-                self.weights, lr=config.learning_rate, betas=(config.adam_beta1, config.adam_beta2),
-                eps=config.adam_epsilon, weight_decay=config.adam_weight_decay,
+                self.weights,
+                lr=config.learning_rate,
+                betas=(config.adam_beta1, config.adam_beta2),
+                eps=config.adam_epsilon,
+                weight_decay=config.adam_weight_decay,
             )
-        )  # fmt: skip
-        self.discriminator: Discriminator | None = None
-        self.balance = (
-            0.0  # gradient of the other losses over that of the adversarial one; 0: not measured yet
         )
+        self.discriminator: Discriminator | None = None
+        self.balance = 0.0  # gradient of the other losses over that of the adversarial one; 0: not measured yet
         if config.adversarial_weight:
             self._prepare_discriminator()
         self.watch = Stopwatch(accelerator.device)
@@ -177,7 +174,7 @@ class Trainer:
         rate = self.config.learning_rate * learning_rate_factor(number, self.config)
         rounds = self.config.gradient_accumulation_steps
         sums: dict[str, Tensor] = {}
-        judged = []
+        generated = []
         for micro in range(rounds):
             with self.watch.part("data", on_host=True):
                 clean, degraded = (from_bytes(each.to(self.accelerator.device)) for each in next(batches))
@@ -189,16 +186,14 @@ class Trainer:
                 with self.watch.part("backward"):
                     self.accelerator.backward(parts["loss"] / rounds)
             if self._adversary_plays(number):
-                judged.append(_pictures(seen[self.looked_through]))
+                generated.append(_pictures(seen[self.looked_through]))
             for name, part in parts.items():
                 sums[name] = sums.get(name, 0) + part.detach().float() / rounds
         if self.masters:
             self.masters.take_gradients()
         with self.watch.part("update"):
             norm = self.accelerator.clip_grad_norm_(self.weights, self.config.max_grad_norm)
-            values = self._averaged(
-                sums | {"grad_norm": torch.as_tensor(norm, device=self.accelerator.device)}
-            )
+            values = self._averaged(sums | {"grad_norm": torch.as_tensor(norm, device=self.accelerator.device)})
             finite = self._finite(values)
             if finite or self.accelerator.scaler:  # the scaler does not step either, but has to learn of it
                 for group in self.optimizer.param_groups:
@@ -208,9 +203,9 @@ class Trainer:
                 self.ema.update(number + 1)
             if self.masters:
                 self.masters.write_back()
-        if finite and judged:
+        if finite and generated:
             with self.watch.part("adversary"):
-                values |= self._teach_discriminator(judged)
+                values |= self._teach_discriminator(generated)
         self.optimizer.zero_grad(set_to_none=True)
         return values | {"lr": rate}
 
@@ -265,8 +260,7 @@ class Trainer:
         """
         if not self.balance or number % BALANCE_EVERY == 0:
             lengths = [
-                torch.autograd.grad(each, restored, retain_graph=True)[0].float().norm()
-                for each in (loss, adversarial)
+                torch.autograd.grad(each, restored, retain_graph=True)[0].float().norm() for each in (loss, adversarial)
             ]
             measured = self._averaged({"ratio": lengths[0] / lengths[1].clamp_min(1e-12)})["ratio"]
             if math.isfinite(measured):
@@ -274,13 +268,13 @@ class Trainer:
                 self.balance = kept * self.balance + (1 - kept) * measured
         return min(self.balance, BALANCE_LIMIT)
 
-    def _teach_discriminator(self, judged: list[tuple[Any, Any]]) -> Parts:
+    def _teach_discriminator(self, pictures: list[tuple[Any, Any]]) -> Parts:
         """Take the discriminator's own step, on what it saw of the pictures the generator just made."""
         assert self.discriminator is not None
         sums = {}
-        for ours, theirs in judged:
+        for ours, theirs in pictures:
             with self.autocast():
-                loss = self.discriminator.discriminator_loss(ours, theirs).mean() / len(judged)
+                loss = self.discriminator.discriminator_loss(ours, theirs).mean() / len(pictures)
             self.accelerator.backward(loss)
             sums["discriminator"] = sums.get("discriminator", 0) + loss.detach()
         for parameter in self.discriminator.parameters():
@@ -293,9 +287,7 @@ class Trainer:
 
     def _averaged(self, values: dict[str, Tensor]) -> Parts:
         """Return numbers averaged over the processes, the same in each of them."""
-        means: Any = self.accelerator.reduce(
-            torch.stack([value.float() for value in values.values()]), "mean"
-        )
+        means: Any = self.accelerator.reduce(torch.stack([value.float() for value in values.values()]), "mean")
         return dict(zip(values, means.tolist(), strict=True))
 
     def _finite(self, values: Parts) -> bool:
@@ -306,7 +298,7 @@ class Trainer:
 
     @contextmanager
     def averaged(self) -> Iterator[SplatEnhancer]:
-        """Lend the model as it is saved and judged: with its averaged weights, training behaviour off."""
+        """Lend the model as it is saved and validated: with its averaged weights, training behaviour off."""
         self.ema.swap()
         if self.masters:
             self.masters.become(torch.float32)
@@ -324,8 +316,9 @@ class Trainer:
         state = {
             "weights": dict(zip(self.names, (weight.detach() for weight in self.weights), strict=True)),
             "average": dict(zip(self.names, self.ema.average, strict=True)),
-            "optimizer": self.optimizer.state_dict(), "bad_steps": self.bad_steps,
-        }  # fmt: skip
+            "optimizer": self.optimizer.state_dict(),
+            "bad_steps": self.bad_steps,
+        }
         if self.accelerator.scaler:
             state["scaler"] = self.accelerator.scaler.state_dict()
         if self.discriminator is not None:

@@ -44,9 +44,13 @@ class Validation:
             ImageError: There are none.
         """
         fixed = replace(
-            config, mixture=(), full_severity_share=1.0, plain_background_share=0.0, augment=False,
+            config,
+            mixture=(),
+            full_severity_share=1.0,
+            plain_background_share=0.0,
+            augment=False,
             max_train_samples=config.max_validation_samples,
-        )  # fmt: skip
+        )
         self.pairs, self.shown = (
             Pairs(find_samples(config.validation_data_dir), fixed),
             config.num_validation_images,
@@ -91,17 +95,13 @@ class Validation:
         return means, drawn
 
     @torch.no_grad()
-    def _judge(
-        self, restored: np.ndarray, degraded: np.ndarray, clean: np.ndarray, trainer: Trainer, step: int
-    ) -> Row:
+    def _judge(self, restored: np.ndarray, degraded: np.ndarray, clean: np.ndarray, trainer: Trainer, step: int) -> Row:
         pair = [to_model_range(picture).to(self.accelerator.device) for picture in (restored, clean)]
         with trainer.autocast():
             # Every term at its full weight, so that the losses of two steps compare
             loss, parts = trainer.objective(pair[0], pair[1], step + trainer.config.lpips_ramp_steps)
         row: dict[str, Any] = {"loss": loss, **parts}
-        save_and_validate, before = (
-            psnr(float(squared_error(each, clean).mean())) for each in (restored, degraded)
-        )
+        save_and_validate, before = (psnr(float(squared_error(each, clean).mean())) for each in (restored, degraded))
         row |= {"psnr": save_and_validate, "psnr_gain": save_and_validate - before}
         row["lpips_alex"] = self.lpips.distance(restored, clean)[0]
         return {name: float(value) for name, value in row.items()}
@@ -116,9 +116,7 @@ class Validation:
             for row, pictures in zip(rows, tiles, strict=False)
         ]
         gain = np.mean([row["psnr_gain"] for row in rows])
-        page = sheet(
-            f"Step {step}", f"{len(rows)} pictures, {gain:+.2f} dB in the mean", lines, side=SHEET_SIDE
-        )
+        page = sheet(f"Step {step}", f"{len(rows)} pictures, {gain:+.2f} dB in the mean", lines, side=SHEET_SIDE)
         drawn = np.asarray(page)
         try:
             self.folder.mkdir(exist_ok=True)

@@ -66,9 +66,7 @@ class SqueezeFeatures(Frozen):
         self.features = squeezenet1_1(weights=None).features
         try:
             state = torch.load(weights, weights_only=True, map_location="cpu")
-            self.features.load_state_dict(
-                {key.removeprefix("features."): value for key, value in state.items()}
-            )
+            self.features.load_state_dict({key.removeprefix("features."): value for key, value in state.items()})
         except _BROKEN as error:
             raise UnavailableError(
                 f"{weights} holds no SqueezeNet 1.1 features in torchvision's names "
@@ -104,7 +102,7 @@ class VggFeatures(Frozen):
         """Load the ImageNet weights from torch's own cache, else download them (548 MB).
 
         Raises:
-            UnavailableError: They cannot be had; within seconds.
+            UnavailableError: They are not here and cannot be downloaded.
         """
         path = ensure_trunk(VGG19)
         try:
@@ -152,7 +150,7 @@ class Lpips(Frozen):
             trunk: File with VGG16's weights; see `enhancer.metrics.trunks.read_trunk`.
 
         Raises:
-            UnavailableError: It cannot be had; within seconds.
+            UnavailableError: It is not here and cannot be downloaded.
         """
         return cls(LpipsNetwork(net, read_trunk(net, trunk), published_heads(net)))
 
@@ -189,7 +187,7 @@ class ClipSimilarity(Frozen):
             ref: Name on the Hub, fetched once (605 MB), or a folder.
 
         Raises:
-            UnavailableError: It cannot be had, within seconds, or does not load.
+            UnavailableError: It is not here and cannot be downloaded, or does not load.
         """
         from transformers import CLIPModel, CLIPTokenizer
 

@@ -1,4 +1,4 @@
-"""What a restored picture is judged by in training: named terms, one number per picture each, weighted and added up."""
+"""The training objective: named terms, one number per picture each, weighted and added up."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -30,9 +30,7 @@ class Term:
 
     name: str
     weight: float
-    function: Callable[
-        [Any, Any], Tensor
-    ]  # (restored, clean) -> (B,): pictures, or what `network` sees in them
+    function: Callable[[Any, Any], Tensor]  # (restored, clean) -> (B,): pictures, or what `network` sees in them
     network: nn.Module | None = None  # pictures -> features; terms that share one share its features
     unit: float = 1.0  # the mean is multiplied by this before it is weighted and logged
     ramp_steps: int = 0  # the weight grows from 0 over this many steps
@@ -62,9 +60,7 @@ class Objective(nn.Module):
             )
         # Registered for `.to`: CLIP's function is a network itself.
         parts = [part for term in self.terms for part in (term.network, term.function)]
-        self.networks = nn.ModuleList(
-            {id(part): part for part in parts if isinstance(part, nn.Module)}.values()
-        )
+        self.networks = nn.ModuleList({id(part): part for part in parts if isinstance(part, nn.Module)}.values())
 
     def look(self, restored: Tensor, clean: Tensor) -> Seen:
         """Return what every network sees in a batch, each asked once.
@@ -87,7 +83,7 @@ class Objective(nn.Module):
         return next(term.network for term in self.terms if term.name == name)
 
     def forward(self, restored: Tensor, clean: Tensor, step: int) -> tuple[Tensor, dict[str, Tensor]]:
-        """Judge a batch: `look` at it, and `weigh` what is seen."""
+        """Return the losses of a batch: `look` at it, and `weigh` what is seen."""
         return self.weigh(self.look(restored, clean), step)
 
     def weigh(self, seen: Seen, step: int) -> tuple[Tensor, dict[str, Tensor]]:
@@ -110,7 +106,7 @@ def build_objective(config: TrainConfig) -> Objective:
 
     Raises:
         SettingsError: No term has a weight, one has a negative one, or a term lacks its --perceptual_weights.
-        UnavailableError: A network cannot be had; the message says which, why, and which flag does without it.
+        UnavailableError: A network is missing; the message says which, why, and which flag does without it.
     """
     terms = [
         Term("l1", config.l1_weight, l1),
@@ -170,9 +166,7 @@ def _needed_by(name: str, way_out: str = "") -> Iterator[None]:
     try:
         yield
     except UnavailableError as error:
-        raise UnavailableError(
-            f"No {name} loss: {error} Train without it by --{name}_weight 0{way_out}."
-        ) from error
+        raise UnavailableError(f"No {name} loss: {error} Train without it by --{name}_weight 0{way_out}.") from error
 
 
 def early_gram_distance(ours: list[Tensor], theirs: list[Tensor]) -> Tensor:

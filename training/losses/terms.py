@@ -29,8 +29,7 @@ def feature_distance(ours: list[Tensor], theirs: list[Tensor]) -> Tensor:
     """
     with full_precision(ours[0]):
         layers = [
-            (unit(a.float()) - unit(b.float())).square().sum(1).mean((1, 2))
-            for a, b in zip(ours, theirs, strict=True)
+            (unit(a.float()) - unit(b.float())).square().sum(1).mean((1, 2)) for a, b in zip(ours, theirs, strict=True)
         ]
         return torch.stack(layers).mean(0)
 

@@ -24,9 +24,7 @@ def _mirrored(names: Sequence[str]) -> np.ndarray:
     """Return the label each label becomes in a mirrored picture: left and right change names."""
     other = {"l_": "r_", "r_": "l_"}
     partner = [other.get(name[:2], name[:2]) + name[2:] for name in names]
-    return np.array(
-        [names.index(p) if p in names else k for k, p in enumerate(partner)] + [0] * (256 - len(names))
-    )
+    return np.array([names.index(p) if p in names else k for k, p in enumerate(partner)] + [0] * (256 - len(names)))
 
 
 MIRRORED = _mirrored(CELEBAMASK_LABELS).astype(np.uint8)

@@ -72,5 +72,8 @@ class HubPusher:
         reason = str(error) if isinstance(error, EnhancerError) else f"{type(error).__name__}: {error}"
         _log.warning(
             "%s was not pushed: %s Nothing is lost; push it with: python -m training.push %s %s",
-            checkpoint.name, reason, checkpoint, self.repo,
-        )  # fmt: skip
+            checkpoint.name,
+            reason,
+            checkpoint,
+            self.repo,
+        )

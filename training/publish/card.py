@@ -27,9 +27,14 @@ NOTICE = (
 _PLACES = re.compile(r"(_dir|_dirs|_weights|_path|checkpoint|token|_id)$")
 _SPLITS = ("train", "test", "val", "validation", "images")
 _LOSSES = (
-    "l1_weight", "lpips_weight", "perceptual_weight", "gram_weight", "clip_weight", "gradient_variance_weight",
+    "l1_weight",
+    "lpips_weight",
+    "perceptual_weight",
+    "gram_weight",
+    "clip_weight",
+    "gradient_variance_weight",
     "adversarial_weight",
-)  # fmt: skip
+)
 _REGIONAL = (
     "psnr",
     "lpips_vgg",
@@ -238,14 +243,10 @@ def _facts(info: CardInfo) -> list[tuple[str, str]]:
 
 def _training(run: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return the settings that matter most; the others are on the card as they are."""
-    losses = [
-        f"{name.removesuffix('_weight').replace('_', ' ')} {run[name]:g}" for name in _LOSSES if run.get(name)
-    ]
+    losses = [f"{name.removesuffix('_weight').replace('_', ' ')} {run[name]:g}" for name in _LOSSES if run.get(name)]
     start = str(run.get("checkpoint") or "")
     lines = {
-        "Started from": ("a checkpoint of its maker's" if Path(start).is_dir() else f"`{start}`")
-        if start
-        else None,
+        "Started from": ("a checkpoint of its maker's" if Path(start).is_dir() else f"`{start}`") if start else None,
         "Steps": run.get("max_train_steps"),
         "Batch": run.get("train_batch_size"),
         "Crops": f"{run['resolution']} px" if "resolution" in run else None,
@@ -267,10 +268,7 @@ def _data(info: CardInfo) -> str:
     links = [f"[{name}](https://huggingface.co/datasets/{name})" for name in info.datasets]
     folders = _folder_names(info.run["train_data_dir"]) if info.run and info.run.get("train_data_dir") else ""
     what = ", ".join(links) or (f"pictures in `{folders}`" if folders else "not recorded")
-    terms = (
-        info.data_licence
-        or "not stated by whoever published this; take it for the strictest that faces come under"
-    )
+    terms = info.data_licence or "not stated by whoever published this; take it for the strictest that faces come under"
     return f"{what}. Their licence: {terms.rstrip('.')}."
 
 

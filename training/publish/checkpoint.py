@@ -71,10 +71,16 @@ def push(checkpoint: str | Path, repo: str, options: PushOptions | None = None) 
         files = sorted(path.relative_to(staging).as_posix() for path in staging.rglob("*") if path.is_file())
         step = step_of(folder)
         return publish(
-            staging, repo, files=files, message=f"Checkpoint at step {step}" if step >= 0 else "Checkpoint",
-            tag=options.tag, private=options.private, pull_request=options.pull_request, branch=options.branch,
+            staging,
+            repo,
+            files=files,
+            message=f"Checkpoint at step {step}" if step >= 0 else "Checkpoint",
+            tag=options.tag,
+            private=options.private,
+            pull_request=options.pull_request,
+            branch=options.branch,
             dry_run=options.dry_run,
-        )  # fmt: skip
+        )
 
 
 def find_checkpoint(folder: Path) -> Path:
@@ -87,9 +93,7 @@ def find_checkpoint(folder: Path) -> Path:
         raise CheckpointError(f"There is no folder {folder}. Give a checkpoint's folder or a run's.")
     if (folder / ADAPTERS).is_file():
         return folder
-    kept = sorted(
-        (each for each in folder.glob("checkpoint-*") if step_of(each) >= 0), key=step_of, reverse=True
-    )
+    kept = sorted((each for each in folder.glob("checkpoint-*") if step_of(each) >= 0), key=step_of, reverse=True)
     for found in (folder / BEST, *kept):
         if (found / ADAPTERS).is_file():
             return found
@@ -115,10 +119,16 @@ def gather(checkpoint: Path, repo: str, options: PushOptions, staging: Path) -> 
     if text := notice(config):
         (staging / NOTICE).write_text(text, encoding="utf-8")
     info = CardInfo(
-        config, repo, tag=options.tag, run=_run_of(checkpoint), metrics=_metrics(checkpoint, options.evaluation),
-        datasets=options.datasets, data_licence=options.data_licence,
-        picture=_picture(checkpoint, staging) if options.picture else None, lora=lora.name if lora else None,
-    )  # fmt: skip
+        config,
+        repo,
+        tag=options.tag,
+        run=_run_of(checkpoint),
+        metrics=_metrics(checkpoint, options.evaluation),
+        datasets=options.datasets,
+        data_licence=options.data_licence,
+        picture=_picture(checkpoint, staging) if options.picture else None,
+        lora=lora.name if lora else None,
+    )
     (staging / "README.md").write_text(model_card(info), encoding="utf-8")
 
 

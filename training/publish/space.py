@@ -62,9 +62,7 @@ def space_files(root: Path = ROOT) -> list[str]:
         names = [path.relative_to(root).as_posix() for need in NEEDED for path in _files(root, need)]
     names = sorted(name for name in names if (root / name).is_file())
     if missing := [
-        need
-        for need in ("README.md", "requirements.txt", "app.py", "enhancer/__init__.py")
-        if need not in names
+        need for need in ("README.md", "requirements.txt", "app.py", "enhancer/__init__.py") if need not in names
     ]:
         raise SettingsError(
             f"There is no {', '.join(missing)} in {root}, and a Space cannot start without. Use a clone of the project."

@@ -130,9 +130,7 @@ class Axis:
         return [(k * step, tick(k * step, step)) for k in range(first, last + 1)]
 
 
-def histogram(
-    title: str, series: Sequence[Series], unit: str, digits: int, *, through_zero: bool = False
-) -> Chart:
+def histogram(title: str, series: Sequence[Series], unit: str, digits: int, *, through_zero: bool = False) -> Chart:
     """Return a histogram, means written with `digits`; `through_zero` shows zero, and what lies below it as harm."""
     everything = np.concatenate([np.asarray(each.values, np.float64) for each in series])
     low, high = float(everything.min()), float(everything.max())
@@ -161,13 +159,10 @@ def histogram(
         marks.append(Line("zero", x(0), x(0), TOP - 6, y(0)))
     means = [float(np.mean(each.values)) for each in series]
     marks += [
-        Line(f"mean {each.style}", x(mean), x(mean), TOP - 6, y(0))
-        for each, mean in zip(series, means, strict=True)
+        Line(f"mean {each.style}", x(mean), x(mean), TOP - 6, y(0)) for each, mean in zip(series, means, strict=True)
     ]
     marks += _mean_labels(series, x, digits)
-    said = "; ".join(
-        f"{each.label}: mean {mean:.4g} {unit}".strip() for each, mean in zip(series, means, strict=True)
-    )
+    said = "; ".join(f"{each.label}: mean {mean:.4g} {unit}".strip() for each, mean in zip(series, means, strict=True))
     return Chart(title, unit, series, f"{title}. {said}", HEIGHT, marks)
 
 
@@ -196,9 +191,7 @@ def _mean_labels(series: Sequence[Series], x: Axis, digits: int) -> list[Mark]:
     return marks
 
 
-def dumbbells(
-    title: str, rows: Sequence[tuple[str, float, float]], unit: str, digits: int, *, higher: bool
-) -> Chart:
+def dumbbells(title: str, rows: Sequence[tuple[str, float, float]], unit: str, digits: int, *, higher: bool) -> Chart:
     """Return lines from a value before to a value after, one a named row; worse ones are marked as harm."""
     low, high = min(min(row[1:]) for row in rows), max(max(row[1:]) for row in rows)
     room = 0.14 * max(high - low, 1e-6)
@@ -221,9 +214,7 @@ def dumbbells(
     return Chart(title, unit, legend, f"{title}. {said}", bottom + 24, marks)
 
 
-def forest(
-    title: str, rows: Sequence[tuple[str, float, float, float, str | None]], unit: str, digits: int
-) -> Chart:
+def forest(title: str, rows: Sequence[tuple[str, float, float, float, str | None]], unit: str, digits: int) -> Chart:
     """Return differences with their intervals round zero: name, mean, low, high, and who is better ("A", "B" or None)."""
     low, high = min(0.0, *(row[2] for row in rows)), max(0.0, *(row[3] for row in rows))
     room = 0.14 * max(high - low, 1e-6)
@@ -240,8 +231,7 @@ def forest(
             Text(f"value {style}", x(mean), y - 9, number(mean, digits, sign=True), "middle"),
         ]
     said = "; ".join(
-        f"{name}: {mean:+.{digits}f}, {least:+.{digits}f} to {most:+.{digits}f}"
-        for name, mean, least, most, _ in rows
+        f"{name}: {mean:+.{digits}f}, {least:+.{digits}f} to {most:+.{digits}f}" for name, mean, least, most, _ in rows
     )
     return Chart(title, unit, (), f"{title}. {said}", bottom + 24, marks)
 

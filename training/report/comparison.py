@@ -91,13 +91,9 @@ def _by_picture(each: Sequence[Row]) -> list[Chart]:
 
 def _shown(row: Row, records: Sequence[ResultsFolder]) -> Shown:
     a, b = (side.kept(row["file"]) or {} for side in records)
-    found = {
-        "Degraded": a.get("degraded"), "A": a.get("restored"), "B": b.get("restored"), "Clean": a.get("clean")
-    }  # fmt: skip
+    found = {"Degraded": a.get("degraded"), "A": a.get("restored"), "B": b.get("restored"), "Clean": a.get("clean")}
     versions = [
-        Version(
-            label, f"{row['file']}, {label}", embedded(picture), below_picture(row, "{}." + label.lower())
-        )
+        Version(label, f"{row['file']}, {label}", embedded(picture), below_picture(row, "{}." + label.lower()))
         for label, picture in found.items()
         if picture is not None
     ]

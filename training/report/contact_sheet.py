@@ -23,9 +23,7 @@ class Tile:
     note: str = ""
 
 
-def sheet(
-    title: str, subtitle: str, rows: Sequence[Sequence[Tile]], side: int, *, enlarge: bool = True
-) -> Image.Image:
+def sheet(title: str, subtitle: str, rows: Sequence[Sequence[Tile]], side: int, *, enlarge: bool = True) -> Image.Image:
     """Draw captioned tiles in rows.
 
     Args:

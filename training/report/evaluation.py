@@ -156,11 +156,10 @@ def _by_region(metrics: Metrics) -> list[Chart]:
     for key, score in SCORES.items():
         found = [
             (part, _mean(metrics, "degraded", column(part, key)), _mean(metrics, "restored", column(part, key)))
-            for part in PARTS if part != WHOLE
-        ]  # fmt: skip
-        known = [
-            (part, before, after) for part, before, after in found if before is not None and after is not None
+            for part in PARTS
+            if part != WHOLE
         ]
+        known = [(part, before, after) for part, before, after in found if before is not None and after is not None]
         if known:
             digits = min(score.digits, 3)
             charts.append(dumbbells(score.label, known, score.unit, digits, higher=score.higher_is_better))

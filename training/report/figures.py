@@ -17,9 +17,7 @@ TINT = np.array([0.86, 0.10, 0.22], np.float32)  # of the product over the pictu
 CHANGE_GAIN = 4  # how much the difference of the last tile is brightened
 
 
-def pipeline_figure(
-    image: np.ndarray, labels: np.ndarray, *, preset: str, seed: int, name: str
-) -> Image.Image:
+def pipeline_figure(image: np.ndarray, labels: np.ndarray, *, preset: str, seed: int, name: str) -> Image.Image:
     """Draw the picture after each of the 14 steps, and what all of them changed.
 
     Args:
@@ -44,9 +42,7 @@ def pipeline_figure(
         before = rgb
     change = np.clip(CHANGE_GAIN * np.abs(before - first), 0, 1)[window]
     changed = 255 * float(np.abs(before - first)[window].mean())
-    tiles.append(
-        Tile(change, f"all that changed, x{CHANGE_GAIN}", f"a pixel changed by {changed:.1f} levels")
-    )
+    tiles.append(Tile(change, f"all that changed, x{CHANGE_GAIN}", f"a pixel changed by {changed:.1f} levels"))
     rows = [tiles[start : start + 5] for start in range(0, len(tiles), 5)]
     return sheet(
         "From a clean face to a splat render, in 14 steps",

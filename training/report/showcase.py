@@ -30,10 +30,12 @@ def before_after(model: SplatEnhancer) -> Image.Image:
         degraded = degrade(clean, masks, face_render(model.config.preset), seed=0, background=WHITE)
         restored = restore(model, degraded)
         scores = [psnr(squared_error(picture, clean).mean()) for picture in (degraded, restored)]
-        rows.append([
-            Tile(degraded, "degraded", f"PSNR {scores[0]:.2f} dB"),
-            Tile(restored, "restored", f"PSNR {scores[1]:.2f} dB"),
-            Tile(clean, "clean"),
-        ])  # fmt: skip
+        rows.append(
+            [
+                Tile(degraded, "degraded", f"PSNR {scores[0]:.2f} dB"),
+                Tile(restored, "restored", f"PSNR {scores[1]:.2f} dB"),
+                Tile(clean, "clean"),
+            ]
+        )
     subtitle = f"Heads degraded with preset {model.config.preset}, seed 0, and restored in one step."
     return sheet("Before and after", subtitle, rows, side=SIDE)

@@ -29,8 +29,9 @@ def for_terminal(metrics: Metrics) -> str:
     lines.append(cost(metrics))
     lines += [
         f"{name.upper()}: degraded {metrics[name]['degraded']:.4f}, restored {metrics[name]['restored']:.4f}"
-        for name in ("fid", "kid") if metrics[name]
-    ]  # fmt: skip
+        for name in ("fid", "kid")
+        if metrics[name]
+    ]
     lines += [f"no {name}: {why}" for name, why in metrics["missing"].items()]
     return "\n".join(lines)
 
@@ -77,9 +78,7 @@ def for_card(metrics: Metrics) -> str:
     lines = [f"Mean of {given(metrics)}.", "", f"| | {heads} | Better for |", "|---" * (len(kinds) + 2) + "|"]
     for key in keys:
         cells = [_cell(metrics, kind, key) for kind in kinds]
-        lines.append(
-            f"| {_title(SCORES[key])} | {' | '.join(cells)} | {100 * metrics['improved'][key]:.3g} % |"
-        )
+        lines.append(f"| {_title(SCORES[key])} | {' | '.join(cells)} | {100 * metrics['improved'][key]:.3g} % |")
     regional = [key for key in keys if SCORES[key].is_regional]
     parts = [part for part in (*REGION_NAMES, FOREGROUND) if metrics["gain"][column(part, "psnr")]["count"]]
     if parts:
@@ -93,8 +92,9 @@ def for_card(metrics: Metrics) -> str:
     lines += ["", f"Mean colour error of the restored pictures, in 8-bit levels: {tint}. {cost(metrics)}"]
     crowds = [
         f"{name.upper()} against the clean pictures: {found['degraded']:.4g} → {found['restored']:.4g}."
-        for name in ("fid", "kid") if (found := metrics[name])
-    ]  # fmt: skip
+        for name in ("fid", "kid")
+        if (found := metrics[name])
+    ]
     return "\n".join([*lines, *crowds]) + "\n"
 
 
