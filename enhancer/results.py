@@ -2,7 +2,6 @@
 
 import json
 import math
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +18,7 @@ from enhancer.imaging.provenance import Record
 from enhancer.imaging.regions import REGION_NAMES
 from enhancer.messages import Message
 from enhancer.metrics.catalogue import LPIPS, METRICS, Metric
+from enhancer.runtime.files import atomic_write
 
 Scores = Mapping[str, Any]  # {"psnr": dB, "ssim": .., "lpips": .. or None, "regions": {name: {"psnr", ..}, or None}}
 Translate = Callable[[str], str]  # English phrase, or a `Message` -> the reader's language
@@ -138,15 +138,12 @@ def write_report(rows: Sequence[Mapping[str, Any]], path: Path, version: str) ->
         SettingsError: The file cannot be written.
     """
     text = json.dumps({"schema": SCHEMA, "version": version, "images": list(rows)}, indent=2, allow_nan=False)
-    unfinished = path.with_name(f".{secrets.token_hex(8)}.unfinished")  # beside it, so that the rename is atomic
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_text(text + "\n", encoding="utf-8")
-        unfinished.replace(path)
+        with atomic_write(path) as temporary:
+            temporary.write_text(text + "\n", encoding="utf-8")
     except OSError as error:
         raise SettingsError(f"The report {path} cannot be written: {error.strerror or error}.") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def score_table(result: Result, say: Translate = str) -> str:

@@ -11,6 +11,7 @@ from enhancer.hub.errors import UnreachableError, explain
 from enhancer.hub.references import ARTIFACTS, BASE, BASE_REVISION, POCKET, TEXT_FILES, Kind, Reference
 from enhancer.hub.timeouts import in_time, limit_silence
 from enhancer.messages import Message
+from enhancer.runtime.files import atomic_write
 
 
 @dataclass(frozen=True)
@@ -175,7 +176,8 @@ def _remember(reference: Reference, commit: str) -> None:
     try:
         if not note.is_file() or note.read_text() != commit:
             note.parent.mkdir(parents=True, exist_ok=True)
-            note.write_text(commit)
+            with atomic_write(note) as temporary:
+                temporary.write_text(commit)
     except OSError:
         pass  # a cache that cannot be written to serves all the same
 
