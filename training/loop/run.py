@@ -10,7 +10,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Protocol
 
-import cv2
 import torch
 from accelerate import Accelerator
 from accelerate.utils import GradScalerKwargs
@@ -82,7 +81,6 @@ class Training:
         require_installed(config.trackers)
         self.config, self.accelerator = config, build_accelerator(config)
         self.is_main = self.accelerator.is_main_process
-        cv2.setNumThreads(1)  # the other cores are the model's
         self.pairs = Pairs(find_samples(config.train_data_dir), config)
         self.run = RunFolder(config, self.pairs.fingerprint(), self.is_main)
         self.accelerator.wait_for_everyone()
