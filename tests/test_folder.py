@@ -259,7 +259,9 @@ def test_two_runs_at_once_do_not_hinder_each_other(small_head, tmp_path):
         "a_degraded.png",
         ".splat-enhancer-0.jsonl",
     }
-    assert FinishedPictures(tmp_path).find({"name": "a"}) == {}
+    lines = (tmp_path / ".splat-enhancer-0.jsonl").read_text().splitlines()
+    assert [json.loads(line)["row"] for line in lines] == [{}] * 40
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), read_image(tmp_path / "a_degraded.png"))
 
 
 def test_a_line_that_was_cut_off_spoils_no_other(restored, pictures, tmp_path):
