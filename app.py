@@ -35,6 +35,9 @@ LAUNCH: dict[str, Any] = {
     "state_session_capacity": 128,  # gradio keeps a third of a megabyte per caller; nothing of ours is in it
     "run_history": False,
     "enable_monitoring": False,
+    # Spaces set GRADIO_SSR_MODE, and Node then serves the HTML: without our headers, and with a style sheet whose rules
+    # gradio has not made stronger than its own, so that "Stop" lies over the picture and the divider has no slider.
+    "ssr_mode": False,
     # Pages of other origins cannot reach a copy that runs on somebody's own machine. A Space is public and knows no
     # cookies of its own, so there they may call the API, as any program may.
     "strict_cors": True,
@@ -46,6 +49,8 @@ LAUNCH: dict[str, Any] = {
 def build_page() -> gr.Blocks:
     """Lay the page out and wire it."""
     with gr.Blocks(title="Splat Enhancer", analytics_enabled=False, delete_cache=(HOUR, HOUR)) as page:
+        # or gradio draws a header over a Space opened at its own address, with fonts that it has visitors fetch from Google
+        page.space_id = None
         gr.HTML(label("header"), padding=False, elem_id="header")
         with gr.Tabs(elem_id="modes", overflow_behavior="wrap"):
             with gr.Tab(label("Try it"), id=TRY):

@@ -235,6 +235,8 @@ PASSAGES = {
     "footer": "<p>Die Beispielköpfe sind Renderings von Menschen, die es nicht gibt. Bilder, die Sie bringen, werden binnen zwei "
     "Stunden gelöscht.</p>",
     "waking": "<p role='status'>Wacht auf: Nach einer Pause braucht das Modell etwa zehn Sekunden.</p>",
+    "gpu is lent": "<p role='status'>Wählen Sie ein Gesicht oder drücken Sie auf Restaurieren. Für jedes Bild wird eine GPU geliehen: Nach "
+    "einer Pause braucht das erste etwa zehn Sekunden.</p>",
     "nothing yet": "<p role='status'>Noch nichts restauriert: Legen Sie links ein Rendering ab. Es wird genommen, wie es ist; "
     "Durchsichtigkeit bleibt.</p>",
     "difference": "<p>Je heller, desto verschiedener; vierfach verstärkt. Schwarz ist gleich.</p>",
