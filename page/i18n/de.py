@@ -178,6 +178,8 @@ MESSAGES = {
     "note.parser": "Der Gesichtsparser {name} ist jetzt nicht zu haben; der kleine eingebaute findet die Regionen.",
     "note.checkpoint": "Der Modellstand {name} ist jetzt nicht zu haben; der kleine eingebaute arbeitet.",
     "note.older_copy": "{reason} Genommen wird die Kopie von {name}, die am {date} geholt wurde: {commit}.",
+    "note.no_cuda": "Diese Maschine hat eine NVIDIA-GPU, aber torch {torch} kann sie nicht benutzen ({reason}); deshalb arbeitet die langsame "
+    "CPU. Wer sie betreibt, findet in docs/space.md die Fassung von torch für Treiber unter 580.",
     "note.lpips": "Kein {name}: {reason} Die anderen Werte sind davon nicht berührt.",
     # why there is no LPIPS
     "lpips.package": "Das Paket lpips ist nicht installiert.",
