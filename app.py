@@ -1,8 +1,8 @@
 """The page: choose a face, degrade it, restore it in one step, compare. Wiring only; `page` holds the pieces."""
 
 import logging
-import os
 import threading
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ LAUNCH: dict[str, Any] = {
     # cookies of its own, so there they may call the API, as any program may.
     "strict_cors": True,
     "app_kwargs": {"middleware": [Middleware(SafeHeaders)]},
-    "mcp_server": os.environ.get("MCP") == "1",
+    "mcp_server": find_spec("mcp") is not None,  # a Space has it; elsewhere it is an extra
 }
 
 
@@ -77,6 +77,9 @@ def warm_up() -> None:
     time_again()
 
 
+demo = build_page()  # under the name by which gradio's own tools look for it
+
+
 def main() -> None:
     """Serve the page, and load and warm up what it needs meanwhile; whoever clicks earlier waits for it."""
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
@@ -84,9 +87,8 @@ def main() -> None:
         backend.load_everything()  # launching places on the GPU what is loaded by then
     else:
         threading.Thread(target=warm_up, daemon=True).start()
-    built = build_page()
-    built.launch(prevent_thread_lock=True, **LAUNCH)
-    built.block_thread()
+    demo.launch(prevent_thread_lock=True, **LAUNCH)
+    demo.block_thread()
 
 
 if __name__ == "__main__":
