@@ -18,6 +18,10 @@ class ImageError(EnhancerError):
     """A picture cannot be read, or its size or content is not one we can work on."""
 
 
+class SplatError(EnhancerError):
+    """A file is no cloud of Gaussians that can be rendered here, or a camera cannot see one."""
+
+
 class LabelError(EnhancerError):
     """A label map or a parser's label names do not fit the region table."""
 
@@ -31,7 +35,7 @@ class CheckpointError(EnhancerError):
 
 
 class UnavailableError(EnhancerError):
-    """Weights that live elsewhere cannot be had now: not on disk, and the network does not answer."""
+    """Weights are missing: they are not on disk, and the network does not give them."""
 
 
 class HubError(UnavailableError):

@@ -110,7 +110,7 @@ class Parser:
             access: `token`, `cache_dir` and `local_files_only`; see `enhancer.hub.Access`.
 
         Raises:
-            HubError: A Hub id cannot be had now.
+            HubError: A Hub id was asked for, and the Hub does not give it.
             CheckpointError: The folder does not exist, or holds no complete Segformer.
             LabelError: The names of its labels are not those of the region table.
         """
