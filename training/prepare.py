@@ -198,7 +198,7 @@ def main(config: PrepareConfig) -> list[str]:
     """Prepare all that is not done yet; returns what could not be used, a sentence each."""
     cv2.setNumThreads(1)  # pictures are worked on in parallel, not parts of them
     found, problems = find(config)
-    output = Output(Path(config.output_dir), config.to_json())
+    output = Output(Path(config.output_dir), config.to_json(), len(found))
     todo = [photograph for photograph in found if photograph.name not in output.done]
     parser = _load_parser(config) if any(each.labels is None for each in todo) else None
     problems += work_through(todo, config, parser, output, len(found))
