@@ -130,7 +130,7 @@ class Workbench:
             interactive=True,
         )
         self.stop = gr.Button(label("Stop"), size="sm", elem_classes="stop", elem_id=f"{self.kind}-stop")
-        hello = label("waking" if self.degrades else "nothing yet")
+        hello = label("nothing yet" if not self.degrades else "gpu is lent" if backend.ON_ZERO_GPU else "waking")
         self.status = gr.HTML(hello, padding=False, elem_classes="status", elem_id=f"{self.kind}-status")
 
     def _lay_out_details(self) -> None:

@@ -89,7 +89,7 @@ def test_restore_writes_a_picture_named_by_its_stem(run, face, capsys):
 
 def test_as_it_is_no_scorer_is_loaded(run, face, calls):
     run("restore", face)
-    assert calls == [("pocket", {"lpips_net": None})]
+    assert calls == [("pocket", {"parser": "pocket", "lpips_net": None})]
 
 
 def test_degrade_first_writes_both_pictures_and_scores_them(run, face):
@@ -151,7 +151,7 @@ def test_a_reference_is_scored_against(run, face, tmp_path, calls):
     run("degrade", face, "-o", "damaged")
     assert run("restore", "damaged/face.png", "--reference", face, "--json", tmp_path / "r.json") == 0
     assert json.loads((tmp_path / "r.json").read_text())["images"][0]["scores"]
-    assert calls[-1] == ("pocket", {"lpips_net": "alex"})
+    assert calls[-1] == ("pocket", {"parser": "pocket", "lpips_net": "alex"})
 
 
 def test_folders_of_references_and_labels_are_matched_by_stem(run, small_head, tmp_path):

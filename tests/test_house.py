@@ -89,7 +89,8 @@ def test_space_runs_the_gradio_that_is_pinned():
 
 def test_space_runs_python_3_12():
     matter = front_matter()
-    assert matter["python_version"] == "3.12"  # text: without its quotes 3.10 would be 3.1
+    assert matter["python_version"] == "3.12.12"  # what ZeroGPU has; text: without its quotes 3.10 would be 3.1
+    assert matter["suggested_hardware"] == "zero-a10g"
     assert (matter["sdk"], matter["app_file"], matter["license"]) == ("gradio", "app.py", "apache-2.0")
 
 

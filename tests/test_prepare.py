@@ -1,5 +1,6 @@
 """Preparing a data set: faces, splits and pairs as training and `datasets` read them."""
 
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -48,6 +49,23 @@ def test_photographs_become_faces_that_training_reads(config, source):
     np.testing.assert_array_equal(
         read_labels(here / row["mask_file_name"]), read_labels(source / "masks" / row["source"])
     )
+
+
+@pytest.mark.parametrize("write_pairs", [False, True])
+def test_many_pictures_lie_in_subfolders_and_stay_there(config, small_head, source, monkeypatch, write_pairs):
+    monkeypatch.setattr("training.data.output.LARGEST_FOLDER", 5)
+    config = replace(config, write_pairs=write_pairs)
+    main(config)
+    out = Path(config.output_dir)
+    places = {row["name"]: row["file_name"] for row in rows(out)}
+    assert all(re.fullmatch(r"images/0\d\d/[^/]+\.png", place) for place in places.values())
+    samples = find_samples(f"{out / 'train'},{out / 'test'}")
+    assert len(samples) == 6
+    for sample in samples:
+        assert sample.labels.parts[-3:] == ("masks", *sample.image.parts[-2:])
+    put_face(small_head, source, "another")
+    main(config)
+    assert places.items() < {row["name"]: row["file_name"] for row in rows(out)}.items()
 
 
 def test_the_first_face_explains_the_degradation_in_two_figures(config, monkeypatch):

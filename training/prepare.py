@@ -57,9 +57,7 @@ class PrepareConfig:
     test_share: float = flag(0.05, "share of pictures in test/, drawn by name: it stays when pictures are added")
     write_pairs: bool = flag(False, "write degraded pictures too, instead of degrading afresh while training")
     preset: str = flag("v2", "degradation preset: v1 or v2")
-    parser: str = flag(
-        "", "face parser: folder, Hub id, 'pocket' or 'none'; empty: the default one, else the embedded one"
-    )
+    parser: str = flag("pocket", "face parser: folder, Hub id, 'pocket', the embedded one, or 'none'")
     num_workers: int = flag(2, "pictures worked on at once")
     seed: int = flag(0, "address of every random draw")
 
@@ -200,7 +198,7 @@ def main(config: PrepareConfig) -> list[str]:
     """Prepare all that is not done yet; returns what could not be used, a sentence each."""
     cv2.setNumThreads(1)  # pictures are worked on in parallel, not parts of them
     found, problems = find(config)
-    output = Output(Path(config.output_dir), config.to_json())
+    output = Output(Path(config.output_dir), config.to_json(), len(found))
     todo = [photograph for photograph in found if photograph.name not in output.done]
     parser = _load_parser(config) if any(each.labels is None for each in todo) else None
     problems += work_through(todo, config, parser, output, len(found))
@@ -223,9 +221,10 @@ def _load_parser(config: PrepareConfig) -> LabelMaker | None:
     import torch  # takes seconds, and is not needed where every label map is given
 
     from enhancer.parser import Parser
+    from enhancer.runtime.device import device_of
 
     torch.set_num_threads(1)
-    parser = Parser.from_pretrained(config.parser or None, device="cuda" if torch.cuda.is_available() else "cpu")
+    parser = Parser.from_pretrained(config.parser, device=device_of("auto"))
     print(parser.notice or f"Label maps by {parser.name}.")
     return parser
 

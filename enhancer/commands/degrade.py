@@ -37,7 +37,7 @@ def degrade(args: argparse.Namespace, load: Load | None) -> int:
     from enhancer.service import Service
 
     outputs = outputs_of(args, [""])
-    service = cache(partial(load or Service.load, None, lpips_net=None))
+    service = cache(partial(load or Service.load, None, parser=args.parser, lpips_net=None))
     settings = degrade_settings(args)
 
     def read(picture: Input) -> tuple[Any, Any]:

@@ -200,6 +200,8 @@ def add_shared(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
     add("input", metavar="IN", type=Path, help="a picture, or a folder of pictures")
     add("--labels", metavar="MAP", type=Path, help="label map, or a folder of NAME_labels.png")
+    parser_help = "face parser where there is no label map: a folder, a Hub id, or pocket (pocket, the embedded one)"
+    add("--parser", metavar="REF", default="pocket", help=parser_help)
     add("--seed", metavar="N", type=int, default=0, help="what the degradation draws from (0)")
     add("--preset", metavar="NAME", default="v2", help="degradation preset, v1 or v2 (v2)")
     strength_help = "degradation strength, 0 to 1, such as eyes=0.5; may be given again for other regions"

@@ -101,7 +101,7 @@ class _Restoring:
         self._args, self._outputs, self._processes = args, outputs, processes
         self._degradation = degrade_settings(args)
         scores = args.degrade or args.reference is not None
-        options: dict[str, Any] = {"lpips_net": args.lpips if scores else None}
+        options: dict[str, Any] = {"parser": args.parser, "lpips_net": args.lpips if scores else None}
         if args.lpips_trunk is not None:
             options["lpips_trunk"] = args.lpips_trunk
         if processes.world_size > 1:
@@ -160,6 +160,7 @@ class _Restoring:
             "checkpoint": restorer.name,
             "sha": restorer.sha,
             "degradation": self._degradation if args.degrade else None,
+            "parser": args.parser if args.degrade or args.reference else None,
             "lpips": args.lpips if args.degrade or args.reference else None,
         }
         return {"name": name, "files": stamps, "settings": settings}

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from enhancer.errors import CheckpointError
-from enhancer.hub import resolve_base
+from enhancer.hub import Access, resolve_base
 from enhancer.model.config import EMBEDDED, EnhancerConfig
 from enhancer.runtime.files import atomic_folder
 
@@ -39,7 +39,7 @@ class Parts:
     adapters: dict[str, Tensor]  # with "prompt_embedding"
 
 
-def read_checkpoint(folder: Path, token: str | None = None) -> Parts:
+def read_checkpoint(folder: Path, **access: Unpack[Access]) -> Parts:
     """Read a checkpoint folder and the base it names, in float32; a base on the Hub is fetched.
 
     Raises:
@@ -48,7 +48,7 @@ def read_checkpoint(folder: Path, token: str | None = None) -> Parts:
     """
     config, adapters = read_adapters(folder)
     embedded = config.base == EMBEDDED
-    base = folder / EMBEDDED if embedded else resolve_base(config.base, config.base_revision, token=token).folder
+    base = folder / EMBEDDED if embedded else resolve_base(config.base, config.base_revision, **access).folder
     return Parts(config, *load_base(base), adapters)
 
 

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from enhancer.errors import CheckpointError, ImageError, UnavailableError
-from enhancer.hub import resolve
+from enhancer.hub import Access, resolve
 from enhancer.model.one_step import predict_clean
 from enhancer.onnx.folder import GRAPHS, OnnxConfig, package
 from enhancer.onnx.memory import check_free, running_out_of_memory
@@ -54,7 +54,8 @@ class OnnxEnhancer:
         *,
         providers: Sequence[Provider] | None = None,
         threads: int | None = None,
-        token: str | None = None,
+        revision: str | None = None,
+        **access: Unpack[Access],
     ) -> "OnnxEnhancer":
         """Load what `python -m enhancer export` wrote.
 
@@ -63,14 +64,15 @@ class OnnxEnhancer:
             providers: onnxruntime's execution providers, the preferred one first, such as ``["CUDAExecutionProvider"]``
                 (package onnxruntime-gpu); None: the CPU. What a provider cannot compute, the next one does.
             threads: On the CPU; None: as many as torch uses.
-            token: For private and gated repositories; `HF_TOKEN` where it is not given.
+            revision: Tag, branch or commit of ``"user/repo"``.
+            access: `token`, `cache_dir` and `local_files_only`; see `enhancer.hub.Access`.
 
         Raises:
             CheckpointError: It is no export, or damaged.
             UnavailableError: onnxruntime, or a provider, is not installed.
             HubError: The Hub does not give it.
         """
-        return cls(resolve(ref, kind="onnx", token=token).folder, providers, threads)
+        return cls(resolve(ref, kind="onnx", revision=revision, **access).folder, providers, threads)
 
     def __call__(self, degraded: Tensor) -> Tensor:
         """Restore a batch.

@@ -178,6 +178,8 @@ MESSAGES = {
     "note.parser": "Der Gesichtsparser {name} ist jetzt nicht zu haben; der kleine eingebaute findet die Regionen.",
     "note.checkpoint": "Der Modellstand {name} ist jetzt nicht zu haben; der kleine eingebaute arbeitet.",
     "note.older_copy": "{reason} Genommen wird die Kopie von {name}, die am {date} geholt wurde: {commit}.",
+    "note.no_cuda": "Diese Maschine hat eine NVIDIA-GPU, aber torch {torch} kann sie nicht benutzen ({reason}); deshalb arbeitet die langsame "
+    "CPU. Wer sie betreibt, findet in docs/space.md die Fassung von torch für Treiber unter 580.",
     "note.lpips": "Kein {name}: {reason} Die anderen Werte sind davon nicht berührt.",
     # why there is no LPIPS
     "lpips.package": "Das Paket lpips ist nicht installiert.",
@@ -235,6 +237,8 @@ PASSAGES = {
     "footer": "<p>Die Beispielköpfe sind Renderings von Menschen, die es nicht gibt. Bilder, die Sie bringen, werden binnen zwei "
     "Stunden gelöscht.</p>",
     "waking": "<p role='status'>Wacht auf: Nach einer Pause braucht das Modell etwa zehn Sekunden.</p>",
+    "gpu is lent": "<p role='status'>Wählen Sie ein Gesicht oder drücken Sie auf Restaurieren. Für jedes Bild wird eine GPU geliehen: Nach "
+    "einer Pause braucht das erste etwa zehn Sekunden.</p>",
     "nothing yet": "<p role='status'>Noch nichts restauriert: Legen Sie links ein Rendering ab. Es wird genommen, wie es ist; "
     "Durchsichtigkeit bleibt.</p>",
     "difference": "<p>Je heller, desto verschiedener; vierfach verstärkt. Schwarz ist gleich.</p>",

@@ -1,7 +1,8 @@
 """What training and evaluation are given: folders of ready pairs, or of photographs with label maps. No torch.
 
 `training.prepare` writes both kinds. A folder of ready pairs is a Hugging Face imagefolder: its `metadata.jsonl` names a
-degraded picture, and perhaps a label map, for each clean one. Photographs lie in `images/`, their label maps in `masks/`.
+degraded picture, and perhaps a label map, for each clean one. Photographs lie in `images/`, their label maps in `masks/`, both
+perhaps in subfolders.
 """
 
 import json
@@ -74,14 +75,15 @@ def _pairs(folder: Path) -> list[Sample]:
 
 
 def _photographs(folder: Path) -> list[Sample]:
-    pictures = sorted(p for p in (folder / "images").glob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
+    images, masks = folder / "images", folder / "masks"
+    pictures = sorted(p for p in (*images.glob("*"), *images.glob("[!.]*/*")) if p.suffix.lower() in IMAGE_SUFFIXES)
     if not pictures:
         advice = "Put photographs there and label maps in masks/."
         if (folder / "train").is_dir():
             advice = f"Give one of its splits, such as {folder / 'train'}."
-        raise ImageError(f"No pictures in {folder / 'images'}. {advice}")
-    samples = [Sample(p.name, p, labels=folder / "masks" / f"{p.stem}.png") for p in pictures]
-    _require([s.labels for s in samples if s.labels], f"Pictures in {folder / 'images'} have no label map")
+        raise ImageError(f"No pictures in {images}. {advice}")
+    samples = [Sample(p.name, p, labels=masks / p.relative_to(images).with_suffix(".png")) for p in pictures]
+    _require([s.labels for s in samples if s.labels], f"Pictures in {images} have no label map")
     return samples
 
 

@@ -1,6 +1,7 @@
 """The folder a data set is prepared into: its settings, what is done already, and the `metadata.jsonl` of each split."""
 
 import json
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from training.data.folders import METADATA
 SPLITS = ("train", "test")
 SETTINGS, JOURNAL = "prepare.json", "done.jsonl"
 # `file_name` leads: `datasets` (5.2) gives it to the first picture column of a row, whichever that is.
+# The Hub takes at most this many files in a folder; of a larger data set a picture lies in one of so many subfolders.
+LARGEST_FOLDER, SUBFOLDERS = 10_000, 100
 FILE_COLUMNS = {"file_name": "images", "degraded_file_name": "degraded", "mask_file_name": "masks"}
 
 
@@ -25,24 +28,30 @@ class Output:
     A row is what `metadata.jsonl` says of a picture; file names in it are relative to its split's folder.
     """
 
-    def __init__(self, folder: Path, settings: Mapping[str, Any]) -> None:
+    def __init__(self, folder: Path, settings: Mapping[str, Any], pictures: int = 0) -> None:
         """Open or create the folder.
+
+        Args:
+            folder: Where it is.
+            settings: What its pictures are prepared with.
+            pictures: How many there will be.
 
         Raises:
             SettingsError: It holds pictures prepared with other settings, which are named, or is not ours at all.
         """
-        self.folder = folder
+        self.folder, self._is_large = folder, pictures > LARGEST_FOLDER
         claim(folder, SETTINGS, settings, holds="prepared data set")
         self._journal = Journal(folder, JOURNAL, JOURNAL, key="name")
         self.done = {row["name"]: row for row in self._journal.rows() if self._is_whole(row)}
 
     def write_pictures(self, split: str, name: str, pictures: Mapping[str, np.ndarray]) -> Row:
         """Write pictures, by the column of `metadata.jsonl` they go under, and return those columns."""
+        # by its name: a picture keeps its place when others are added
+        subfolder = f"{zlib.crc32(name.encode()) % SUBFOLDERS:03d}/" if self._is_large else ""
         columns: Row = {}
         for column, picture in pictures.items():
-            path = self.folder / split / FILE_COLUMNS[column] / f"{name}.png"
-            self.write_picture(path, picture)
-            columns[column] = f"{path.parent.name}/{path.name}"
+            columns[column] = f"{FILE_COLUMNS[column]}/{subfolder}{name}.png"
+            self.write_picture(self.folder / split / columns[column], picture)
         return columns
 
     def record(self, row: Row) -> None:

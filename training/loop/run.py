@@ -16,6 +16,7 @@ from accelerate.utils import GradScalerKwargs
 from tqdm import tqdm
 
 from enhancer.errors import EnhancerError, SettingsError
+from enhancer.runtime.device import best_device, cuda_trouble
 from training.config import TrainConfig
 from training.data.dataset import Pairs
 from training.data.folders import find_samples
@@ -248,9 +249,11 @@ def build_accelerator(config: TrainConfig) -> Accelerator:
     """
     precision = "no" if config.mixed_precision == "bf16_weights" else config.mixed_precision
     if precision == "auto":
-        precision = "fp16" if torch.cuda.is_available() else "no"
+        precision = "fp16" if best_device() == "cuda" else "no"
     if precision == "fp16" and not torch.cuda.is_available():
-        raise SettingsError("--mixed_precision fp16 needs a GPU, and there is none. Give bf16, or no.")
+        raise SettingsError(
+            cuda_trouble() or "--mixed_precision fp16 needs a GPU, and there is none. Give bf16, or no."
+        )
     try:
         scaler = GradScalerKwargs(init_scale=FIRST_LOSS_SCALE)
         return Accelerator(mixed_precision=precision, kwargs_handlers=[scaler])
