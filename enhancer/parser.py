@@ -23,6 +23,7 @@ from enhancer.errors import CheckpointError
 from enhancer.hub import PARSER, PARSER_REVISION, Access, resolve
 from enhancer.imaging.regions import HEAD_LABELS, REGIONS, names_in_id_order, region_of_label
 from enhancer.messages import Message
+from enhancer.runtime.files import why_unreadable
 
 POCKET = Path(__file__).parent / "pocket" / "parser"
 POCKET_NAME = "pocket Segformer"
@@ -172,7 +173,8 @@ def _segformer(folder: Path, device: str | torch.device) -> SegformerForSemantic
                 output_loading_info=True,
             )
         except (RuntimeError, ValueError, OSError, SafetensorError) as error:
-            raise CheckpointError(f"The parser in {folder} does not load: {error}") from error
+            weights = folder / "model.safetensors"
+            raise CheckpointError(f"The parser in {folder} does not load: {why_unreadable(weights, error)}.") from error
     model, report = loaded
     if missing := sorted(report["missing_keys"]):  # extra ones, such as a training head's, do no harm
         raise CheckpointError(f"The parser in {folder} lacks the weights {', '.join(missing)}.")

@@ -243,7 +243,7 @@ def test_alpha_survives_the_command_line(run, small_head, tmp_path):
         (["degrade", "face.png", "--strength", "ears=1"], "'ears'"),
         (["degrade", "face.png", "--strength", "eyes=nan"], "nan"),
         (["degrade", "face.png", "--labels", "nowhere.png"], "nowhere.png"),
-        (["degrade", "folder", "--labels", "face.png"], "must be a folder too"),
+        (["degrade", "folder", "--labels", "face.png"], "must be a folder"),
         (["restore", "folder", "--reference", "empty"], "no reference in empty"),
         (["restore", "face.png", "-o", "face.png"], "cannot be made"),
         (["restore", "face.png", "--json", "empty"], "empty"),

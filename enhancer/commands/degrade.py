@@ -1,6 +1,7 @@
 """`python -m enhancer degrade IN`: degrade pictures."""
 
 import argparse
+import sys
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from enhancer.commands.pictures import (
     labels_of,
     outputs_of,
     pipeline_for,
+    read_given,
     share_of,
 )
 from enhancer.runtime.processes import Processes
@@ -32,7 +34,7 @@ def declare(commands: Any) -> None:
 
 def degrade(args: argparse.Namespace, load: Load | None) -> int:
     """Degrade a clean picture or a folder of them."""
-    from enhancer.imaging.io import read_image, write_png
+    from enhancer.imaging.io import write_png
     from enhancer.imaging.provenance import write_recorded
     from enhancer.service import Service
 
@@ -42,7 +44,7 @@ def degrade(args: argparse.Namespace, load: Load | None) -> int:
 
     def read(picture: Input) -> tuple[Any, Any]:
         source, name = picture
-        image = read_image(source, "this file")
+        image = read_given(source, "this file", args.premultiplied)
         outputs.path(f"{name}.png")  # what is wrong with the folder should be known now
         return image, labels_of(source, args)
 
@@ -63,6 +65,8 @@ def degrade(args: argparse.Namespace, load: Load | None) -> int:
                     made = service().degrade(*given, keep_steps=args.steps, **settings)
                     pipeline.write(picture, write, made)
                     del made  # the thread has it
+        if outputs.left_out and processes.is_main:
+            sys.stdout.write(f"{outputs.left_out}.\n")
         return progress.code
     finally:
         processes.part()

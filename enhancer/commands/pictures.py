@@ -1,6 +1,8 @@
 """What the commands that work on pictures share: finding them, naming results, going from one to the next."""
 
 import argparse
+import hashlib
+import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -13,6 +15,8 @@ from enhancer.errors import EnhancerError, ImageError, LabelError, SettingsError
 from enhancer.runtime.processes import Processes
 
 if TYPE_CHECKING:  # the imports that take time wait until a command runs, so that --help is quick
+    import numpy as np
+
     from enhancer.service import Service
 
 FINE, BAD_INPUT, INTERRUPTED = 0, 2, 130  # exit codes
@@ -25,9 +29,10 @@ Load = Callable[..., "Service"]  # Service.load, or what stands in for it
 class Outputs:
     """Where results go: one name for each picture, and never on top of a picture that was given."""
 
-    def __init__(self, folder: Path, names: dict[Path, str], given: Sequence[Path]) -> None:
+    def __init__(self, folder: Path, names: dict[Path, str], given: Sequence[Path], left_out: str = "") -> None:
         self.folder = folder
         self.names = names  # picture -> its name, without suffix
+        self.left_out = left_out  # files that are no pictures, counted by suffix
         self._given = {(file.stat().st_dev, file.stat().st_ino) for file in given if file.is_file()}
 
     def path(self, name: str) -> Path:
@@ -45,13 +50,20 @@ class Outputs:
 def _names(sources: Sequence[Path], endings: Sequence[str]) -> dict[Path, str]:
     """Return each picture's stem, made unique where two pictures have the same (`face.png`, `face.jpg`).
 
-    Case does not count: on some disks `Face.png` and `face.png` are one file.
+    Case does not count: on some disks `Face.png` and `face.png` are one file. A name that would be too long with its
+    ending is cut, and told apart by a digest.
     """
+    from enhancer.imaging.folders import LONGEST_NAME
+
     stems = Counter(source.stem.casefold() for source in sources)
     taken: set[str] = set()
     names: dict[Path, str] = {}
+    room = LONGEST_NAME - max(len(ending) for ending in endings) - len(".png")
     for source in sources:
         name = source.stem if stems[source.stem.casefold()] == 1 else f"{source.stem}_{source.suffix[1:]}"
+        if len(os.fsencode(name)) > room:
+            digest = hashlib.sha256(os.fsencode(name)).hexdigest()[:8]
+            name = f"{os.fsencode(name)[: room - 9].decode(errors='ignore')}-{digest}"
         while taken & {f"{name}{ending}".casefold() for ending in endings}:
             name += "_"
         taken |= {f"{name}{ending}".casefold() for ending in endings}
@@ -121,55 +133,91 @@ def share_of(pictures: Sequence[Input], processes: Processes) -> Sequence[Input]
 
 def outputs_of(args: argparse.Namespace, endings: Sequence[str]) -> Outputs:
     """Find the pictures, and settle what may be written, before anything is loaded."""
-    sources = pictures_of(args.input)
+    from enhancer.imaging.folders import left_out
+
+    sources, others = pictures_of(args.input)
     given = list(sources)
     for option in ("labels", "reference"):
         partner = getattr(args, option, None)
         if partner is None:
             continue
-        if args.input.is_dir() and not partner.is_dir():
-            raise SettingsError(f"With a folder of pictures, --{option} must be a folder too, got {partner}.")
+        if is_batch(args.input) and not partner.is_dir():
+            raise SettingsError(f"With several pictures, --{option} must be a folder, got {partner}.")
         given += partner.iterdir() if partner.is_dir() else [partner]
     report = getattr(args, "json", None)
     if report is not None and (report.is_dir() or report.resolve() in {file.resolve() for file in given}):
         raise SettingsError(f"The report cannot be written over {report}. Choose another --json file.")
-    return Outputs(args.output, _names(sources, endings), given)
+    return Outputs(args.output, _names(sources, endings), given, left_out(others))
 
 
-def pictures_of(given: Path) -> list[Path]:
-    """Return the picture itself, or the pictures in a folder (not in its subfolders), label maps left out.
+def is_batch(given: Sequence[Path]) -> bool:
+    """Say whether what was given is more than a picture by itself."""
+    return len(given) > 1 or given[0].is_dir()
+
+
+def pictures_of(given: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """Return the pictures themselves, and those in folders (not in their subfolders), label maps left out.
+
+    Returns:
+        The pictures, and the folders' other files.
 
     Raises:
-        ImageError: There is no such file or folder, or no picture in it.
+        ImageError: There is no such file or folder, it cannot be read, or there is no picture in it.
     """
+    from enhancer.imaging.folders import is_picture, left_out
     from enhancer.imaging.io import IMAGE_SUFFIXES
 
-    if not given.is_dir():
-        if not given.exists():
-            raise ImageError(f"There is no file or folder {given}. Check the path.")
-        return [given]
-    found = sorted(
-        file
-        for file in given.iterdir()
-        if file.suffix.lower() in IMAGE_SUFFIXES
-        and not file.name.startswith(".")
-        and not file.stem.endswith("_labels")
-        and file.is_file()
-    )
-    if not found:
-        raise ImageError(f"The folder {given} holds no pictures. They end in {', '.join(IMAGE_SUFFIXES)}.")
-    return found
+    pictures: dict[Path, None] = {}  # one that is given twice is done once
+    others: list[Path] = []
+    for path in given:
+        if not path.is_dir():
+            if not path.exists():
+                raise ImageError(f"There is no file or folder {path}. Check the path.")
+            pictures[path] = None
+            continue
+        try:
+            files = sorted(file for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
+        except OSError as error:
+            raise ImageError(f"The folder {path} cannot be read: {error.strerror or error}.") from error
+        found = [file for file in files if is_picture(file) and not file.stem.endswith("_labels")]
+        rest = [file for file in files if not is_picture(file)]
+        if not found:
+            said = f" ({left_out(rest)})" if rest else ""
+            raise ImageError(f"The folder {path} holds no pictures{said}. They end in {', '.join(IMAGE_SUFFIXES)}.")
+        pictures |= dict.fromkeys(found)
+        others += rest
+    return list(pictures), others
 
 
 def partner_of(source: Path, given: Path | None, what: str, error: type[EnhancerError]) -> Path | None:
     """Return the file that goes with a picture: the one given, or the one of its stem in the folder given."""
+    from enhancer.imaging.folders import by_stem, composed
+
     if given is None or not given.is_dir():
         return given
+    found = by_stem(given)
     for stem in (f"{source.stem}_{what}", source.stem):
-        found = sorted(file for file in given.iterdir() if file.stem == stem and file.is_file())
-        if found:
-            return found[0]
+        if composed(stem) in found:
+            return found[composed(stem)]
     raise error(f"there is no {what} in {given} for this picture. Name it {source.stem}.png, or leave it out.")
+
+
+def read_given(source: Path, name: str, premultiplied: bool) -> "np.ndarray":
+    """Read a picture with straight alpha, whichever it has."""
+    from enhancer.imaging.io import read_image
+    from enhancer.imaging.premultiplied import straight
+
+    image = read_image(source, name)
+    return straight(image) if premultiplied else image
+
+
+def hint_of(image: "np.ndarray", premultiplied: bool) -> tuple[str, ...]:
+    """Return a note where a picture that is read as it is looks premultiplied."""
+    from enhancer.imaging.premultiplied import looks_premultiplied
+
+    if premultiplied or not looks_premultiplied(image):
+        return ()
+    return ("Its colours look multiplied by their alpha, which darkens its edges: --premultiplied undoes that.",)
 
 
 def labels_of(source: Path, args: argparse.Namespace) -> Any:
@@ -198,10 +246,12 @@ def degrade_settings(args: argparse.Namespace) -> dict[str, Any]:
 def add_shared(command: argparse.ArgumentParser) -> None:
     """Declare what every command on pictures takes."""
     add = command.add_argument
-    add("input", metavar="IN", type=Path, help="a picture, or a folder of pictures")
+    add("input", metavar="IN", type=Path, nargs="+", help="pictures, or folders of pictures")
     add("--labels", metavar="MAP", type=Path, help="label map, or a folder of NAME_labels.png")
     parser_help = "face parser where there is no label map: a folder, a Hub id, or pocket (pocket, the embedded one)"
     add("--parser", metavar="REF", default="pocket", help=parser_help)
+    premultiplied_help = "IN has colours that were multiplied by their alpha: divide them first"
+    add("--premultiplied", action="store_true", help=premultiplied_help)
     add("--seed", metavar="N", type=int, default=0, help="what the degradation draws from (0)")
     add("--preset", metavar="NAME", default="v2", help="degradation preset, v1 or v2 (v2)")
     strength_help = "degradation strength, 0 to 1, such as eyes=0.5; may be given again for other regions"

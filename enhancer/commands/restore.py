@@ -17,9 +17,12 @@ from enhancer.commands.pictures import (
     Progress,
     add_shared,
     degrade_settings,
+    hint_of,
+    is_batch,
     outputs_of,
     partner_of,
     pipeline_for,
+    read_given,
     share_of,
 )
 from enhancer.errors import EnhancerError, ImageError, LabelError
@@ -107,7 +110,7 @@ class _Restoring:
         if processes.world_size > 1:
             options["device"] = _own_device(processes)
         self._service = cache(partial(load or Service.load, args.checkpoint, **options))
-        self._finished = FinishedPictures(args.output, processes.rank) if args.input.is_dir() else None
+        self._finished = FinishedPictures(args.output, processes.rank) if is_batch(args.input) else None
         self._rows: dict[Path, dict[str, Any]] = {}
         self._clock = _Clock()
 
@@ -125,7 +128,7 @@ class _Restoring:
             self._clock.stop()
             shares = processes.gathered(self._share(progress))
             if self._finished is not None and processes.is_main:
-                sys.stdout.write(_summary(shares, len(done)))
+                sys.stdout.write(_summary(shares, len(done), self._outputs.left_out))
             return max(share.code for share in shares)
         finally:  # also when interrupted half-way: then of what this process did
             if self._args.json is not None and processes.is_main:
@@ -159,6 +162,7 @@ class _Restoring:
             "version": enhancer.__version__,
             "checkpoint": restorer.name,
             "sha": restorer.sha,
+            "premultiplied": args.premultiplied,
             "degradation": self._degradation if args.degrade else None,
             "parser": args.parser if args.degrade or args.reference else None,
             "lpips": args.lpips if args.degrade or args.reference else None,
@@ -184,16 +188,18 @@ class _Restoring:
         return files
 
     def _read(self, picture: Input) -> _Given:
-        from enhancer.imaging.io import read_image, read_labels
+        from enhancer.imaging.io import read_labels
 
         source, name = picture
         stamps = [] if self._finished is None else self._stamps(source)
-        image = read_image(source, "this file")
+        image = read_given(source, "this file", self._args.premultiplied)
         self._files(source, name)  # what is wrong with the output should be known now
         reference, labels = self._partners(source)
         return _Given(
             image,
-            None if reference is None else read_image(reference, f"its reference {reference.name}"),
+            None
+            if reference is None
+            else read_given(reference, f"its reference {reference.name}", self._args.premultiplied),
             None if labels is None else read_labels(labels),
             stamps,
         )
@@ -222,7 +228,8 @@ class _Restoring:
             line += f"  PSNR {before['psnr']:.2f} -> {after['psnr']:.2f} dB"
             if after["lpips"] is not None:
                 line += f"  {result.lpips_name} {before['lpips']:.3f} -> {after['lpips']:.3f}"
-        return _Made(pictures, row, (line, result.notes), self._made_from(name, given.stamps))
+        notes = (*result.notes, *hint_of(given.image, args.premultiplied))
+        return _Made(pictures, row, (line, notes), self._made_from(name, given.stamps))
 
     def _write(self, picture: Input, made: _Made) -> LogLines:
         from enhancer.imaging.provenance import write_recorded
@@ -285,14 +292,16 @@ class _Clock:
         self.seconds = time.perf_counter() - self.start if self.pictures > 1 else 0.0
 
 
-def _summary(shares: list[_Share], skipped: int) -> str:
-    """Return how fast the pictures came, as a line."""
+def _summary(shares: list[_Share], skipped: int, left_out: str) -> str:
+    """Return how many pictures there are now and how fast they came, as a line."""
     clocks = [share.clock for share in shares]
-    said = f"{sum(clock.pictures for clock in clocks)} pictures restored."
+    said = f"{sum(row['error'] is None for share in shares for row in share.rows.values())} pictures restored."
     if seconds := max(clock.seconds for clock in clocks):
         rate = sum(max(0, clock.pictures - 1) for clock in clocks) / seconds
         busy = sum(clock.busy for clock in clocks) / sum(clock.seconds for clock in clocks)
         said += f" After the first, {rate:.2f} a second for {seconds:.1f} s, the device busy {busy:.0%} of the time."
     if skipped:
         said += f" {skipped} were there already (--overwrite restores them anew)."
+    if left_out:
+        said += f" {left_out}."
     return f"{said}\n"

@@ -17,19 +17,20 @@ from PIL.PngImagePlugin import PngInfo
 
 from enhancer.errors import ImageError, LabelError
 from enhancer.messages import Message
-from enhancer.runtime.files import atomic_write
+from enhancer.runtime.files import LFS_POINTER, atomic_write
 
 MIN_SIDE = 64  # pixels
 MAX_SIDE = 4096  # pixels
 WHITE = (1.0, 1.0, 1.0)
 PNG_LEVEL = 3  # of compression: under half the time of Pillow's 6 for 3 to 8 % more bytes
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".webp", ".avif", ".bmp", ".tif", ".tiff", ".gif", ".tga")
 
 Source = str | Path | bytes | BinaryIO
 Colour = tuple[float, float, float] | np.ndarray  # one colour, or an (H, W, 3) picture of colours
 
 # Only these decoders are tried: others (EPS, PDF, FITS, ...) call programs or bring nothing for photographs.
-_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
+_FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "BMP", "TIFF", "GIF")
+_BY_SUFFIX = {".tga": (*_FORMATS, "TGA")}  # a format without a mark of its own: almost anything passes for it
 _SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
 # An ICC profile's colour space -> the mode it applies to, and the picture modes we trust it for.
 _PROFILE_MODES = {
@@ -70,8 +71,10 @@ def opened(source: Source, name: str, largest: int = MAX_SIDE) -> Iterator[Image
     Raises:
         ImageError: There is no picture that can be read here, or it is too large.
     """
+    formats = _FORMATS
     with contextlib.ExitStack() as stack:
         if isinstance(source, str | Path):
+            formats = _BY_SUFFIX.get(Path(source).suffix.lower(), _FORMATS)
             try:
                 stream: BinaryIO = stack.enter_context(Path(source).open("rb"))
             except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
@@ -87,12 +90,13 @@ def opened(source: Source, name: str, largest: int = MAX_SIDE) -> Iterator[Image
         else:
             stream = io.BytesIO(source) if isinstance(source, bytes) else source
         try:
-            picture = Image.open(stream, formats=_FORMATS)
+            picture = Image.open(stream, formats=formats)
         except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
             raise _far_larger(name, largest) from error
         except UnidentifiedImageError as error:
             stream.seek(0)
-            raise (_no_picture(name) if stream.read(1) else _empty(name)) from error
+            head = stream.read(len(LFS_POINTER))
+            raise (_pointer(name) if head == LFS_POINTER else _no_picture(name) if head else _empty(name)) from error
         except Exception as error:  # decoders raise whatever they stumble over in a damaged header
             raise _damaged(name, error) from error
         _check_size(picture.size, name, 1, largest)
@@ -336,7 +340,17 @@ def _no_picture(name: str) -> ImageError:
     return ImageError(
         Message(
             "picture.unknown",
-            "{name} is not a picture that can be read here. Give a PNG, JPEG, WebP, BMP, TIFF or GIF file.",
+            "{name} is not a picture that can be read here. Give a PNG, JPEG, WebP, AVIF, BMP, TIFF, GIF or TGA file.",
+            name=name,
+        )
+    )
+
+
+def _pointer(name: str) -> ImageError:
+    return ImageError(
+        Message(
+            "picture.lfs",
+            "{name} is a Git LFS pointer, not the picture itself. Run `git lfs pull` where it comes from.",
             name=name,
         )
     )
@@ -346,7 +360,7 @@ def _empty(name: str) -> ImageError:
     return ImageError(
         Message(
             "picture.empty",
-            "{name} is empty (0 bytes). Give a PNG, JPEG, WebP, BMP, TIFF or GIF file.",
+            "{name} is empty (0 bytes). Give a PNG, JPEG, WebP, AVIF, BMP, TIFF, GIF or TGA file.",
             name=name,
         )
     )

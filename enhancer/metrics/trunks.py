@@ -22,6 +22,7 @@ from enhancer.errors import UnavailableError
 from enhancer.messages import Message
 from enhancer.metrics.catalogue import LPIPS_NETS
 from enhancer.metrics.network import trunk_keys
+from enhancer.runtime.files import why_unreadable
 
 EMBEDDED = Path(__file__).with_name("weights") / "alex_features_fp16.safetensors"  # 4.9 MB; its NOTICE is beside it
 VARIABLE = "LPIPS_TRUNK"  # names a file with VGG16's weights
@@ -88,14 +89,13 @@ def read_weights(path: Path, net: str) -> dict[str, Tensor]:
         else:
             state = torch.load(path, weights_only=True, map_location="cpu")
     except (RuntimeError, OSError, EOFError, ValueError, pickle.UnpicklingError, SafetensorError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UnavailableError(
             Message(
                 "lpips.damaged",
                 "the {title} weights in {path} do not load ({reason}). Fetch the file again.",
                 title=title,
                 path=str(path),
-                reason=reason,
+                reason=why_unreadable(path, error),
             )
         ) from error
     wanted = trunk_keys(net)

@@ -18,7 +18,7 @@ from torch import Tensor
 from enhancer.errors import CheckpointError
 from enhancer.hub import Access, resolve_base
 from enhancer.model.config import EMBEDDED, EnhancerConfig
-from enhancer.runtime.files import atomic_folder
+from enhancer.runtime.files import atomic_folder, why_unreadable
 
 if TYPE_CHECKING:
     from enhancer.model.enhancer import SplatEnhancer
@@ -166,7 +166,7 @@ def _read_tensors(path: Path) -> dict[str, Tensor]:
     try:
         return load_file(path)
     except (OSError, SafetensorError) as error:
-        raise CheckpointError(f"{path} is damaged or no safetensors file: {error}") from error
+        raise CheckpointError(f"{path} is damaged or no safetensors file: {why_unreadable(path, error)}.") from error
 
 
 def _refuse(missing: Iterable[str], extra: Iterable[str], wrong: Iterable[Any], source: str) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from enhancer.errors import ImageError
-from enhancer.imaging.io import IMAGE_SUFFIXES
+from enhancer.imaging.folders import is_picture, same_name
 
 METADATA = "metadata.jsonl"
 NAMED = 5  # missing files that a message names
@@ -67,22 +67,22 @@ def _pairs(folder: Path) -> list[Sample]:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ImageError(f"{path}, line {number}, is no row with a file_name. Write the file again.") from error
         if degraded is not None:
-            beside = folder / "masks" / f"{Path(image).stem}.png"
-            labels = folder / named if named else beside if beside.is_file() else None
-            pairs.append(Sample(Path(image).name, folder / image, folder / degraded, labels))
+            beside = same_name(folder / "masks" / f"{Path(image).stem}.png")
+            labels = same_name(folder / named) if named else beside if beside.is_file() else None
+            pairs.append(Sample(Path(image).name, same_name(folder / image), same_name(folder / degraded), labels))
     _require([file for pair in pairs for file in pair.files], f"{path} names files that do not exist")
     return pairs
 
 
 def _photographs(folder: Path) -> list[Sample]:
     images, masks = folder / "images", folder / "masks"
-    pictures = sorted(p for p in (*images.glob("*"), *images.glob("[!.]*/*")) if p.suffix.lower() in IMAGE_SUFFIXES)
+    pictures = sorted(p for p in (*images.glob("*"), *images.glob("[!.]*/*")) if is_picture(p))
     if not pictures:
         advice = "Put photographs there and label maps in masks/."
         if (folder / "train").is_dir():
             advice = f"Give one of its splits, such as {folder / 'train'}."
         raise ImageError(f"No pictures in {images}. {advice}")
-    samples = [Sample(p.name, p, labels=masks / p.relative_to(images).with_suffix(".png")) for p in pictures]
+    samples = [Sample(p.name, p, labels=same_name(masks / p.relative_to(images).with_suffix(".png"))) for p in pictures]
     _require([s.labels for s in samples if s.labels], f"Pictures in {images} have no label map")
     return samples
 

@@ -9,7 +9,8 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from enhancer.errors import SettingsError
-from enhancer.imaging.io import IMAGE_SUFFIXES, from_pil, read_image
+from enhancer.imaging.folders import composed, is_picture, same_name
+from enhancer.imaging.io import from_pil, read_image
 
 Source = Path | Callable[[], bytes]  # a file, or what returns its bytes
 Window = tuple[float, float, float, float]  # left, top, right, bottom; shares of the upright picture's sides
@@ -52,10 +53,10 @@ def find_photographs(
     if (folder / "images").is_dir():
         masks = masks or folder / "masks"
         folder = folder / "images"
-    files = {str(path.relative_to(folder).with_suffix("")): path for path in _pictures(folder, leave_out)}
+    files = {composed(str(path.relative_to(folder).with_suffix(""))): path for path in _pictures(folder, leave_out)}
     photographs, problems, seen = [], [], {}
     for path in _pictures(folder, leave_out):
-        stem = str(path.relative_to(folder).with_suffix(""))
+        stem = composed(str(path.relative_to(folder).with_suffix("")))
         if stem.endswith(LABELS_SUFFIX) and stem.removesuffix(LABELS_SUFFIX) in files:
             continue  # a label map, not a photograph
         name = stem.replace("/", "_").replace("\\", "_")
@@ -64,7 +65,7 @@ def find_photographs(
             continue
         seen[name] = path
         beside = files.get(stem + LABELS_SUFFIX)
-        given = masks / f"{stem}.png" if masks else None
+        given = same_name(masks / f"{stem}.png") if masks else None
         photographs.append(Photograph(name, path, given if given and given.is_file() else beside))
     return photographs, problems
 
@@ -126,6 +127,6 @@ def _pictures(folder: Path, leave_out: Path | None) -> list[Path]:
     """Return the picture files in and below a folder, sorted; hidden ones and those below `leave_out` do not count."""
     if not folder.is_dir():
         raise SettingsError(f"There is no folder {folder}. Check the path.")
-    inside = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
+    inside = sorted(path for path in folder.rglob("*") if is_picture(path))
     shown = [path for path in inside if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
     return [path for path in shown if leave_out is None or leave_out.resolve() not in path.resolve().parents]

@@ -18,6 +18,7 @@ from enhancer.errors import UnavailableError
 from enhancer.hub import resolve
 from enhancer.metrics.network import LpipsNetwork, published_heads
 from enhancer.metrics.trunks import Trunk, ensure_trunk, read_trunk
+from enhancer.runtime.files import why_unreadable
 from training.losses.terms import clip_distance, full_precision
 
 # ReLU outputs of SqueezeNet 1.1's `features`: before each pooling and after every later fire module, as in LPIPS.
@@ -109,7 +110,7 @@ class VggFeatures(Frozen):
             return cls(torch.load(path, map_location="cpu", weights_only=True, mmap=True))
         except _BROKEN as error:
             raise UnavailableError(
-                f"the VGG19 weights {path} do not load ({str(error).splitlines()[0]}); "
+                f"the VGG19 weights {path} do not load ({why_unreadable(path, error)}); "
                 "delete them, and they are downloaded again."
             ) from error
 
