@@ -13,9 +13,14 @@ Row = dict[str, Any]
 
 
 def claim(
-    folder: Path, name: str, settings: Mapping[str, Any], *, holds: str, free: Collection[str] = (),
+    folder: Path,
+    name: str,
+    settings: Mapping[str, Any],
+    *,
+    holds: str,
+    free: Collection[str] = (),
     otherwise: str = "repeat its own settings to go on with it",
-) -> None:  # fmt: skip
+) -> None:
     """Take a folder for work with these settings, or go on with work of the same settings in it.
 
     Args:

@@ -67,9 +67,13 @@ class ResultsFolder:
                 for old in (*self._journal.paths(), *pictures, *made):
                     old.unlink(missing_ok=True)
             claim(
-                self.folder, SETTINGS, self.settings, holds="evaluation", free=self.settings if overwrite else (),
+                self.folder,
+                SETTINGS,
+                self.settings,
+                holds="evaluation",
+                free=self.settings if overwrite else (),
                 otherwise="throw the old one away with --overwrite",
-            )  # fmt: skip
+            )
             self.pictures.mkdir(exist_ok=True)
         except OSError as error:
             raise SettingsError(f"{self.folder} cannot be written: {error.strerror or error}.") from error
