@@ -10,7 +10,7 @@ Stop it at any time and run the same command again: it goes on where it was. Tra
 
 import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -29,6 +29,7 @@ from enhancer.imaging.regions import region_map
 from enhancer.runtime.files import write_text
 from enhancer.seeding import rng_for
 from training.cli import flag, from_flags
+from training.data.avatars import find_views
 from training.data.crop import LabelMaker, prepare
 from training.data.output import Output, Row
 from training.data.photographs import Photograph, find_pairs, find_photographs
@@ -50,6 +51,8 @@ class PrepareConfig:
     image_column: str = flag("image", "its column of pictures")
     clean: str = flag("", "instead, ready pairs: folder of clean pictures")
     degraded: str = flag("", "ready pairs: folder of degraded pictures, matched by name")
+    renders: str = flag("", "instead, pairs from output folders of splat trainers, comma-separated; see training.pairs")
+    views: str = flag("", "of --renders: test, val, train; empty: those the trainer was not shown, else any")
     masks: str = flag("", "folder of label maps NAME.png, used instead of the parser")
     output_dir: str = flag("data/faces", "where train/ and test/ go")
     resolution: int = flag(512, "side of the square crops, pixels")
@@ -63,11 +66,15 @@ class PrepareConfig:
 
     def __post_init__(self) -> None:
         """Check what can be checked before anything is read."""
-        given = [bool(self.photographs), bool(self.dataset_name), bool(self.clean or self.degraded)]
+        given = [bool(self.photographs), bool(self.dataset_name), bool(self.clean or self.degraded), bool(self.renders)]
         if sum(given) != 1 or bool(self.clean) != bool(self.degraded):
-            raise SettingsError("Give one source: --photographs, --dataset_name, or --degraded and --clean together.")
-        if self.write_pairs and self.clean:
-            raise SettingsError("--write_pairs degrades photographs; --degraded and --clean are pairs already.")
+            raise SettingsError(
+                "Give one source: --photographs, --dataset_name, --renders, or --degraded and --clean together."
+            )
+        if self.write_pairs and (self.clean or self.renders):
+            raise SettingsError(
+                "--write_pairs degrades photographs; --renders, or --degraded and --clean, are pairs already."
+            )
         if self.preset not in PRESETS:
             raise SettingsError(f"There is no preset {self.preset!r}. Choose one of {', '.join(PRESETS)}.")
         if self.resolution < MIN_SIDE or self.resolution % 16:
@@ -97,6 +104,9 @@ def find(config: PrepareConfig) -> tuple[list[Photograph], list[str]]:
         raise SettingsError(f"There is no folder {masks} of label maps. Check --masks.")
     if config.dataset_name:
         found, problems, where = _rows_of_dataset(config), [], config.dataset_name
+    elif config.renders:
+        found, problems = _renders(config)
+        where = config.renders
     elif config.clean:
         found, problems = find_pairs(Path(config.clean), Path(config.degraded), masks)
         where = f"{config.clean} with a partner in {config.degraded}"
@@ -105,6 +115,16 @@ def find(config: PrepareConfig) -> tuple[list[Photograph], list[str]]:
         found, problems = find_photographs(Path(where), masks, leave_out=Path(config.output_dir))
     if not found:
         raise SettingsError("\n".join([f"There are no pictures in {where}.", *problems]))
+    return found, problems
+
+
+def _renders(config: PrepareConfig) -> tuple[list[Photograph], list[str]]:
+    """Return the pairs of splat trainers, and say which views they are."""
+    found, problems = [], []
+    for views in find_views(config.renders, config.views):
+        print(f"{len(views.pairs)} pairs of {views.split} views after {views.steps} steps in {views.folder}.")
+        found += views.pairs
+        problems += views.problems
     return found, problems
 
 
@@ -241,7 +261,7 @@ def _tell_of_faces(output: Output) -> None:
 def draw_figures(config: PrepareConfig, output: Output) -> list[Path]:
     """Draw the pipeline and the mask logic on the first picture with a face; ready pairs have neither."""
     shown = sorted((row for row in output.done.values() if row["face"]), key=lambda row: row["name"])
-    if config.clean or not shown:
+    if config.clean or config.renders or not shown:
         return []
     row = shown[0]
     folder = output.folder / row["split"]
@@ -257,8 +277,13 @@ def draw_figures(config: PrepareConfig, output: Output) -> list[Path]:
 
 def command(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns 0 all fine, 2 something could not be used (the rest is done), 130 interrupted."""
+    return run(lambda: from_flags(PrepareConfig, argv, __doc__ or ""))
+
+
+def run(settings: Callable[[], PrepareConfig]) -> int:
+    """Prepare what `settings()` asks for; an error of that is said like any other. Returns the exit code."""
     try:
-        problems = main(from_flags(PrepareConfig, argv, __doc__ or ""))
+        problems = main(settings())
     except EnhancerError as error:
         sys.stderr.write(f"error: {error}\n")
         return BAD_INPUT

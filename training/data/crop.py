@@ -79,7 +79,7 @@ def prepare(photograph: Photograph, parser: LabelMaker | None, size: int, smalle
     else:
         labels = guide
     if degraded is not None and photograph.degraded is not None:
-        degraded = _fitted(_window(degraded, crop, photograph.degraded, photograph.degraded.name), size)
+        degraded = _fitted(_window(degraded, crop, photograph.degraded, photograph.degraded_shown), size)
     face = labels is not None and largest_face(region_map(labels)) is not None
     return Prepared(cut, labels, degraded, _shares(crop, image.shape), face)
 
@@ -114,10 +114,10 @@ def _partner(photograph: Photograph, image: np.ndarray) -> np.ndarray | None:
     """Read the degraded partner of a ready pair; None for a photograph alone."""
     if photograph.degraded is None:
         return None
-    degraded = read_photograph(photograph.degraded, f"the degraded {photograph.degraded.name}")
+    degraded = read_photograph(photograph.degraded, photograph.degraded_shown)
     if degraded.shape[:2] != image.shape[:2]:
         raise ImageError(
-            f"{photograph.shown} is {_size(image)} pixels, but its degraded partner {photograph.degraded.name} is "
+            f"{photograph.shown} is {_size(image)} pixels, but {photograph.degraded_shown} is "
             f"{_size(degraded)}. Give both at one size."
         )
     return degraded

@@ -26,12 +26,17 @@ class Photograph:
     name: str  # unique; what its files are called, without suffix
     source: Source
     labels: Path | None = None  # a label map given with it
-    degraded: Path | None = None  # its partner, in ready pairs
+    degraded: Source | None = None  # its partner, in ready pairs
 
     @property
     def shown(self) -> str:
         """What to call it in messages."""
         return self.source.name if isinstance(self.source, Path) else self.name
+
+    @property
+    def degraded_shown(self) -> str:
+        """What to call its partner in messages."""
+        return f"the degraded {self.degraded.name if isinstance(self.degraded, Path) else self.name}"
 
 
 def find_photographs(
