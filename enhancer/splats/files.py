@@ -19,8 +19,8 @@ from enhancer.splats.formats.spz import GZIP_MAGIC, MAGIC, open_spz
 __all__ = ["Conventions", "SplatFile", "read_splats", "write_ply"]
 
 _STRONG = 0.15  # standard deviation of a colour over all views, of 1
-# Coefficients of spherical harmonics that change sign with x, in the order of 3D Gaussian Splatting
-_ODD_IN_X = (3, 4, 7, 10, 13, 15)
+# Axes in which each function of the spherical harmonics is odd, in the order of 3D Gaussian Splatting
+_ODD = ("", "y", "z", "x", "xy", "yz", "", "xz", "", "y", "xyz", "y", "z", "x", "z", "x")
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +28,7 @@ class SplatFile:
     """What was read.
 
     Attributes:
-        cloud: The Gaussians, in the file's axes.
+        cloud: The Gaussians. Axes are right-handed and those of .ply files, often x right, y down, z front.
         format: "ply", "compressed.ply", "splat", "spz" or "ksplat".
         notes: What was corrected or is worth saying, for whoever opened the file.
     """
@@ -63,13 +63,17 @@ def read_splats(
     contents.check_memory(name, memory)
     gaussians = contents.load()
     cloud, notes = _checked(gaussians, name)
-    if gaussians.left_handed or conventions.left_handed:
-        cloud = mirrored(cloud)
+    x, y, z = gaussians.signs
+    if conventions.left_handed:
+        x = -x
+    if x * y * z < 0:
         notes += (
             Message(
-                "splats.left_handed", "The file's axes are left-handed; x was turned round, or all would be mirrored."
+                "splats.left_handed", "The file's axes are left-handed; one was turned round, or all would be mirrored."
             ),
         )
+    if (x, y, z) != (1, 1, 1):
+        cloud = flipped(cloud, (x, y, z))
     return SplatFile(cloud, contents.format, (*gaussians.notes, *notes))
 
 
@@ -123,11 +127,13 @@ def _checked(gaussians: Gaussians, name: str) -> tuple[GaussianCloud, tuple[Mess
             )
         )
     length = np.linalg.norm(gaussians.rotations, axis=1, keepdims=True)
-    rotations = np.where(length > 0, gaussians.rotations / np.where(length > 0, length, 1), np.float32([1, 0, 0, 0]))
+    rotations = np.where(
+        length > 0, gaussians.rotations / np.where(length > 0, length, 1), np.array([1, 0, 0, 0], np.float32)
+    )
     cloud = GaussianCloud(
         means=np.ascontiguousarray(gaussians.means, np.float32),
         scales=np.maximum(gaussians.scales, SMALLEST_SCALE).astype(np.float32),
-        rotations=rotations.astype(np.float32),
+        rotations=np.ascontiguousarray(rotations, np.float32),
         opacities=np.clip(gaussians.opacities, 0, 1).astype(np.float32),
         sh=np.ascontiguousarray(gaussians.sh, np.float32),
     )
@@ -152,14 +158,19 @@ def _view_note(cloud: GaussianCloud) -> tuple[Message, ...]:
     )
 
 
-def mirrored(cloud: GaussianCloud) -> GaussianCloud:
-    """Return the cloud with x turned round: positions, rotations and what colours depend on."""
-    sh = cloud.sh.copy()
-    sh[:, [index for index in _ODD_IN_X if index < sh.shape[1]]] *= -1
+def flipped(cloud: GaussianCloud, signs: tuple[int, int, int]) -> GaussianCloud:
+    """Return the cloud with the sign of some axes changed: of positions, rotations and what colours depend on.
+
+    Args:
+        cloud: The cloud.
+        signs: What x, y and z are multiplied by, each 1 or -1. One or three of -1 mirror the scene, two turn it.
+    """
+    x, y, z = signs
+    odd = [np.prod([sign for axis, sign in zip("xyz", signs, strict=True) if axis in axes]) for axes in _ODD]
     return GaussianCloud(
-        means=cloud.means * np.float32([-1, 1, 1]),
+        means=cloud.means * np.array(signs, np.float32),
         scales=cloud.scales,
-        rotations=cloud.rotations * np.float32([1, 1, -1, -1]),
+        rotations=cloud.rotations * np.array([1, y * z, x * z, x * y], np.float32),
         opacities=cloud.opacities,
-        sh=sh,
+        sh=cloud.sh * np.array(odd[: cloud.sh.shape[1]], np.float32)[:, None],
     )

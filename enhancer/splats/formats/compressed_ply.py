@@ -5,12 +5,14 @@ Source: playcanvas/splat-transform and the SuperSplat editor, which write it.
 
 import numpy as np
 
-from enhancer.splats.cloud import COEFFICIENTS, SH_BASIS_0
-from enhancer.splats.formats.contents import Contents, Gaussians, damaged
-from enhancer.splats.formats.ply import Ply
+from enhancer.splats.cloud import SH_BASIS_0
+from enhancer.splats.formats.contents import Contents, Gaussians, damaged, with_largest
+from enhancer.splats.formats.ply import Ply, check_rest
 
 _BLOCK = 256  # Gaussians
 _PACKED = ("packed_position", "packed_rotation", "packed_scale", "packed_color")
+_CHUNK = tuple(f"{end}_{what}" for end in ("min", "max") for what in (*"xyz", "scale_x", "scale_y", "scale_z"))
+_CHUNK_COLOURS = tuple(f"{end}_{channel}" for end in ("min", "max") for channel in "rgb")
 _SH_RANGE = 8.0  # coefficients of degree 1 and more lie in [-4, 4]
 
 
@@ -27,13 +29,16 @@ def open_compressed_ply(ply: Ply) -> Contents:
         SplatError: A table is missing or does not fit the others.
     """
     vertex, chunk, harmonics = ply.element("vertex"), ply.element("chunk"), ply.element("sh")
-    if vertex is None or chunk is None or not set(_PACKED) <= set(vertex.properties):
+    if (
+        vertex is None
+        or chunk is None
+        or not (set(_PACKED) <= set(vertex.properties) and set(_CHUNK) <= set(chunk.properties))
+    ):
         raise damaged(ply.name, "it is a compressed .ply without all of its tables")
     if chunk.count * _BLOCK < vertex.count or (harmonics is not None and harmonics.count != vertex.count):
         raise damaged(ply.name, "its tables differ in length")
     rest = 0 if harmonics is None else len(harmonics.properties)
-    if rest % 3 or rest // 3 + 1 not in COEFFICIENTS:
-        raise damaged(ply.name, f"it has {rest} f_rest properties, and 0, 9, 24 or 45 make sense")
+    check_rest(ply.name, () if harmonics is None else tuple(harmonics.properties))
     return Contents("compressed.ply", vertex.count, rest // 3 + 1, lambda: _load(ply, rest // 3))
 
 
@@ -52,7 +57,7 @@ def _load(ply: Ply, per_channel: int) -> Gaussians:
     scales = np.exp(between(_unpack(packed["packed_scale"], (11, 10, 11)), "scale_", "xyz"))
     colours = _unpack(packed["packed_color"], (8, 8, 8, 8))
     # Files of 2024 and before store the colour itself and no range of it.
-    rgb = between(colours[:, :3], "", "rgb") if "min_r" in (chunk.dtype.names or ()) else colours[:, :3]
+    rgb = between(colours[:, :3], "", "rgb") if set(_CHUNK_COLOURS) <= set(chunk.dtype.names or ()) else colours[:, :3]
     sh = np.zeros((len(packed), per_channel + 1, 3), np.float32)
     sh[:, 0] = (rgb - 0.5) / SH_BASIS_0
     if per_channel:
@@ -80,20 +85,3 @@ def _rotations(packed: np.ndarray) -> np.ndarray:
     largest = (packed.astype(np.uint32) >> np.uint32(30)).astype(np.intp)  # 0 is w
     smaller = (_unpack(packed.astype(np.uint32) << np.uint32(2), (10, 10, 10)) - 0.5) * np.float32(np.sqrt(2))
     return with_largest(smaller, largest)
-
-
-def with_largest(smaller: np.ndarray, largest: np.ndarray) -> np.ndarray:
-    """Put the number that a packed unit vector leaves out into its place.
-
-    Args:
-        smaller: (N, 3) the others, in order.
-        largest: (N,) its place, 0 to 3.
-
-    Returns:
-        (N, 4), the largest above or at 0.
-    """
-    whole = np.empty((len(smaller), 4), np.float32)
-    others = np.arange(4) != largest[:, None]
-    whole[others] = smaller.ravel()
-    whole[~others] = np.sqrt(np.maximum(0, 1 - np.square(smaller).sum(axis=1)))
-    return whole

@@ -59,7 +59,7 @@ class Gaussians:
         rotations: (N, 4) quaternions (w, x, y, z) of any length.
         opacities: (N,).
         sh: (N, K, 3).
-        left_handed: The file says that its axes are.
+        signs: What x, y and z are multiplied by to come to the axes that .ply files have.
         notes: What was corrected or is worth saying.
     """
 
@@ -68,7 +68,7 @@ class Gaussians:
     rotations: np.ndarray
     opacities: np.ndarray
     sh: np.ndarray
-    left_handed: bool = False
+    signs: tuple[int, int, int] = (1, 1, 1)
     notes: tuple[Message, ...] = ()
 
 
@@ -130,11 +130,11 @@ def truncated(name: str, wanted: int, got: int) -> SplatError:
 
 
 def damaged(name: str, problem: str) -> SplatError:
-    """Return the error of a file that contradicts itself."""
+    """Return the error of a file that contradicts itself; `problem` is for whoever wrote it, and stays English."""
     return SplatError(
         Message(
             "splats.damaged",
-            "{name} is damaged: {problem}. Copy or export it again.",
+            "{name} is damaged ({problem}). Copy or export it again.",
             name=name,
             problem=problem,
         )
@@ -156,6 +156,23 @@ def unknown(name: str) -> SplatError:
 def size_of(path: Path) -> int:
     """Return a file's size in bytes."""
     return path.stat().st_size
+
+
+def with_largest(smaller: np.ndarray, largest: np.ndarray) -> np.ndarray:
+    """Put the number that a packed unit vector leaves out into its place.
+
+    Args:
+        smaller: (N, 3) the others, in order.
+        largest: (N,) its place, 0 to 3.
+
+    Returns:
+        (N, 4), the largest above or at 0.
+    """
+    whole = np.empty((len(smaller), 4), np.float32)
+    others = np.arange(4) != largest[:, None]
+    whole[others] = smaller.ravel()
+    whole[~others] = np.sqrt(np.maximum(0, 1 - np.square(smaller).sum(axis=1)))
+    return whole
 
 
 def sigmoid(logits: np.ndarray) -> np.ndarray:

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from enhancer.errors import SplatError
+from enhancer.errors import SettingsError, SplatError
 from enhancer.messages import Message
-from enhancer.runtime.files import write_bytes
-from enhancer.splats.cloud import COEFFICIENTS, SH_BASIS_0, GaussianCloud
-from enhancer.splats.formats.contents import Contents, Conventions, Gaussians, damaged, sigmoid
-from enhancer.splats.formats.ply import Element, Ply
+from enhancer.runtime.files import atomic_write
+from enhancer.splats.cloud import SH_BASIS_0, GaussianCloud
+from enhancer.splats.formats.contents import Contents, Conventions, Gaussians, sigmoid
+from enhancer.splats.formats.ply import Element, Ply, check_rest
 
 _POSITION = ("x", "y", "z")
 _DC = ("f_dc_0", "f_dc_1", "f_dc_2")
@@ -23,6 +23,8 @@ _RGB = ("red", "green", "blue")
 _ROTATION = ("rot_0", "rot_1", "rot_2", "rot_3")
 _FLATNESS = 0.01  # thickness of a disc over its smaller radius: thin, and still far from a singular covariance
 _MOST_OF_SCENE = 0.25  # a typical Gaussian larger than this share of the scene was no logarithm
+_BRIGHTEST_HARMONIC = 16  # white is 1.8
+_BRIGHTEST_OF_ONE = 2  # RGB from 0 to 1 may lie a little above 1
 # Files of methods whose Gaussians move: 4D-GS (rotor and native), Spacetime Gaussians
 _TIME = re.compile(r"t|mu_t|scale_t|t_scale|time|duration|trbf_(center|scale)|(motion|omega|rot_r)_\d+")
 _NETWORK = re.compile(r"f_(anchor_feat|offset)_\d+")  # Scaffold-GS and what was built on it
@@ -47,13 +49,8 @@ def open_inria(ply: Ply, conventions: Conventions) -> Contents:
         missing.append("f_dc_0")
     if missing:
         raise _no_gaussians(ply, vertex, missing)
-    if vertex.has_lists:
-        raise damaged(ply.name, "a property of its Gaussians is a list")
-    rest = sum(re.fullmatch(r"f_rest_\d+", each) is not None for each in names)
-    if rest % 3 or rest // 3 + 1 not in COEFFICIENTS:
-        raise damaged(ply.name, f"it has {rest} f_rest properties, and 0, 9, 24 or 45 make sense")
+    coefficients = 1 + check_rest(ply.name, [each for each in names if each.startswith("f_rest_")])
     in_memory = 0 if ply.order else vertex.count * 8 * len(names)  # text is parsed into float64
-    coefficients = rest // 3 + 1
     return Contents("ply", vertex.count, coefficients, lambda: _load(ply, vertex, conventions, coefficients), in_memory)
 
 
@@ -104,7 +101,7 @@ def _time(name: str, found: str) -> SplatError:
 
 def _no_gaussians(ply: Ply, vertex: Element, missing: Sequence[str]) -> SplatError:
     """Say what a PLY file holds instead."""
-    if any("scale_0" == each or "opacity" == each or each in _DC for each in vertex.properties):
+    if any(each == "scale_0" or each == "opacity" or each in _DC for each in vertex.properties):
         return SplatError(
             Message(
                 "splats.incomplete",
@@ -171,7 +168,7 @@ def _scales(
     flat = "scale_2" not in names
     stored = _columns(table, ["scale_0", "scale_1"] + ([] if flat else ["scale_2"]))
     linear = conventions.scales == "linear"
-    if conventions.scales == "auto" and stored.min(initial=np.inf) > 0:
+    if conventions.scales == "auto" and stored.min(initial=np.inf) >= 0:
         # Logarithms of a scene measured in millimetres are above 0, too: as sizes they would still fit into it.
         extent = np.ptp(means, axis=0).max(initial=0)
         linear = bool(np.exp(np.median(stored), dtype=np.float64) > _MOST_OF_SCENE * extent)
@@ -179,7 +176,7 @@ def _scales(
             notes.append(
                 Message(
                     "splats.linear_scales",
-                    "All scales are above 0, so they were taken as lengths, not as logarithms. Say so if they are logarithms.",
+                    "No scale is below 0, so they were taken as lengths, not as logarithms. Say so if they are logarithms.",
                 )
             )
     with np.errstate(over="ignore"):  # infinite sizes are refused with a count
@@ -198,7 +195,8 @@ def _scales(
 
 def _opacities(stored: np.ndarray, conventions: Conventions, notes: list[Message]) -> np.ndarray:
     linear = conventions.opacities == "linear"
-    if conventions.opacities == "auto" and len(stored) and 0 <= stored.min() <= stored.max() <= 1:
+    # Logits that are all 0 are a file whose opacities nobody has set: half transparent, not invisible.
+    if conventions.opacities == "auto" and len(stored) and stored.min() >= 0 and 0 < stored.max() <= 1:
         linear = True
         notes.append(
             Message(
@@ -215,21 +213,25 @@ def _first_coefficients(
     """Return (N, 3): the coefficients of degree 0."""
     if not set(_DC) <= names:
         rgb = _columns(table, _RGB)
-        return (rgb / (255 if table.dtype["red"].kind in "ui" else 1) - 0.5) / SH_BASIS_0
+        in_bytes = table.dtype["red"].kind in "ui" or rgb.max(initial=0) > _BRIGHTEST_OF_ONE
+        return (rgb / (255 if in_bytes else 1) - 0.5) / SH_BASIS_0
     stored = _columns(table, _DC)
+    least, most = stored.min(initial=np.inf), stored.max(initial=-np.inf)
     as_rgb = conventions.colours == "rgb"
-    # As coefficients they would all be brighter than middle grey, and none saturated.
-    if conventions.colours == "auto" and len(stored) and 0 <= stored.min() < stored.max() <= 1 and stored.max() > 0.5:
+    # As coefficients, those from 0 to 1 would all be brighter than middle grey and none saturated, and those from 0 to 255
+    # far beyond white.
+    if conventions.colours == "auto" and least >= 0 and (0.5 < most <= 1 or _BRIGHTEST_HARMONIC < most <= 255):
         as_rgb = True
         notes.append(
             Message(
                 "splats.rgb",
-                "All colours are between 0 and 1, so they were taken as RGB, not as spherical harmonics. Say so if they are harmonics.",
+                "All colours are between 0 and {most}, so they were taken as RGB, not as spherical harmonics. Say so if they are harmonics.",
+                most=1 if most <= 1 else 255,
             )
         )
     if not as_rgb:
         return stored
-    return (stored / (255 if stored.max(initial=0) > 1 else 1) - 0.5) / SH_BASIS_0
+    return (stored / (255 if most > _BRIGHTEST_OF_ONE else 1) - 0.5) / SH_BASIS_0
 
 
 def _filtered(scales: np.ndarray, opacities: np.ndarray, width: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -264,4 +266,11 @@ def write_ply(path: str | Path, cloud: GaussianCloud) -> None:
     table = np.concatenate(columns, axis=1).astype("<f4")
     header = ["ply", "format binary_little_endian 1.0", f"element vertex {n}"]
     header += [f"property float {name}" for name in names]
-    write_bytes(Path(path), "\n".join([*header, "end_header\n"]).encode(), table.data)
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_write(path) as temporary, temporary.open("wb") as file:
+            file.write("\n".join([*header, "end_header\n"]).encode())
+            file.write(table.tobytes())
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be written: {error.strerror or error}.") from error

@@ -125,10 +125,8 @@ def _load(path: Path, name: str, header: np.void, sections: list[_Section], coef
             sh[:, first:last] = band.transpose(0, 2, 1)
         means = _means(rows["mean"], data, name, section)
         parts.append((means, rows["scale"].astype(np.float32), rows["rotation"].astype(np.float32), colours[:, 3], sh))
-    if not parts:
-        empty = np.zeros((0, 3), np.float32)
-        return Gaussians(empty, empty, np.zeros((0, 4), np.float32), empty[:, 0], np.zeros((0, 1, 3), np.float32))
-    return Gaussians(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    means, scales, rotations, opacities, sh = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return Gaussians(means, scales, rotations, opacities, sh)
 
 
 def _means(stored: np.ndarray, data: np.ndarray, name: str, section: _Section) -> np.ndarray:
@@ -137,17 +135,16 @@ def _means(stored: np.ndarray, data: np.ndarray, name: str, section: _Section) -
         return stored.copy()
     fields, n = section.fields, len(stored)
     full, partial = int(fields["full"]), int(fields["partial"])
+    if fields["bucket_bytes"] != 12 or full + partial > fields["buckets"]:  # before counts of nonsense fill the memory
+        raise damaged(name, "its buckets do not hold its Gaussians")
     lengths = np.concatenate(
         [np.full(full, fields["bucket"]), data[section.buckets : section.buckets + 4 * partial].view("<u4")]
     ).astype(np.int64)
-    if (
-        fields["bucket_bytes"] != 12
-        or len(lengths) > fields["buckets"]
-        or not n <= lengths.sum() <= n + len(lengths) * n
-    ):
+    lengths = np.minimum(lengths, n)
+    if lengths.sum() < n:
         raise damaged(name, "its buckets do not hold its Gaussians")
     begin = section.buckets + 4 * partial
     centres = data[begin : begin + 12 * int(fields["buckets"])].view("<f4").reshape(-1, 3)
-    bucket = np.repeat(np.arange(len(lengths)), lengths)[:n]
+    bucket = np.searchsorted(lengths.cumsum(), np.arange(n), side="right")
     width = int(fields["range"]) or _DEFAULT_RANGE
     return (stored.astype(np.float32) - width) * (fields["side"] / 2 / width) + centres[bucket]

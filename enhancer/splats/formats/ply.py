@@ -4,29 +4,35 @@ Source: Turk's "The PLY Polygon File Format" (1994), with the type names that la
 """
 
 import itertools
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
+from enhancer.splats.cloud import COEFFICIENTS
 from enhancer.splats.formats.contents import damaged, size_of, truncated, unknown
 
 LONGEST_HEADER = 1 << 20  # bytes
 _BYTE_ORDERS = {"binary_little_endian": "<", "binary_big_endian": ">"}
 _TYPES = {
-    **{
-        "char": "i1",
-        "uchar": "u1",
-        "short": "i2",
-        "ushort": "u2",
-        "int": "i4",
-        "uint": "u4",
-        "float": "f4",
-        "double": "f8",
-    },
-    **{"int8": "i1", "uint8": "u1", "int16": "i2", "uint16": "u2", "int32": "i4", "uint32": "u4"},
-    **{"float32": "f4", "float64": "f8"},
+    "char": "i1",
+    "uchar": "u1",
+    "short": "i2",
+    "ushort": "u2",
+    "int": "i4",
+    "uint": "u4",
+    "float": "f4",
+    "double": "f8",
+    "int8": "i1",
+    "uint8": "u1",
+    "int16": "i2",
+    "uint16": "u2",
+    "int32": "i4",
+    "uint32": "u4",
+    "float32": "f4",
+    "float64": "f8",
 }
 
 
@@ -84,6 +90,8 @@ class Ply:
         """
         before = tuple(itertools.takewhile(lambda each: each.name != name, self.elements))
         element = self.elements[len(before)]
+        if element.has_lists:
+            raise damaged(self.name, f"a property of {name} is a list")
         if not self.order:
             return self._text_table(before, element)
         dtype, start = element.dtype(self.order), self._skip(before)
@@ -116,7 +124,10 @@ class Ply:
             raw = file.read(length.itemsize)
             if len(raw) < length.itemsize:
                 raise truncated(self.name, file.tell() + length.itemsize, file.tell())
-            file.seek(int(np.frombuffer(raw, length)[0]) * np.dtype(kind[1]).itemsize, 1)
+            items = int(np.frombuffer(raw, length)[0])
+            if items < 0:
+                raise damaged(self.name, f"a list of {items} items")
+            file.seek(items * np.dtype(kind[1]).itemsize, 1)
 
     def _text_table(self, before: tuple[Element, ...], element: Element) -> np.ndarray:
         with self.path.open("rb") as file:
@@ -129,7 +140,7 @@ class Ply:
         try:
             numbers = np.loadtxt(rows, ndmin=2, dtype=np.float64, comments=None)
         except ValueError as error:
-            raise damaged(self.name, f"a line of {element.name} is not numbers") from error
+            raise damaged(self.name, f"a line of {element.name} is cut off or not numbers") from error
         if numbers.shape[1] != len(element.properties):
             raise damaged(
                 self.name,
@@ -159,19 +170,45 @@ def read_header(path: Path, name: str) -> Ply:
     ending = 2 if rest.startswith(b"\r\n") else 1
     lines = [line.split() for line in header.decode("latin-1").splitlines()[1:]]
     order, elements = None, []
-    try:
-        for words in lines:
+    for words in lines:
+        try:
             match words:
                 case ["format", kind, *_]:
                     order = "" if kind == "ascii" else _BYTE_ORDERS[kind]
                 case ["element", element, count]:
                     elements.append(Element(element, int(count), {}))
-                case ["property", "list", length, item, prop]:
-                    elements[-1].properties[prop] = (_TYPES[length], _TYPES[item])
-                case ["property", kind, prop]:
-                    elements[-1].properties[prop] = _TYPES[kind]
-    except (KeyError, ValueError, IndexError) as error:
-        raise damaged(name, f"its header has the line {' '.join(words)!r}") from error
+                case ["property", *kind, prop]:
+                    if prop in elements[-1].properties:  # numpy's rows have no two columns of one name
+                        raise ValueError(prop)
+                    elements[-1].properties[prop] = _type(kind)
+        except (KeyError, ValueError, IndexError) as error:
+            raise damaged(name, f"its header has the line {' '.join(words)!r}") from error
     if order is None or any(each.count < 0 for each in elements):
         raise damaged(name, "its header names no format, or a table with fewer than 0 rows")
     return Ply(path, name, order, tuple(elements), len(header) + len(mark) + ending)
+
+
+def _type(words: list[str]) -> str | tuple[str, str]:
+    """Return the type of a property by what stands before its name."""
+    if len(words) == 3 and words[0] == "list":
+        return _TYPES[words[1]], _TYPES[words[2]]
+    (kind,) = words
+    return _TYPES[kind]
+
+
+def check_rest(name: str, properties: Collection[str]) -> int:
+    """Return how many coefficients of degree 1 and more a colour has.
+
+    Args:
+        name: What to call the file.
+        properties: Those that begin with ``f_rest_``.
+
+    Raises:
+        SplatError: They are not what degree 0, 1, 2 or 3 has.
+    """
+    count = len(properties)
+    if set(properties) != {f"f_rest_{index}" for index in range(count)}:
+        raise damaged(name, "its f_rest properties are not numbered from 0")
+    if count % 3 or count // 3 + 1 not in COEFFICIENTS:
+        raise damaged(name, f"it has {count} f_rest properties, and 0, 9, 24 or 45 make sense")
+    return count // 3

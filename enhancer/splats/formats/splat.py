@@ -43,4 +43,5 @@ def _load(path: Path) -> Gaussians:
 
 
 def _rotations(rows: np.ndarray) -> np.ndarray:
+    """Return (N, 4) quaternions (w, x, y, z)."""
     return (rows["rotation"].astype(np.float32) - 128) / 128

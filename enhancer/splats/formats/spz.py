@@ -1,7 +1,7 @@
-"""`.spz`, versions 2 and 3 (one gzip stream) and 4 (a zstd stream an attribute).
+"""`.spz`, versions 2 and 3: one gzip stream of arrays of bytes.
 
-Source: README and ``load-spz.cc`` of nianticlabs/spz. The format says that y is up and z points back; converters have
-filled it with other axes, so they are kept as they are stored, but for left-handed ones, which would mirror a face.
+Source: README and ``load-spz.cc`` of nianticlabs/spz. Its axes are right, up, back; a .ply of the same scene has right,
+down, front: y and z change their sign, which is half a turn about x and mirrors nothing.
 """
 
 import gzip
@@ -16,21 +16,21 @@ import numpy as np
 
 from enhancer.errors import SplatError
 from enhancer.messages import Message
-from enhancer.splats.formats.compressed_ply import with_largest
 from enhancer.splats.formats.contents import (
     Contents,
     Gaussians,
     coefficients_of_degree,
     damaged,
-    size_of,
     truncated,
     unknown,
+    with_largest,
 )
 
 MAGIC = b"NGSP"
 GZIP_MAGIC = b"\x1f\x8b"
 _HAS_EXTENSIONS = 2  # a flag
 _AXES = 0xADBE0003  # the extension that says which axes the file has
+_RIGHT_UP_BACK = 4  # as that extension counts them
 _LARGEST_DEGREE = 4
 _COLOUR_SCALE = 0.15
 _MOST_EXTENSIONS = 1 << 16  # bytes
@@ -64,21 +64,20 @@ def open_spz(path: Path, name: str) -> Contents:
     if len(raw) < 16 or raw[:4] != MAGIC:
         raise unknown(name)
     header = _Header(*struct.unpack("<4xIIBBBx", raw))
-    if header.version not in ((2, 3) if zipped else (4,)):
+    if header.version not in (2, 3):
         raise SplatError(
             Message(
                 "splats.version",
-                "{name} is a .spz of version {version}; 2, 3 and 4 can be read. Export it again, or as a .ply.",
+                "{name} is a .spz of version {version}; 2 and 3 can be read. Export it as one of these, or as a .ply.",
                 name=name,
                 version=header.version,
             )
         )
     coefficients, notes = coefficients_of_degree(header.degree, _LARGEST_DEGREE, name)
-    unpack = _unzip if zipped else _unpack_streams
 
     def load() -> Gaussians:
-        arrays, extensions = unpack(path, name, header)
-        return _decode(header, arrays, coefficients, notes, _is_left_handed(extensions))
+        arrays, extensions = _unpack(path, name, header, zipped)
+        return _decode(header, arrays, coefficients, notes, _signs(extensions))
 
     return Contents("spz", header.count, coefficients, load, sum(header.sizes))
 
@@ -94,74 +93,44 @@ def _damage(name: str) -> Iterator[None]:
         raise damaged(name, "its compressed data is not what was packed") from error
 
 
-def _unzip(path: Path, name: str, header: _Header) -> tuple[list[np.ndarray], bytes]:
+def _unpack(path: Path, name: str, header: _Header, zipped: bool) -> tuple[list[np.ndarray], bytes]:
     """Return the six arrays of bytes and the extensions."""
-    with _damage(name), gzip.open(path) as file:
+    with _damage(name), gzip.open(path) if zipped else path.open("rb") as file:
         file.seek(16)
         arrays = [np.frombuffer(file.read(size), np.uint8) for size in header.sizes]
         got = sum(len(each) for each in arrays)
         if got < sum(header.sizes):
             raise truncated(name, 16 + sum(header.sizes), 16 + got)
-        return arrays, file.read(_MOST_EXTENSIONS) if header.flags & _HAS_EXTENSIONS else b""
+        rest = file.read(_MOST_EXTENSIONS)  # to the end, where gzip's checksum stands
+        return arrays, rest if header.flags & _HAS_EXTENSIONS else b""
 
 
-def _unpack_streams(path: Path, name: str, header: _Header) -> tuple[list[np.ndarray], bytes]:
-    """Do the same for version 4: a table of sizes, then the streams."""
-    try:
-        import zstandard  # noqa: PLC0415  # optional: only this version needs it
-    except ImportError as error:
-        raise SplatError(
-            Message(
-                "splats.extra",
-                "{name} is a .spz of version 4, which needs one more package: pip install 'splat-enhancer[splats]'. "
-                "Or export it as version 3 or as a .ply.",
-                name=name,
-            )
-        ) from error
-    data = path.read_bytes()
-    wanted = [size for size in header.sizes if size]
-    streams, start = data[15], int.from_bytes(data[16:20], "little")
-    sizes = (
-        np.frombuffer(data, "<u8", 2 * streams, start).reshape(-1, 2) if 32 <= start <= len(data) - 16 * streams else []
-    )
-    if [int(unpacked) for _, unpacked in sizes if unpacked] != wanted:
-        raise damaged(name, "its table of streams does not fit its header")
-    position, parts = start + 16 * streams, []
-    end = position + sum(int(packed) for packed, _ in sizes)
-    if end > len(data):
-        raise truncated(name, end, size_of(path))
-    for packed, unpacked in sizes:
-        stream = data[position : position + int(packed)]
-        position += int(packed)
-        try:
-            part = zstandard.ZstdDecompressor().decompress(stream, max_output_size=int(unpacked)) if unpacked else b""
-        except zstandard.ZstdError as error:
-            raise damaged(name, "its compressed data is not what was packed") from error
-        if len(part) != unpacked:
-            raise damaged(name, "its compressed data is not what was packed")
-        parts.append(np.frombuffer(part, np.uint8))
-    filled = iter(part for part in parts if len(part))
-    arrays = [next(filled) if size else np.empty(0, np.uint8) for size in header.sizes]
-    return arrays, data[32:start] if header.flags & _HAS_EXTENSIONS else b""
+def _signs(extensions: bytes) -> tuple[int, int, int]:
+    """Return what x, y and z are multiplied by to point right, down, front.
 
-
-def _is_left_handed(extensions: bytes) -> bool:
-    """Tell by the extension for axes; records are a type, a length and what they say."""
-    position = 0
+    Args:
+        extensions: Records of a type, a length and what they say; one may name the axes.
+    """
+    axes, position = _RIGHT_UP_BACK, 0
     while position + 8 <= len(extensions):
         kind, length = struct.unpack_from("<II", extensions, position)
         value = extensions[position + 8 : position + 8 + length]
         if kind == _AXES and len(value) == 4:
-            axes = int.from_bytes(value, "little")
-            # 1 to 8 are made of three bits (right, up, front), 9 to 16 are the same turned upright; 4 (right, up, back)
-            # is right-handed, and every bit that differs from it turns the hand.
-            return axes > 0 and ((axes - 1) % 8 ^ 3).bit_count() % 2 == 1
+            axes = int.from_bytes(value, "little") or _RIGHT_UP_BACK
         position += 8 + length
-    return False
+    # 1 to 8 are made of three bits: right, up, front. 9 to 16 are the same stood upright, so that y and z change places;
+    # those stay as they are, but for the hand.
+    right, up, front = ((axes - 1) >> bit & 1 for bit in range(3))
+    signs = (1 if right else -1, -1 if up else 1, 1 if front else -1)
+    return signs if axes <= 8 else (signs[0] * signs[1] * signs[2], 1, 1)
 
 
 def _decode(
-    header: _Header, arrays: list[np.ndarray], coefficients: int, notes: tuple[Message, ...], left_handed: bool
+    header: _Header,
+    arrays: list[np.ndarray],
+    coefficients: int,
+    notes: tuple[Message, ...],
+    signs: tuple[int, int, int],
 ) -> Gaussians:
     positions, opacities, colours, scales, rotations, rest = arrays
     n = header.count
@@ -177,7 +146,7 @@ def _decode(
         _three_bytes(rotations.reshape(n, 3)) if header.version == 2 else _four_bytes(rotations),
         opacities / np.float32(255),
         sh,
-        left_handed,
+        signs,
         notes,
     )
 
