@@ -155,12 +155,11 @@ def upright(
     if up is None:
         height = max(free, key=lambda axis: extent[axis])
         free.remove(height)
-        up = _sign_of_up(grid, across, height) * np.eye(3)[height]
+        up = _axis(height, _sign_of_up(grid, across, height))
     if front is None:
         # y down with z to the front, and y up with z to the back, are one scene turned by half; a face looks at its camera
         (depth,) = free
-        sign = {"x": 1, "y": -1, "z": -1 if up[1] < -0.5 else 1}["xyz"[depth]]
-        front = sign * np.eye(3)[depth]
+        front = _axis(depth, {"x": 1, "y": -1, "z": -1 if up[1] < -0.5 else 1}["xyz"[depth]])
     return up, front
 
 
@@ -298,6 +297,13 @@ def _occupancy(cloud: GaussianCloud, centre: np.ndarray, extent: np.ndarray) -> 
     place = (cloud.means - centre) / half
     grid, _ = np.histogramdd(place, _BINS, [(-1, 1)] * 3, weights=cloud.opacities)
     return grid / max(grid.sum(), 1e-9)
+
+
+def _axis(index: int, sign: int) -> np.ndarray:
+    """Return (3,) a unit vector along an axis of the scene."""
+    vector = np.zeros(3)
+    vector[index] = sign
+    return vector
 
 
 def _named(vector: np.ndarray) -> str:
