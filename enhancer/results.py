@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from enhancer.errors import EnhancerError, SettingsError
-from enhancer.imaging.io import composite
+from enhancer.imaging.background import over_one_background
 from enhancer.imaging.masks import Masks
 from enhancer.imaging.provenance import Record
 from enhancer.imaging.regions import REGION_NAMES
@@ -41,8 +41,8 @@ class Degraded:
 class Flat:
     """The pictures of a result as they look over its background: (H, W, 3) float32 in [0, 1].
 
-    Scores and drawings look at these. Each is made when it is first asked for, and kept: a result with scores shares
-    them with the one without.
+    Scores and drawings look at these. They are made when first asked for, and kept: a result with scores shares them with
+    the one without.
     """
 
     def __init__(
@@ -52,19 +52,28 @@ class Flat:
         restored: np.ndarray,
         background: tuple[float, float, float],
     ) -> None:
-        """Take the pictures with their alpha; but the degraded one as the model saw it, over the background already."""
-        self._clean, self.degraded, self._restored = clean, degraded, restored
+        """Take the pictures as they are; where only some have alpha, it belongs to all: see `over_one_background`."""
+        self._given = [degraded, restored] if clean is None else [degraded, restored, clean]
         self._background = background
 
     @cached_property
-    def clean(self) -> np.ndarray | None:
-        """The clean picture, None where there is none."""
-        return None if self._clean is None else composite(self._clean, self._background)
+    def _all(self) -> list[np.ndarray]:
+        return over_one_background(self._given, self._background)
 
-    @cached_property
+    @property
+    def degraded(self) -> np.ndarray:
+        """The degraded picture."""
+        return self._all[0]
+
+    @property
     def restored(self) -> np.ndarray:
         """The restored picture."""
-        return composite(self._restored, self._background)
+        return self._all[1]
+
+    @property
+    def clean(self) -> np.ndarray | None:
+        """The clean picture, None where there is none."""
+        return self._all[2] if len(self._all) == 3 else None
 
 
 @dataclass(frozen=True)
@@ -72,7 +81,7 @@ class Result:
     """A restored picture and everything worth saying about it. Pictures keep the alpha of the input."""
 
     clean: np.ndarray | None  # what the scores compare with; None when there is nothing to compare with
-    degraded: np.ndarray  # what the model was given (it saw this over the background)
+    degraded: np.ndarray  # what the model was given
     restored: np.ndarray  # rounded to 8 bits, as saved: the scores are those of the file
     record: Record  # checkpoint and settings that lead from the input to the restored picture
     timings: Mapping[str, float]  # seconds, by what was done

@@ -14,7 +14,8 @@ from enhancer.degrade import DEFAULT_PRESET, Recipe, degrade, face_render, trace
 from enhancer.errors import CheckpointError, ImageError, LabelError, SettingsError
 from enhancer.imaging.blend import Restoration, blend
 from enhancer.imaging.faces import has_face
-from enhancer.imaging.io import composite, from_pil, split_alpha, to_bytes, uncomposite, with_alpha
+from enhancer.imaging.io import composite, from_pil, require_unit_range, split_alpha, to_bytes, with_alpha
+from enhancer.imaging.keep import is_grey, keep, seen_by_model
 from enhancer.imaging.masks import Masks, overlay, soft_masks
 from enhancer.imaging.provenance import Record, hex_of
 from enhancer.imaging.regions import region_map
@@ -201,8 +202,8 @@ class Service:
             with clock("degrade"):
                 degraded = _as_saved(degrade(image, seen.masks, recipe, seed=seed))
         with clock("restore"):
-            flat = composite(degraded, restoration.background)
-            restored, notes = _restored(restorer, degraded, flat, seen.masks, restoration)
+            grey = restoration.keep_grey and is_grey(image)  # as it was given: degrading brings noise in colour
+            restored, notes = _restored(restorer, degraded, seen.masks, restoration, grey=grey)
         result = Result(
             clean=clean,
             degraded=degraded,
@@ -220,17 +221,18 @@ class Service:
             parser=seen.by,
             notes=(*restorer.notices, *seen.notes, *notes),
             masks=seen.masks or None,
-            flat=Flat(clean, flat, restored, restoration.background),
+            flat=Flat(clean, degraded, restored, restoration.background),
         )
         return self.scored(result) if with_scores else result
 
     def scored(self, result: Result) -> Result:
         """Return a result with its scores, where there is a clean picture to compare with."""
         flat = result.flat
-        if flat.clean is None or result.masks is None or self.scorer is None:
+        if result.clean is None or result.masks is None or self.scorer is None:
             return result
         clock = _Clock()
         with clock("score"):
+            assert flat.clean is not None
             before, after = self.scorer.score_each((flat.degraded, flat.restored), flat.clean, result.masks)
         missing = self.scorer.lpips_missing
         return replace(
@@ -300,21 +302,22 @@ def _record(given: Degradation) -> Record:
 
 
 def _restored(
-    restorer: Restorer, image: np.ndarray, flat: np.ndarray, masks: Masks, restoration: Restoration
+    restorer: Restorer, image: np.ndarray, masks: Masks, restoration: Restoration, *, grey: bool
 ) -> tuple[np.ndarray, tuple[Message, ...]]:
-    """Restore a picture by how it looks over the background, blend it as wished, give it its alpha back."""
-    alpha, notes = split_alpha(image)[1], ()
+    """Restore a picture and blend it as wished."""
+    shown, notes = seen_by_model(image), ()
     try:
-        rgb = restorer.run(flat)
+        rgb = restorer.run(shown)
     except MemoryError:
-        rgb, notes = restorer.in_tiles(flat), (TILED,)
-    if alpha is not None:
-        rgb = with_alpha(uncomposite(rgb, alpha, restoration.background), alpha)
-    return _as_saved(blend(image, rgb, masks, restoration)), notes
+        rgb, notes = restorer.in_tiles(shown), (TILED,)
+    return _as_saved(blend(image, keep(image, rgb, grey=grey), masks, restoration)), notes
 
 
 def _as_image(picture: ImageLike) -> np.ndarray:
-    return from_pil(picture) if isinstance(picture, Image.Image) else picture
+    if isinstance(picture, Image.Image):
+        return from_pil(picture)
+    require_unit_range(picture)
+    return picture
 
 
 def _as_saved(image: np.ndarray) -> np.ndarray:

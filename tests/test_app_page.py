@@ -16,10 +16,9 @@ import pytest
 from gradio.context import LocalContext
 
 import enhancer.service as service_module
-from enhancer import results
 from enhancer.degrade import STEP_NAMES
 from enhancer.errors import CheckpointError, SettingsError
-from enhancer.imaging import masks
+from enhancer.imaging import background, masks
 from enhancer.imaging.io import composite, to_pil, write_png
 from enhancer.imaging.provenance import Record, hex_of, read_record
 from enhancer.imaging.regions import REGION_NAMES
@@ -100,7 +99,7 @@ def test_masks_are_made_once_for_a_result_and_each_picture_loses_its_alpha_once(
 
     blurred = counted("blur", cv2.GaussianBlur)
     monkeypatch.setattr(masks, "cv2", SimpleNamespace(GaussianBlur=blurred))
-    for module in (service_module, results):
+    for module in (service_module, background):
         monkeypatch.setattr(module, "composite", counted("composite", composite))
     *_, last = tabs[TRY].run(values(tabs[TRY], Given(small_head.image)), asked_in("en"))
     assert "<table" in last[tabs[TRY].scores]

@@ -63,7 +63,8 @@ def _run(load, *argv):
 @pytest.fixture
 def face(small_head, tmp_path):
     path = tmp_path / "face.png"
-    write_png(composite(small_head.image), path)
+    wall = np.linspace(0.2, 0.9, 128, dtype=np.float32)[:, None, None] * np.ones((128, 128, 3), np.float32)
+    write_png(composite(small_head.image, wall), path)  # a flat background would not be mirrored
     return path
 
 

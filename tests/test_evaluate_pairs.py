@@ -18,7 +18,8 @@ import pytest
 import torch
 
 from enhancer.errors import ImageError, SettingsError
-from enhancer.imaging.io import composite, read_image, write_png
+from enhancer.imaging.background import over_one_background
+from enhancer.imaging.io import WHITE, composite, read_image, write_png
 from enhancer.runtime import resumable
 from tests.small_faces import put_face
 from training import evaluate
@@ -92,8 +93,8 @@ def rows_of(folder: str | Path) -> list[dict]:
 def test_ready_pairs_are_scored_as_they_are(config, pairs):
     metrics = evaluate.main(replace(config, data_dir=str(pairs)))
     p, q, r = rows_of(config.output_dir)
-    clean = composite(read_image(pairs / "images/p.png"))
-    degraded = read_image(pairs / "degraded/p.png")
+    given = [read_image(pairs / f"{folder}/p.png") for folder in ("images", "degraded")]
+    clean, degraded = over_one_background(given, WHITE)  # the degraded one has no alpha
     assert p["degraded.psnr"] == pytest.approx(-10 * np.log10(np.square(degraded - clean).mean()), abs=1e-3)
     assert p["degraded.eyes.psnr"] is not None
     assert q["degraded.eyes.psnr"] is not None
@@ -135,8 +136,9 @@ def test_a_photograph_without_alpha_is_cut_out_by_its_label_map(train_faces, sma
 
 def test_ready_pairs_change_their_background_only_by_alpha(pairs):
     sample = find_samples(str(pairs))[0]
-    with pytest.raises(ImageError, match=r"p\.png and .*p\.png do not both have alpha"):
-        load_sample(sample, (0.0, 0.0, 0.0))
+    opaque = replace(sample, image=sample.degraded)
+    with pytest.raises(ImageError, match=r"p\.png and .*p\.png have no alpha"):
+        load_sample(opaque, (0.0, 0.0, 0.0))
     write_png(read_image(sample.image), sample.degraded)
     loaded = load_sample(sample, (0.0, 0.0, 0.0))
     np.testing.assert_array_equal(loaded.degraded, loaded.clean)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from enhancer.degrade.recipe import Recipe
-from enhancer.imaging.io import composite, fill_transparent, split_alpha, with_alpha
+from enhancer.imaging.io import composite, fill_transparent, require_unit_range, split_alpha, with_alpha
 from enhancer.imaging.masks import Masks
 from enhancer.seeding import rng_for
 
@@ -60,6 +60,7 @@ def _walk(
     image: np.ndarray, masks: Masks, recipe: Recipe, seed: int | tuple[int | str, ...]
 ) -> Iterator[tuple[str, np.ndarray]]:
     """Yield the name of each step and the colours after it."""
+    require_unit_range(image)
     address = seed if isinstance(seed, tuple) else (seed,)
     rgb, alpha = split_alpha(image)
     if alpha is not None:

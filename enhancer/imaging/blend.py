@@ -19,12 +19,14 @@ class Restoration:
     Attributes:
         strength: From 0, the picture as it was given, to 1, the model's answer.
         regions: Region -> strength from 0 to 1, which multiplies `strength` there; 1 where none is given.
-        background: Colour in [0, 1] that lies behind a transparent picture when the model sees it.
+        background: Colour in [0, 1] over which transparent pictures are compared and drawn.
+        keep_grey: Whether a black-and-white picture stays black-and-white.
     """
 
     strength: float = 1.0
     regions: Mapping[str, float] = field(default_factory=dict)
     background: tuple[float, float, float] = WHITE
+    keep_grey: bool = True
 
     def __post_init__(self) -> None:
         """Refuse what is out of range, before any work is done."""

@@ -8,7 +8,7 @@ import contextlib
 import io
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import cv2
 import numpy as np
@@ -22,6 +22,9 @@ from enhancer.runtime.files import LFS_POINTER, atomic_write
 MIN_SIDE = 64  # pixels
 MAX_SIDE = 4096  # pixels
 WHITE = (1.0, 1.0, 1.0)
+OFF_RANGE = 1e-3  # of [0, 1], by rounding
+SAME_LEVELS = 3  # a profile that moves no colour by more is sRGB
+SRGB_GAMMA = 1 / 2.2  # what a gAMA chunk says of sRGB
 PNG_LEVEL = 3  # of compression: under half the time of Pillow's 6 for 3 to 8 % more bytes
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".webp", ".avif", ".bmp", ".tif", ".tiff", ".gif", ".tga")
 
@@ -122,6 +125,34 @@ def from_pil(picture: Image.Image, name: str = "image", largest: int = MAX_SIDE)
             )
         )
     return image
+
+
+def require_unit_range(image: np.ndarray, name: str = "The picture") -> None:
+    """Refuse an array that is no `image` or a stack of them, before it comes out white or black.
+
+    Args:
+        image: (..., H, W, 3 or 4), floating, finite, in [0, 1] but for rounding.
+        name: What to call it in the message.
+
+    Raises:
+        ImageError: It is something else; the message says what was given.
+    """
+    if image.ndim < 3 or image.shape[-1] not in (3, 4) or not np.issubdtype(image.dtype, np.floating):
+        given = f"{image.dtype} of the shape {image.shape}"
+    elif image.size and not (
+        -OFF_RANGE <= image.min() <= image.max() <= 1 + OFF_RANGE
+    ):  # written so that NaN is refused
+        given = f"values from {image.min():g} to {image.max():g}"
+    else:
+        return
+    raise ImageError(
+        Message(
+            "picture.array",
+            "{name} must be floating, (height, width, 3 or 4), with values from 0 to 1; got {given}. Divide bytes by 255.",
+            name=name,
+            given=given,
+        )
+    )
 
 
 def to_bytes(image: np.ndarray) -> np.ndarray:
@@ -270,13 +301,6 @@ def composite(image: np.ndarray, background: Colour = WHITE) -> np.ndarray:
     return a * rgb + (1 - a) * behind  # in this form exact where alpha is 0 or 1
 
 
-def uncomposite(rgb: np.ndarray, alpha: np.ndarray, background: Colour) -> np.ndarray:
-    """Return the straight colour F of a composite C = a F + (1 - a) B, clipped; filled in where a is 0."""
-    a = alpha[..., None]
-    colour = (rgb - (1 - a) * np.asarray(background, np.float32)) / np.where(a > 0, a, 1)
-    return fill_transparent(np.clip(colour, 0.0, 1.0).astype(np.float32), alpha)
-
-
 def fill_transparent(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """Replace colours under zero alpha by bled neighbouring ones, so that no blur pulls in what nobody saw.
 
@@ -391,7 +415,7 @@ def _deep_grey(picture: Image.Image, name: str) -> np.ndarray:
 def _to_srgb(picture: Image.Image) -> Image.Image:
     """Return an 8-bit RGB or RGBA picture in sRGB, by the embedded profile where it has a usable one."""
     alpha = picture.convert("RGBA").getchannel("A") if picture.has_transparency_data else None
-    colours = _by_profile(picture) or picture.convert("RGBA").convert("RGB")
+    colours = _by_profile(picture) or _by_gamma(picture) or picture.convert("RGBA").convert("RGB")
     if alpha is not None:
         colours.putalpha(alpha)
     return colours
@@ -404,13 +428,35 @@ def _by_profile(picture: Image.Image) -> Image.Image | None:
         return None
     try:
         profile = ImageCms.ImageCmsProfile(io.BytesIO(encoded))
-        if "srgb" in ImageCms.getProfileDescription(profile).lower():
-            return None  # already sRGB: a round trip through the colour engine would cost a level here and there
         space = encoded[16:20].decode("ascii").strip()  # ICC.1:2022, table 17: data colour space
         mode, trusted = _PROFILE_MODES[space]
         if picture.mode not in trusted:
             return None
+        srgb = ImageCms.createProfile("sRGB")
+        if mode == "RGB" and _changes_nothing(profile, srgb):
+            return None  # a round trip through the colour engine would cost a level here and there
         colours = picture if picture.mode == mode else picture.convert("RGBA").convert(mode)
-        return ImageCms.profileToProfile(colours, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
+        return ImageCms.profileToProfile(colours, profile, srgb, outputMode="RGB")
     except (ImageCms.PyCMSError, OSError, KeyError, ValueError, TypeError):
         return None  # a damaged or exotic profile: the colours as they stand are the best there is
+
+
+def _changes_nothing(profile: Any, srgb: Any) -> bool:
+    """Say whether a profile is sRGB, by what it makes of greys and colours: names promise what the curves do not hold."""
+    levels = np.linspace(0, 255, 16).round().astype(np.uint8)
+    patches = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), -1).reshape(64, 64, 3)
+    converted: Any = ImageCms.profileToProfile(Image.fromarray(patches), profile, srgb, outputMode="RGB")
+    return bool(np.abs(np.asarray(converted, int) - patches).max() <= SAME_LEVELS)
+
+
+def _by_gamma(picture: Image.Image) -> Image.Image | None:
+    """Convert colours to sRGB by a PNG's gAMA chunk; None without one, beside an sRGB chunk, or where it says about sRGB."""
+    exponent = picture.info.get("gamma")
+    if not isinstance(exponent, float) or exponent <= 0 or "srgb" in picture.info:
+        return None
+    if abs(exponent - SRGB_GAMMA) < 0.05:
+        return None
+    light = (np.arange(256) / 255) ** (1 / exponent)
+    encoded = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)  # IEC 61966-2-1
+    table = np.rint(255 * encoded).astype(int).tolist()
+    return picture.convert("RGBA").convert("RGB").point(table * 3)

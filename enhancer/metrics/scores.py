@@ -9,6 +9,7 @@ from typing import TypedDict
 import numpy as np
 
 from enhancer.errors import ImageError, SettingsError, UnavailableError
+from enhancer.imaging.io import require_unit_range
 from enhancer.imaging.masks import Masks
 from enhancer.messages import Message
 from enhancer.metrics.catalogue import LPIPS, LPIPS_NETS, WHOLE, lpips_of
@@ -127,6 +128,8 @@ def _by_region(scores: Mapping[str, Mapping[str, float]], names: Iterable[str]) 
 
 
 def _require_alike(rgb: np.ndarray, reference: np.ndarray) -> None:
+    require_unit_range(rgb)
+    require_unit_range(reference, "The reference")
     if rgb.shape != reference.shape or rgb.ndim != 3 or rgb.shape[2] != 3:
         raise ImageError(
             f"Scores need two RGB pictures of one size, got shapes {rgb.shape} and {reference.shape}. "

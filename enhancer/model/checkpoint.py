@@ -151,9 +151,13 @@ def _plain(part: Any) -> Any:
     return copy.half()
 
 
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no setting")
+
+
 def _read_json(path: Path) -> Any:
     try:
-        return json.loads(path.read_text())
+        return json.loads(path.read_text(), parse_constant=_refuse_constant)
     except FileNotFoundError as error:
         raise CheckpointError(f"{path} does not exist: {path.parent} is not a complete checkpoint folder.") from error
     except (OSError, ValueError) as error:
@@ -164,9 +168,15 @@ def _read_tensors(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise CheckpointError(f"{path} does not exist: {path.parent} is not a complete checkpoint folder.")
     try:
-        return load_file(path)
+        tensors = load_file(path)
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"{path} is damaged or no safetensors file: {why_unreadable(path, error)}.") from error
+    broken = [name for name, tensor in tensors.items() if tensor.is_floating_point() and not tensor.isfinite().all()]
+    if broken:
+        raise CheckpointError(
+            f"{path} holds numbers that are not finite, in {len(broken)} tensors such as {broken[0]}: its training has failed."
+        )
+    return tensors
 
 
 def _refuse(missing: Iterable[str], extra: Iterable[str], wrong: Iterable[Any], source: str) -> None:

@@ -9,7 +9,9 @@ import numpy as np
 import psutil
 import torch
 
-from enhancer.errors import UnavailableError
+from enhancer.errors import CheckpointError, UnavailableError
+from enhancer.imaging.io import require_unit_range
+from enhancer.imaging.keep import is_grey, keep, seen_by_model
 from enhancer.imaging.tiles import in_tiles
 from enhancer.messages import Message
 from enhancer.model.half import run_finite
@@ -25,28 +27,40 @@ LARGEST_WHOLE = 2048  # likewise, where the memory would allow more
 SHARE = 0.5  # of the free memory that one pass may take: others are at work too
 
 
-def restore(model: Any, rgb: np.ndarray) -> np.ndarray:
+def restore(model: Any, image: np.ndarray, *, keep_grey: bool = True) -> np.ndarray:
     """Restore one picture, or several of one size; in tiles where there is too little memory for the whole.
+
+    What alpha or a flat border tells to be background comes back as it was; see `enhancer.imaging.keep`.
 
     Args:
         model: Of `SplatEnhancer.from_pretrained`, after `for_inference()`, or what is called like it.
-        rgb: (H, W, 3) or (B, H, W, 3) float32 in [0, 1]; sides of at least 16 pixels.
+        image: (H, W, C) or (B, H, W, C) float32 in [0, 1], with 3 channels or, with straight alpha, 4; sides of at least
+            16 pixels.
+        keep_grey: Whether a black-and-white picture stays black-and-white.
 
     Returns:
         Restored, same shape and range.
 
     Raises:
+        ImageError: It is no such picture.
+        CheckpointError: The model's answer is not finite.
         UnavailableError: There is too little memory even for the smallest tiles.
     """
+    require_unit_range(image)
+    pictures = image.reshape(-1, *image.shape[-3:])
     try:
-        return restore_whole(model, rgb)
+        restored = restore_whole(model, np.stack([seen_by_model(picture) for picture in pictures]))
     except MemoryError:
-        pictures = rgb.reshape(-1, *rgb.shape[-3:])
-        return np.stack([restore_in_tiles(model, picture) for picture in pictures]).reshape(rgb.shape)
+        restored = np.stack([restore_in_tiles(model, seen_by_model(picture)) for picture in pictures])
+    kept = [
+        keep(picture, made, grey=keep_grey and is_grey(picture))
+        for picture, made in zip(pictures, restored, strict=True)
+    ]
+    return np.stack(kept).reshape(image.shape)
 
 
 def restore_whole(model: Any, rgb: np.ndarray) -> np.ndarray:
-    """Restore in one pass; as `restore`.
+    """Restore in one pass; as `restore`, but without alpha, and nothing is kept.
 
     Raises:
         MemoryError: It would not fit into the memory, or did not.
@@ -60,7 +74,7 @@ def restore_whole(model: Any, rgb: np.ndarray) -> np.ndarray:
 
 
 def restore_in_tiles(model: Any, rgb: np.ndarray, side: int | None = None) -> np.ndarray:
-    """Restore one picture in overlapping tiles that share their group norms; as `restore`.
+    """Restore one picture in overlapping tiles that share their group norms; as `restore_whole`.
 
     Each tile goes through the whole model by itself, latents and skips, so that its parts belong together.
 
@@ -123,6 +137,10 @@ def one_pass(model: Any, rgb: np.ndarray) -> np.ndarray:
     with torch.inference_mode(), _running_out_of_memory():
         batch = batch.to(model.device, model.dtype, non_blocking=True)
         restored = run_finite(model, batch)
+        if not torch.isfinite(restored).all():
+            raise CheckpointError(
+                "The model's answer is not finite everywhere: the checkpoint is broken. Choose another."
+            )
         return to_rgb(restored).reshape(rgb.shape)
 
 

@@ -129,6 +129,8 @@ MESSAGES = {
     "picture.unopened": "{name} kann nicht geöffnet werden: {reason}. Prüfen Sie den Pfad.",
     "picture.empty": "{name} ist leer (0 Bytes). Nehmen Sie PNG, JPEG, WebP, AVIF, BMP, TIFF, GIF oder TGA.",
     "picture.unknown": "{name} ist kein Bild, das hier gelesen werden kann. Nehmen Sie PNG, JPEG, WebP, AVIF, BMP, TIFF, GIF oder TGA.",
+    "picture.array": "{name} muss aus Fließkommazahlen von 0 bis 1 bestehen, (Höhe, Breite, 3 oder 4); gegeben: {given}. "
+    "Teilen Sie Bytes durch 255.",
     "picture.lfs": "{name} ist ein Verweis von Git LFS, nicht das Bild selbst. Holen Sie es dort, wo es herkommt, mit `git lfs pull`.",
     "picture.damaged": "{name} ist beschädigt oder abgeschnitten ({reason}). Speichern oder laden Sie sie noch einmal.",
     "picture.heavy": "{name} hat {megabytes:.0f} MB; höchstens {most} MB werden genommen. Speichern Sie sie kleiner.",

@@ -12,7 +12,8 @@ from torch.utils.data import Dataset
 
 from enhancer.degrade import degrade, face_render
 from enhancer.errors import EnhancerError, ImageError, SettingsError
-from enhancer.imaging.io import WHITE, composite, read_image, read_labels, to_bytes
+from enhancer.imaging.background import over_one_background
+from enhancer.imaging.io import WHITE, read_image, read_labels, to_bytes
 from enhancer.imaging.masks import soft_masks
 from enhancer.imaging.regions import region_map
 from enhancer.seeding import rng_for
@@ -93,7 +94,8 @@ class Pairs(Dataset[tuple[Tensor, Tensor] | EnhancerError]):
             degraded = clean
         elif config.augment:
             degraded = augment(degraded, (config.seed, "augment", *address[1:]))
-        return composite(clean, background), composite(degraded, background)
+        clean, degraded = over_one_background((clean, degraded), background)
+        return clean, degraded
 
     def __getitem__(self, number: int) -> tuple[Tensor, Tensor] | EnhancerError:
         """Return pair `number` of the run as (clean, degraded), each (H, W, 3) uint8.

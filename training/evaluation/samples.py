@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from enhancer.errors import ImageError, LabelError
+from enhancer.imaging.background import over_one_background
 from enhancer.imaging.io import WHITE, composite, read_image, read_labels, split_alpha
 from enhancer.imaging.masks import soft_masks
 from enhancer.imaging.regions import region_map
@@ -57,13 +58,15 @@ def load_sample(sample: Sample, background: Colour | None = None) -> LoadedSampl
                 f"{sample.degraded} is {degraded.shape[1]}x{degraded.shape[0]} pixels, its clean picture "
                 f"{sample.image.name} {size}. Give both at one size."
             )
-        if background is not None and not image.shape[-1] == degraded.shape[-1] == 4:
+        if background is not None and image.shape[-1] == degraded.shape[-1] == 3:
             raise ImageError(
-                f"{sample.image} and {sample.degraded} do not both have alpha: their background cannot be changed. "
+                f"{sample.image} and {sample.degraded} have no alpha: their background cannot be changed. "
                 "Leave --background out, or give RGBA pairs."
             )
-        degraded = composite(degraded, background or WHITE)
-    _, alpha = split_alpha(image)
+        alpha = next((each for _, each in map(split_alpha, (image, degraded)) if each is not None), None)
+        image, degraded = over_one_background((image, degraded), background or WHITE)
+    else:
+        _, alpha = split_alpha(image)
     if alpha is not None:
         masks[FOREGROUND] = alpha
     if background is not None:
