@@ -71,7 +71,17 @@ def test_no_file_is_too_large_for_a_space():
     assert [str(path.relative_to(ROOT)) for path in project_files() if path.stat().st_size > LARGEST_FILE] == []
 
 
-@pytest.mark.parametrize("module", ["enhancer", "enhancer.degrade", "enhancer.imaging.io", "enhancer.imaging.masks"])
+@pytest.mark.parametrize(
+    "module",
+    [
+        "enhancer",
+        "enhancer.degrade",
+        "enhancer.imaging.io",
+        "enhancer.imaging.masks",
+        "enhancer.splats.degradation",
+        "training.prepare",
+    ],
+)
 def test_degrading_loads_no_torch(module):
     heavy = ("torch", "torchvision", "transformers", "diffusers", "peft", "gradio")
     code = f"import sys, {module}; print(*sorted(set({heavy!r}) & set(sys.modules)))"

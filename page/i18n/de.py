@@ -155,6 +155,7 @@ MESSAGES = {
     # settings
     "settings.checkpoint": "Den Modellstand {name!r} gibt es hier nicht. Wählen Sie unter {known}.",
     "settings.preset": "Die Voreinstellung {preset!r} gibt es nicht. Wählen Sie unter {known}.",
+    "settings.splat_preset": "Die Splat-Voreinstellung {preset!r} gibt es nicht. Wählen Sie unter {known}.",
     "settings.region": "Die Region {name!r} gibt es nicht. Wählen Sie unter {known}.",
     "settings.seed": "Der Startwert muss eine ganze Zahl sein, nicht {seed!r}.",
     "settings.strengths": "Stärken sind Zahlen je Region, etwa {{'eyes': 0.5}}, nicht {strengths!r}.",
