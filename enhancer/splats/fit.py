@@ -16,7 +16,7 @@ from enhancer.splats.gaussians2d import Gaussians2D, gradient
 DETAIL_SHARE = 0.7  # of the Gaussians are drawn by the picture's gradient, the others anywhere
 DETAIL_BLUR, ORIENTATION_BLUR = 1.2, 2.5  # sigma, px at 512: before the gradient, and over its structure tensor
 SPREAD = 0.6  # standard deviation of a fresh Gaussian, in distances to its neighbours
-SMALLEST, LARGEST = 0.6, 24.0  # standard deviations of a fresh Gaussian, px and px at 512
+SMALLEST, LARGEST = 0.6, 24.0  # standard deviations of a fresh Gaussian, px at 512
 ELONGATION = 3.0  # of a fresh Gaussian along a sharp edge
 START_LOGIT = (0.8, 0.7)  # mean and deviation: opacities round 0.7
 PLAIN, PLAIN_SHARE = 0.04, 0.5  # a background is plain if so much of the border is this near to one colour
@@ -107,11 +107,10 @@ def drawn(image: np.ndarray, count: int, rng: np.random.Generator) -> Gaussians2
     grey = cv2.GaussianBlur(target.mean(axis=2), (0, 0), DETAIL_BLUR * scale)
     down, across = np.gradient(grey.astype(np.float64))
     detail = np.hypot(across, down)
-    anywhere = np.ones_like(detail) if alpha is None else alpha.astype(np.float64)  # where there is something
-    density = DETAIL_SHARE * detail / max(detail.sum(), 1e-9) + (1 - DETAIL_SHARE) * anywhere / anywhere.sum()
-    density *= anywhere
-    density /= density.sum()
-    places = rng.choice(density.size, count, p=density.ravel())
+    cover = np.ones_like(detail) if alpha is None else alpha.astype(np.float64)
+    density = DETAIL_SHARE * detail / max(detail.sum(), 1e-9) + (1 - DETAIL_SHARE) / cover.sum()
+    chance = density * cover  # nobody sees what has no alpha
+    places = rng.choice(chance.size, count, p=(chance / chance.sum()).ravel())
     y, x = np.divmod(places, width)
 
     xx, xy, yy = (
@@ -119,8 +118,8 @@ def drawn(image: np.ndarray, count: int, rng: np.random.Generator) -> Gaussians2
         for product in (across**2, across * down, down**2)
     )
     coherence = np.hypot(xx - yy, 2 * xy) / (xx + yy + 1e-8)  # 1 at a straight edge, 0 where there is no direction
-    spacing = 1 / np.sqrt(density.ravel()[places] * count)
-    size = np.clip(SPREAD * spacing, SMALLEST, LARGEST * scale)
+    spacing = 1 / np.sqrt(density[y, x] / chance.sum() * count)
+    size = np.clip(SPREAD * spacing, SMALLEST * scale, LARGEST * scale)
     stretch = np.sqrt(1 + (ELONGATION - 1) * coherence)
     colours = rgb if alpha is None else np.dstack([fill_transparent(rgb, alpha), np.ones_like(alpha)])
     return Gaussians2D(
