@@ -97,8 +97,10 @@ class PrepareConfig:
         kept = {key: value for key, value in asdict(self).items() if key not in ("output_dir", "num_workers")}
         if self.degradation == STEPS:
             del kept["degradation"]  # as folders have it that were prepared before there was another
-        elif self.degradation != DRAWN_SPLATS:
-            kept["splats"] = splats_json(SPLAT_PRESETS[self.degradation])
+        else:
+            del kept["preset"], kept["write_pairs"]  # of the 14 steps
+            if self.degradation != DRAWN_SPLATS:
+                kept["splats"] = splats_json(SPLAT_PRESETS[self.degradation])
         folders = ("photographs", "clean", "degraded", "masks")
         return kept | {key: str(Path(kept[key]).resolve()) for key in folders if kept[key]}
 
