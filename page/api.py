@@ -46,7 +46,7 @@ def restore_face(
         strengths: Strengths of the degradation from 0 to 1 in place of the preset's own, such as {"eyes": 0.5}.
         strength: How much of the restoration is used, from 0, the picture as given, to 1.
         region_strengths: The same by region, times `strength`, such as {"hair": 0}.
-        background: What stands behind transparent parts while the model works, such as "#ffffff".
+        background: What transparent pictures are scored over, such as "#ffffff".
 
     Returns:
         The restored picture, the picture the model was given, and a report: scores, timings, notes.

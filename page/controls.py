@@ -214,7 +214,7 @@ class RestorationControls:
             WHITE,
             label=label("Background"),
             visible=with_background,
-            info=label("Stands behind transparent parts while the model works."),
+            info=label("Transparent pictures are shown and scored over it."),
         )
 
     @property

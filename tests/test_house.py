@@ -73,7 +73,15 @@ def test_no_file_is_too_large_for_a_space():
 
 @pytest.mark.parametrize(
     "module",
-    ["enhancer", "enhancer.degrade", "enhancer.imaging.io", "enhancer.imaging.masks", "enhancer.service"],
+    [
+        "enhancer",
+        "enhancer.degrade",
+        "enhancer.imaging.io",
+        "enhancer.imaging.masks",
+        "enhancer.service",
+        "enhancer.splats.degradation",
+        "training.prepare",
+    ],
 )
 def test_degrading_and_an_unloaded_service_load_no_torch(module):
     heavy = ("torch", "torchvision", "transformers", "diffusers", "peft", "gradio")

@@ -1,5 +1,6 @@
 """Preparing a data set: faces, splits and pairs as training and `datasets` read them."""
 
+import json
 import re
 import sys
 from dataclasses import replace
@@ -12,10 +13,12 @@ from PIL import Image
 
 from enhancer.degrade import degrade, face_render
 from enhancer.errors import SettingsError
-from enhancer.imaging.io import read_image, read_labels, write_png
+from enhancer.imaging.io import composite, read_image, read_labels, write_png
 from enhancer.imaging.masks import soft_masks
 from enhancer.imaging.regions import region_map
-from tests.small_faces import put_face, rows, small_config
+from enhancer.splats.artefacts import ARTEFACTS
+from enhancer.splats.degradation import SplatPreset, degrade_as_splats
+from tests.small_faces import put_face, rows, small_config, tree
 from training import prepare
 from training.data.folders import Sample, find_samples
 from training.prepare import PrepareConfig, main
@@ -106,6 +109,50 @@ def test_written_pairs_can_be_made_again_from_their_row(config):
     assert all(sample.degraded is not None for sample in find_samples(str(out / "train")))
 
 
+def test_pairs_fitted_by_gaussians_can_be_made_again_from_their_row(config, monkeypatch):
+    config = replace(config, degradation="splat")
+    monkeypatch.setattr(
+        prepare, "drawn_preset", lambda rng: SplatPreset(int(rng.integers(50, 200)), 2, 1.5, tuple(ARTEFACTS))
+    )
+    assert main(config) == []
+    out = Path(config.output_dir)
+    assert len({row["splats"]["count"] for row in rows(out)}) > 1
+    for row in rows(out):
+        here = out / row["split"]
+        clean, labels = read_image(here / row["file_name"]), read_labels(here / row["mask_file_name"])
+        preset = SplatPreset(**row["splats"] | {"artefacts": tuple(row["splats"]["artefacts"])})
+        again = degrade_as_splats(clean, preset, row["seed"], regions=region_map(labels), person=labels > 0)
+        stored = read_image(here / row["degraded_file_name"])
+        assert np.abs(composite(again) - composite(stored)).max() <= 1.01 / 255
+    assert all(sample.degraded is not None for sample in find_samples(str(out / "train")))
+    assert json.loads((out / "prepare.json").read_text())["degradation"] == "splat"
+
+
+def test_splat_pairs_go_on_where_they_were(config, monkeypatch):
+    monkeypatch.setitem(prepare.SPLAT_PRESETS, "splat-side", SplatPreset(100, 2, 1.5))
+    config = replace(config, degradation="splat-side")
+    main(config)
+    out = Path(config.output_dir)
+    assert json.loads((out / "prepare.json").read_text())["splats"]["side"] == 1.5
+    whole = tree(out)
+    removed = next(out.glob("*/degraded/*.png"))
+    removed.unlink()
+    fits = []
+    monkeypatch.setattr(
+        prepare, "degrade_as_splats", lambda *given, **more: fits.append(1) or degrade_as_splats(*given, **more)
+    )
+    main(config)
+    assert (len(fits), tree(out)) == (1, whole)
+
+
+def test_other_splats_do_not_go_into_the_same_folder(config, monkeypatch):
+    monkeypatch.setitem(prepare.SPLAT_PRESETS, "splat-side", SplatPreset(100, 2, 1.5))
+    main(replace(config, degradation="splat-side"))
+    monkeypatch.setitem(prepare.SPLAT_PRESETS, "splat-side", SplatPreset(100, 3, 1.5))
+    with pytest.raises(SettingsError, match="holds another prepared data set: splats was"):
+        main(replace(config, degradation="splat-side"))
+
+
 def test_the_clean_picture_is_the_first_column(config):
     main(replace(config, write_pairs=True))  # `datasets` gives `file_name` to the first picture column
     assert all(next(iter(row)) == "file_name" for row in rows(Path(config.output_dir)))
@@ -158,6 +205,8 @@ def test_ready_pairs_are_matched_by_name_and_every_misfit_is_named_at_once(small
     ("changes", "message"),
     [
         ({"preset": "v3"}, "no preset 'v3'"),
+        ({"degradation": "splat-huge"}, "no splat preset 'splat-huge'"),
+        ({"photographs": "", "clean": "x", "degraded": "y", "degradation": "splat"}, "are pairs already"),
         ({"clean": "x"}, "one source"),
         ({"photographs": "", "clean": "x"}, "--degraded and --clean together"),
         ({"photographs": ""}, "one source"),

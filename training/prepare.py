@@ -2,6 +2,7 @@
 
     python -m training.prepare --photographs FOLDER --output_dir data/faces               # degraded while training
     python -m training.prepare --photographs FOLDER --output_dir data/pairs --write_pairs # degraded now, as files
+    python -m training.prepare --photographs FOLDER --output_dir data/splats --degradation splat # fitted by Gaussians
     python -m training.prepare --degraded RENDERS --clean PHOTOGRAPHS --output_dir data/renders
 
 Stop it at any time and run the same command again: it goes on where it was. Train on it with
@@ -28,6 +29,7 @@ from enhancer.imaging.masks import soft_masks
 from enhancer.imaging.regions import region_map
 from enhancer.runtime.files import write_text
 from enhancer.seeding import rng_for
+from enhancer.splats.degradation import SPLAT_PRESETS, SplatPreset, degrade_as_splats, drawn_preset, splat_preset
 from training.cli import flag, from_flags
 from training.data.avatars import find_views
 from training.data.crop import LabelMaker, prepare
@@ -39,6 +41,7 @@ FINE, BAD_INPUT, INTERRUPTED = 0, 2, 130  # exit codes, as of `python -m enhance
 WAITING = 2  # pictures handed out per worker: enough to keep them busy, few enough to stop at once
 NAMES_SHOWN = 10  # of pictures without a face
 PROBLEMS = "problems.txt"
+STEPS, DRAWN_SPLATS = "steps", "splat"  # degradations beside the splat presets
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,10 @@ class PrepareConfig:
     min_crop: int = flag(256, "leave out pictures whose crop is narrower than this many pixels")
     test_share: float = flag(0.05, "share of pictures in test/, drawn by name: it stays when pictures are added")
     write_pairs: bool = flag(False, "write degraded pictures too, instead of degrading afresh while training")
-    preset: str = flag("v2", "degradation preset: v1 or v2")
+    degradation: str = flag(
+        STEPS, f"of the pairs: the 14 steps, '{DRAWN_SPLATS}' (each of its own severity), or {', '.join(SPLAT_PRESETS)}"
+    )
+    preset: str = flag("v2", "degradation preset of the 14 steps: v1 or v2")
     parser: str = flag("pocket", "face parser: folder, Hub id, 'pocket', the embedded one, or 'none'")
     num_workers: int = flag(2, "pictures worked on at once")
     seed: int = flag(0, "address of every random draw")
@@ -71,10 +77,12 @@ class PrepareConfig:
             raise SettingsError(
                 "Give one source: --photographs, --dataset_name, --renders, or --degraded and --clean together."
             )
-        if self.write_pairs and (self.clean or self.renders):
+        if self.writes_pairs and (self.clean or self.renders):
             raise SettingsError(
                 "--write_pairs degrades photographs; --renders, or --degraded and --clean, are pairs already."
             )
+        if self.degradation not in (STEPS, DRAWN_SPLATS):
+            splat_preset(self.degradation)
         if self.preset not in PRESETS:
             raise SettingsError(f"There is no preset {self.preset!r}. Choose one of {', '.join(PRESETS)}.")
         if self.resolution < MIN_SIDE or self.resolution % 16:
@@ -86,9 +94,20 @@ class PrepareConfig:
         if self.num_workers < 1:
             raise SettingsError(f"--num_workers must be at least 1, got {self.num_workers}.")
 
+    @property
+    def writes_pairs(self) -> bool:
+        """Whether degraded pictures are made here; splats always are, since a fit takes a second."""
+        return self.write_pairs or self.degradation != STEPS
+
     def to_json(self) -> dict[str, Any]:
         """Return what `prepare.json` records: all that changes the result."""
         kept = {key: value for key, value in asdict(self).items() if key not in ("output_dir", "num_workers")}
+        if self.degradation == STEPS:
+            del kept["degradation"]  # as folders have it that were prepared before there was another
+        else:
+            del kept["preset"], kept["write_pairs"]  # of the 14 steps
+            if self.degradation != DRAWN_SPLATS:
+                kept["splats"] = splats_json(SPLAT_PRESETS[self.degradation])
         folders = ("photographs", "clean", "degraded", "masks")
         return kept | {key: str(Path(kept[key]).resolve()) for key in folders if kept[key]}
 
@@ -162,10 +181,8 @@ def prepare_one(photograph: Photograph, config: PrepareConfig, parser: LabelMake
     split = "test" if rng_for(config.seed, "split", name).random() < config.test_share else "train"
     row: Row = {}
     degraded = done.degraded
-    if config.write_pairs and done.labels is not None:
-        seed = degradation_seed(config, name)
-        degraded = degrade(done.image, soft_masks(region_map(done.labels)), face_render(config.preset), seed=seed)
-        row = {"seed": seed, "preset": config.preset, "strengths": strengths_of(config.preset)}
+    if config.writes_pairs and done.labels is not None:
+        degraded, row = degraded_partner(done.image, done.labels, name, config)
     # In 8 bits these are the ids themselves.
     labels = None if done.labels is None else done.labels.astype(np.float32) / 255
     pictures = {"file_name": done.image, "degraded_file_name": degraded, "mask_file_name": labels}
@@ -181,8 +198,27 @@ def prepare_one(photograph: Photograph, config: PrepareConfig, parser: LabelMake
     output.record(columns | {"name": name} | row | facts)
 
 
+def degraded_partner(image: np.ndarray, labels: np.ndarray, name: str, config: PrepareConfig) -> tuple[np.ndarray, Row]:
+    """Degrade a crop, and return it with what repeats it."""
+    seed, regions = degradation_seed(config, name), region_map(labels)
+    if config.degradation == STEPS:
+        degraded = degrade(image, soft_masks(regions), face_render(config.preset), seed=seed)
+        return degraded, {"seed": seed, "preset": config.preset, "strengths": strengths_of(config.preset)}
+    if config.degradation == DRAWN_SPLATS:
+        preset = drawn_preset(rng_for(seed, "preset"))
+    else:
+        preset = splat_preset(config.degradation)
+    degraded = degrade_as_splats(image, preset, seed, regions=regions, person=labels > 0)
+    return degraded, {"seed": seed, "degradation": config.degradation, "splats": splats_json(preset)}
+
+
+def splats_json(preset: SplatPreset) -> dict[str, Any]:
+    """Return a severity as JSON has it."""
+    return asdict(preset) | {"artefacts": list(preset.artefacts)}
+
+
 def degradation_seed(config: PrepareConfig, name: str) -> int:
-    """Return the seed of a picture's degradation: `enhancer.degrade.degrade` repeats it from this number."""
+    """Return the seed of a picture's degradation: `degrade` or `degrade_as_splats` repeats it from this number."""
     return int(rng_for(config.seed, "degrade", name).integers(2**31))
 
 
@@ -259,9 +295,9 @@ def _tell_of_faces(output: Output) -> None:
 
 
 def draw_figures(config: PrepareConfig, output: Output) -> list[Path]:
-    """Draw the pipeline and the mask logic on the first picture with a face; ready pairs have neither."""
+    """Draw the pipeline and the mask logic on the first picture with a face; ready pairs and splats have neither."""
     shown = sorted((row for row in output.done.values() if row["face"]), key=lambda row: row["name"])
-    if config.clean or config.renders or not shown:
+    if config.clean or config.renders or config.degradation != STEPS or not shown:
         return []
     row = shown[0]
     folder = output.folder / row["split"]

@@ -36,7 +36,7 @@ WORDS = {
     "Strength": "Stärke",
     "0 keeps the picture as it came, 1 takes the restored one.": "0 lässt das Bild, wie es kam, 1 nimmt das restaurierte.",
     "Background": "Hintergrund",
-    "Stands behind transparent parts while the model works.": "Steht hinter durchsichtigen Teilen, während das Modell arbeitet.",
+    "Transparent pictures are shown and scored over it.": "Durchsichtige Bilder werden darüber gezeigt und bewertet.",
     "Scores: give the clean picture too": "Bewertung: das saubere Bild dazugeben",
     "The same view, clean": "Dieselbe Ansicht, sauber",
     "The clean picture": "Das saubere Bild",
@@ -158,6 +158,7 @@ MESSAGES = {
     # settings
     "settings.checkpoint": "Den Modellstand {name!r} gibt es hier nicht. Wählen Sie unter {known}.",
     "settings.preset": "Die Voreinstellung {preset!r} gibt es nicht. Wählen Sie unter {known}.",
+    "settings.splat_preset": "Die Splat-Voreinstellung {preset!r} gibt es nicht. Wählen Sie unter {known}.",
     "settings.region": "Die Region {name!r} gibt es nicht. Wählen Sie unter {known}.",
     "settings.seed": "Der Startwert muss eine ganze Zahl sein, nicht {seed!r}.",
     "settings.strengths": "Stärken sind Zahlen je Region, etwa {{'eyes': 0.5}}, nicht {strengths!r}.",
