@@ -189,6 +189,9 @@ MESSAGES = {
     "hub.trouble": "{repo} ist von {address} jetzt nicht zu haben ({reason}).",
     "hub.busy": "Der Hub bittet zu warten: zu viele Anfragen (429). Versuchen Sie es in einigen Minuten wieder.",
     "hub.failing": "Der Hub hat selbst Schwierigkeiten ({answer}).",
+    # Gaussian splats
+    "splats.unseen": "Die Kamera sieht keine der {count} Gauß-Funktionen. Sie soll entlang ihrer z-Achse blicken, mit x nach rechts und "
+    "y nach unten, und in der Einheit der Wolke messen.",
 }
 
 _ABOUT = about(
