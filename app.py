@@ -23,7 +23,7 @@ from page.restore_tab import PRIVATE, RENDER, TRY, Workbench
 
 ROOT = Path(__file__).parent
 HOUR = 3600  # seconds
-WAITING = 64  # visitors in the queue; who comes after is told to try again, rather than to wait for minutes
+WAITING = 64  # visitors in the queue; who comes after is asked to try again, rather than to wait for minutes
 FONT = gr.themes.LocalFont("IBM Plex Sans", weights=(400, 700))  # comes with gradio; its 600 lacks letters
 LAUNCH: dict[str, Any] = {
     "css_paths": ROOT / "app.css",

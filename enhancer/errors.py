@@ -35,7 +35,7 @@ class CheckpointError(EnhancerError):
 
 
 class UnavailableError(EnhancerError):
-    """Weights that live elsewhere cannot be had now: not on disk, and the network does not answer."""
+    """Weights are missing: they are not on disk, and the network does not give them."""
 
 
 class HubError(UnavailableError):

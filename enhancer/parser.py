@@ -112,7 +112,7 @@ class Parser:
             device: Where it runs.
 
         Raises:
-            HubError: A Hub id was asked for by name and cannot be had now.
+            HubError: A Hub id was asked for by name, and the Hub does not give it.
             CheckpointError: The folder does not exist, or holds no complete Segformer.
             LabelError: The names of its labels are not those of the region table.
         """

@@ -45,7 +45,7 @@ class FaceParser(Protocol):
 
 
 class ScoreKeeper(Protocol):
-    """What `enhancer.metrics.Scorer` does for us."""
+    """What `enhancer.metrics.scores.Scorer` does for us."""
 
     @property
     def lpips_name(self) -> str:
@@ -54,7 +54,7 @@ class ScoreKeeper(Protocol):
 
     @property
     def lpips_missing(self) -> Message | None:
-        """Why LPIPS cannot be had; None where it can."""
+        """Why LPIPS is missing; None where it is there."""
         ...
 
     def prepare(self) -> None:
@@ -199,7 +199,7 @@ def load_restorer(checkpoint: str | Path, device: str) -> Restorer:
 
 def load_scorer(lpips_net: str, device: str, lpips_trunk: str | Path | None = None) -> ScoreKeeper:
     """Return a scorer; its LPIPS network is loaded by the first score, or by `Scorer.prepare`."""
-    from enhancer.metrics import Scorer  # here rather than above: it brings torch
+    from enhancer.metrics.scores import Scorer  # here rather than above: it brings torch
 
     return Scorer(lpips_net, device, lpips_trunk=lpips_trunk)
 

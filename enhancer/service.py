@@ -83,7 +83,7 @@ class Service:
 
         Raises:
             CheckpointError: The checkpoint or the parser is incomplete, foreign or not there.
-            HubError: It cannot be had from the Hub.
+            HubError: The Hub does not give it.
         """
         device = device or best_device()
         restorer = None if checkpoint is None else load_restorer(checkpoint, device)
@@ -310,7 +310,7 @@ def _as_image(picture: ImageLike) -> np.ndarray:
 
 
 def _as_saved(image: np.ndarray) -> np.ndarray:
-    """Round to 8 bits, as the file will be: the model then sees, and the scores judge, what a visitor can download."""
+    """Round to 8 bits, as the file will be: the model then sees, and the scores are about what a visitor can download."""
     return to_bytes(image).astype(np.float32) / 255
 
 

@@ -1,6 +1,6 @@
-"""What the page offers to programs: five named endpoints, their parameters typed and told.
+"""What the page offers to programs: five named endpoints, their parameters typed and described.
 
-To agents they are tools, called by their functions' names and told by their docstrings.
+To agents they are tools, named after their functions and described by their docstrings.
 """
 
 from typing import Any
@@ -127,7 +127,7 @@ def score_face(image: Given | None, reference: Given | None, labels: Given | Non
     Pictures are uploaded first, or sent as data: addresses; no other address is fetched.
 
     Args:
-        image: The picture to judge.
+        image: The picture to score.
         reference: The clean picture.
         labels: The clean picture's label map, where there is one; else a face parser finds the regions.
 
@@ -160,7 +160,7 @@ def _labels(given: Given | None) -> Any:
 
 
 def _shares(name: str) -> gr.JSON:
-    """Return an input of a number by region, its type told: gradio's own says none, which no agent's tool may."""
+    """Return an input of a number by region, with its type: gradio's own states none, which no agent's tool may."""
     component = gr.JSON(label=name)
     api_info = {
         "type": "object",

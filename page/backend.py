@@ -48,7 +48,7 @@ def _service(checkpoint: str) -> Service:
     except EnhancerError as error:
         if checkpoint == POCKET:
             raise
-        # The owner reads why in the log; a visitor gets a page that works, and is told.
+        # The owner reads why in the log; a visitor gets a page that works, with a notice.
         _log.warning("The checkpoint %s is not used: %s", checkpoint, error)
         notice = Message(
             "note.checkpoint",

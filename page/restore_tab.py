@@ -268,7 +268,7 @@ class Workbench:
         self.stop.click(None, cancels=started, **PRIVATE)
 
     def run(self, values: Mapping[Any, Any], request: gr.Request) -> Iterator[Updates]:
-        """Restore what was chosen: the picture first, then what is told about it."""
+        """Restore what was chosen: the picture first, then scores and details."""
         image = image_of(values[self.image])
         with shown_to_visitor():
             restoration = self.restoration.read(values)

@@ -20,7 +20,7 @@ import app
 from enhancer.errors import EnhancerError, ImageError, SettingsError
 from enhancer.imaging.io import MIN_SIDE, read_image
 from enhancer.imaging.provenance import Record, png_bytes
-from enhancer.metrics import Scorer
+from enhancer.metrics.scores import Scorer
 from page import limits
 from page.batch_tab import BatchTab
 from page.controls import THIS_FILE, picture_input, rgb_of

@@ -202,6 +202,14 @@ def test_names_stay_apart_even_when_they_meet_by_accident(run, small_head, tmp_p
     }
 
 
+def test_the_report_may_go_to_standard_output(run, face, capfd):
+    assert run("restore", face, "--json", "/dev/stdout") == 0
+    line, report = capfd.readouterr().out.split("\n", 1)
+    assert line.startswith(f"{face} -> ")
+    assert json.loads(report)["images"][0]["file"] == str(face)
+    assert Path("/dev/stdout").is_symlink()
+
+
 def test_the_input_is_never_overwritten(run, face, tmp_path, capsys):
     before = face.read_bytes()
     assert run("restore", face, "-o", tmp_path) == 2

@@ -71,8 +71,11 @@ def test_no_file_is_too_large_for_a_space():
     assert [str(path.relative_to(ROOT)) for path in project_files() if path.stat().st_size > LARGEST_FILE] == []
 
 
-@pytest.mark.parametrize("module", ["enhancer", "enhancer.degrade", "enhancer.imaging.io", "enhancer.imaging.masks"])
-def test_degrading_loads_no_torch(module):
+@pytest.mark.parametrize(
+    "module",
+    ["enhancer", "enhancer.degrade", "enhancer.imaging.io", "enhancer.imaging.masks", "enhancer.service"],
+)
+def test_degrading_and_an_unloaded_service_load_no_torch(module):
     heavy = ("torch", "torchvision", "transformers", "diffusers", "peft", "gradio")
     code = f"import sys, {module}; print(*sorted(set({heavy!r}) & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True)

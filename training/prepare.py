@@ -57,7 +57,9 @@ class PrepareConfig:
     test_share: float = flag(0.05, "share of pictures in test/, drawn by name: it stays when pictures are added")
     write_pairs: bool = flag(False, "write degraded pictures too, instead of degrading afresh while training")
     preset: str = flag("v2", "degradation preset: v1 or v2")
-    parser: str = flag("", "face parser: folder, Hub id, 'pocket' or 'none'; empty: the default one if it can be had")
+    parser: str = flag(
+        "", "face parser: folder, Hub id, 'pocket' or 'none'; empty: the default one, else the embedded one"
+    )
     num_workers: int = flag(2, "pictures worked on at once")
     seed: int = flag(0, "address of every random draw")
 

@@ -34,7 +34,7 @@ def flags_given() -> argparse.Namespace:
         default=data / "generated512",
         help="images/ and masks/ labelled by a network",
     )
-    add("--val_dir", type=Path, default=data / "celebamask512/val", help="images/ and masks/ to be judged on")
+    add("--val_dir", type=Path, default=data / "celebamask512/val", help="images/ and masks/ to validate on")
     add("--output_dir", type=Path, default=Path("runs/parser"))
     add("--seed", type=int, default=0)
     add("--max_train_steps", type=int, default=3600)
@@ -47,7 +47,7 @@ def flags_given() -> argparse.Namespace:
 
 
 def main() -> None:
-    """Train, judge, export."""
+    """Train, validate, export."""
     flags = flags_given()
     torch.set_num_threads(flags.num_threads)
     cv2.setNumThreads(flags.num_threads)

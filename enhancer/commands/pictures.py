@@ -43,7 +43,7 @@ class Outputs:
 
 
 def _names(sources: Sequence[Path], endings: Sequence[str]) -> dict[Path, str]:
-    """Return each picture's stem, told apart where two pictures have the same (`face.png`, `face.jpg`).
+    """Return each picture's stem, made unique where two pictures have the same (`face.png`, `face.jpg`).
 
     Case does not count: on some disks `Face.png` and `face.png` are one file.
     """

@@ -43,7 +43,7 @@ class Pipeline:
         """Start the threads.
 
         Args:
-            report: Is told, on the calling thread, what became of each item.
+            report: Called on the calling thread with what became of each item.
             threads: How many read and write.
             heaviest: Bytes that an item may turn out to be when it is read; one that is not read yet counts as that.
         """

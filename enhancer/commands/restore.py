@@ -23,6 +23,7 @@ from enhancer.commands.pictures import (
     share_of,
 )
 from enhancer.errors import EnhancerError, ImageError, LabelError
+from enhancer.runtime.files import sweep
 from enhancer.runtime.processes import Processes
 
 
@@ -94,7 +95,7 @@ class _Restoring:
     """One process's part in restoring pictures."""
 
     def __init__(self, args: argparse.Namespace, outputs: Outputs, processes: Processes, load: Load | None) -> None:
-        from enhancer.commands.journal import Journal
+        from enhancer.commands.finished import FinishedPictures
         from enhancer.service import Service
 
         self._args, self._outputs, self._processes = args, outputs, processes
@@ -106,7 +107,7 @@ class _Restoring:
         if processes.world_size > 1:
             options["device"] = _own_device(processes)
         self._service = cache(partial(load or Service.load, args.checkpoint, **options))
-        self._journal = Journal(args.output, processes.rank) if args.input.is_dir() else None
+        self._finished = FinishedPictures(args.output, processes.rank) if args.input.is_dir() else None
         self._rows: dict[Path, dict[str, Any]] = {}
         self._clock = _Clock()
 
@@ -123,7 +124,7 @@ class _Restoring:
                         pipeline.write(picture, self._write, self._restored(picture, given))
             self._clock.stop()
             shares = processes.gathered(self._share(progress))
-            if self._journal is not None and processes.is_main:
+            if self._finished is not None and processes.is_main:
                 sys.stdout.write(_summary(shares, len(done)))
             return max(share.code for share in shares)
         finally:  # also when interrupted half-way: then of what this process did
@@ -134,19 +135,17 @@ class _Restoring:
 
     def _done(self) -> dict[Path, dict[str, Any]]:
         """Return the rows of the pictures that are finished; with several processes also see to the download."""
-        from enhancer.commands.journal import sweep
-
         found: dict[Path, dict[str, Any]] = {}
         if self._processes.world_size > 1:
             self._service()
-        if self._journal is None or not self._args.output.is_dir():
+        if self._finished is None or not self._args.output.is_dir():
             return found
         sweep(self._args.output)
-        if self._args.overwrite or not self._journal.knows():
+        if self._args.overwrite or not self._finished.any():
             return found
         for source, name in self._outputs.names.items():
             try:
-                row = self._journal.find(self._made_from(name, self._stamps(source)))
+                row = self._finished.find(self._made_from(name, self._stamps(source)))
             except (EnhancerError, OSError):  # said when it is its turn
                 continue
             if row is not None:
@@ -167,7 +166,7 @@ class _Restoring:
 
     def _stamps(self, source: Path) -> list[Any]:
         """Return the stamps of everything that is read for a picture."""
-        from enhancer.commands.journal import stamp
+        from enhancer.commands.finished import stamp
 
         return [None if file is None else stamp(file) for file in (source, *self._partners(source))]
 
@@ -187,7 +186,7 @@ class _Restoring:
         from enhancer.imaging.io import read_image, read_labels
 
         source, name = picture
-        stamps = [] if self._journal is None else self._stamps(source)
+        stamps = [] if self._finished is None else self._stamps(source)
         image = read_image(source, "this file")
         self._files(source, name)  # what is wrong with the output should be known now
         reference, labels = self._partners(source)
@@ -227,8 +226,8 @@ class _Restoring:
     def _write(self, picture: Input, made: _Made) -> LogLines:
         from enhancer.imaging.provenance import write_recorded
 
-        if self._journal is not None:
-            self._journal.finish(made.made_from, made.pictures, made.row)
+        if self._finished is not None:
+            self._finished.add(made.made_from, made.pictures, made.row)
         else:
             for path, (image, record) in made.pictures.items():
                 write_recorded(image, path, record)

@@ -11,6 +11,7 @@ from enhancer.hub.errors import UnreachableError, explain
 from enhancer.hub.references import ARTIFACTS, BASE, BASE_REVISION, POCKET, TEXT_FILES, Kind, Reference
 from enhancer.hub.timeouts import in_time, limit_silence
 from enhancer.messages import Message
+from enhancer.runtime.files import atomic_write
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ def _commit_on_hub(reference: Reference, token: str | None) -> str:
     tags: list[str] = []
     try:
         return in_time(lambda: api.model_info(repo, revision=reference.revision)).sha or ""
-    except Exception as error:  # told in plain words, whatever it is
+    except Exception as error:  # whatever it is, it is explained in plain words
         if isinstance(error, RevisionNotFoundError):
             with suppress(Exception):  # the tags are only a hint
                 tags = [tag.name for tag in api.list_repo_refs(repo).tags]
@@ -135,7 +136,7 @@ def _download(repo: str, commit: str, allow: Sequence[str], token: str | None) -
 
     try:
         return Path(snapshot_download(repo, revision=commit, allow_patterns=list(allow), token=token))
-    except Exception as error:  # told in plain words, whatever it is
+    except Exception as error:  # whatever it is, it is explained in plain words
         raise explain(error, repo, commit) from error
 
 
@@ -175,7 +176,8 @@ def _remember(reference: Reference, commit: str) -> None:
     try:
         if not note.is_file() or note.read_text() != commit:
             note.parent.mkdir(parents=True, exist_ok=True)
-            note.write_text(commit)
+            with atomic_write(note) as temporary:
+                temporary.write_text(commit)
     except OSError:
         pass  # a cache that cannot be written to serves all the same
 

@@ -50,5 +50,5 @@ def publish_space(
             *(CommitOperationDelete(name) for name in there if name.split("/")[0] in owned),
         ]
         return api.create_commit(repo, operations, repo_type=kind, commit_message="The app").oid
-    except Exception as error:  # the library's, the network's: all of them are told in plain words
+    except Exception as error:  # the library's or the network's: explained in plain words
         raise explain(error, repo) from error

@@ -6,7 +6,6 @@ premultiplied). `rgb` is always (H, W, 3), `alpha` (H, W).
 
 import contextlib
 import io
-import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -18,6 +17,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from enhancer.errors import ImageError, LabelError
 from enhancer.messages import Message
+from enhancer.runtime.files import atomic_write
 
 MIN_SIDE = 64  # pixels
 MAX_SIDE = 4096  # pixels
@@ -142,14 +142,11 @@ def write_png(image: np.ndarray, path: str | Path, chunks: PngInfo | None = None
         ImageError: The file cannot be written.
     """
     path = Path(path)
-    unfinished = path.with_name(f".{secrets.token_hex(8)}.unfinished")  # beside it, so that the rename is atomic
     try:
-        to_pil(image).save(unfinished, format="PNG", pnginfo=chunks, compress_level=PNG_LEVEL)
-        unfinished.replace(path)
+        with atomic_write(path) as temporary:
+            to_pil(image).save(temporary, format="PNG", pnginfo=chunks, compress_level=PNG_LEVEL)
     except OSError as error:
         raise ImageError(f"{path} cannot be written: {error.strerror or error}.") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def read_labels(source: Source, name: str | None = None, largest: int = MAX_SIDE) -> np.ndarray:

@@ -4,7 +4,6 @@ Loading is strict both ways: what is missing, extra or of another shape is refus
 """
 
 import json
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from torch import Tensor
 from enhancer.errors import CheckpointError
 from enhancer.hub import resolve_base
 from enhancer.model.config import EMBEDDED, EnhancerConfig
+from enhancer.runtime.files import atomic_folder
 
 if TYPE_CHECKING:
     from enhancer.model.enhancer import SplatEnhancer
@@ -44,7 +44,7 @@ def read_checkpoint(folder: Path, token: str | None = None) -> Parts:
 
     Raises:
         CheckpointError: The folder is not a checkpoint, or its base does not load.
-        HubError: The base cannot be had.
+        HubError: The base is not here and the Hub does not give it.
     """
     config, adapters = read_adapters(folder)
     embedded = config.base == EMBEDDED
@@ -127,11 +127,7 @@ def write_checkpoint(model: "SplatEnhancer", folder: str | Path, card: str | Non
         folder: Where to.
         card: Text of the model card, README.md.
     """
-    folder = Path(folder).absolute()
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
-        fresh = Path(scratch) / folder.name
-        fresh.mkdir()
+    with atomic_folder(Path(folder)) as fresh:
         (fresh / CONFIG).write_text(json.dumps(model.config.to_json(), indent=2) + "\n")
         adapters = {name: tensor.detach().cpu().contiguous() for name, tensor in model.adapter_state().items()}
         save_file(adapters, fresh / ADAPTERS, metadata={"format": "pt"})
@@ -143,9 +139,6 @@ def write_checkpoint(model: "SplatEnhancer", folder: str | Path, card: str | Non
             scheduler.write_text(json.dumps(model.scheduler_config, indent=2) + "\n")
         if card is not None:
             (fresh / "README.md").write_text(card)
-        if folder.exists():
-            folder.rename(Path(scratch) / "old")
-        fresh.rename(folder)
 
 
 def _plain(part: Any) -> Any:

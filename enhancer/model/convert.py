@@ -60,7 +60,7 @@ def convert(
 
     Raises:
         CheckpointError: The file is another one, holds code, or does not fit the base; the message names what.
-        HubError: The base cannot be had.
+        HubError: The base is not here and the Hub does not give it.
     """
     content = read_pickle(Path(source))
     adapters = adapters_of(content)

@@ -95,7 +95,7 @@ class SplatEnhancer(nn.Module):
 
         Raises:
             CheckpointError: It is no checkpoint, or its tensors do not fit its config.
-            HubError: It, or its base, cannot be had from the Hub.
+            HubError: The Hub does not give it, or its base.
         """
         source = resolve(ref, token=token)
         parts = read_checkpoint(source.folder, token)

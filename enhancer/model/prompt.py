@@ -54,7 +54,7 @@ def adapt(base: str | Path, config: EnhancerConfig) -> SplatEnhancer:
 
     Raises:
         CheckpointError: The base is incomplete or does not fit.
-        HubError: It cannot be had.
+        HubError: It is not here and the Hub does not give it.
     """
     found = resolve_base(base, config.base_revision, text=True)
     unet, vae, scheduler = load_base(found.folder)

@@ -68,7 +68,7 @@ class OnnxEnhancer:
         Raises:
             CheckpointError: It is no export, or damaged.
             UnavailableError: onnxruntime, or a provider, is not installed.
-            HubError: It cannot be had from the Hub.
+            HubError: The Hub does not give it.
         """
         return cls(resolve(ref, kind="onnx", token=token).folder, providers, threads)
 

@@ -67,7 +67,7 @@ def program() -> dict[str, str | None]:
 
 
 def peak_memory(device: torch.device) -> float | None:
-    """Return MiB: what tensors held at most on a GPU; on a CPU the most the whole process held, where that is told."""
+    """Return MiB: what tensors held at most on a GPU; on a CPU the most the whole process held, where the system reports that."""
     if device.type == "cuda":
         return round(torch.cuda.max_memory_allocated(device) / 2**20, 1)
     try:

@@ -63,7 +63,7 @@ WORDS = {
     "before": "vorher",
     "after": "nachher",
     "clean": "sauber",
-    # told about a result
+    # about a result
     "The full model runs on a processor here, not on a GPU. This picture takes about": "Das große Modell läuft hier auf einem Prozessor, nicht auf einer GPU. Dieses Bild dauert etwa",
     "Restored in": "Restauriert in",
     "on": "auf",

@@ -12,6 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
+from skimage.transform import SimilarityTransform
 
 from enhancer.errors import UnavailableError
 from enhancer.imaging.regions import CELEBAMASK_LABELS, HEAD_LABELS
@@ -43,11 +44,7 @@ def landmarks(labels: np.ndarray) -> np.ndarray | None:
 
 def alignment(points: np.ndarray) -> np.ndarray:
     """Return the (2, 3) similarity transform that brings `points` nearest to the template, by least squares."""
-    x, y = points.T
-    one, zero = np.ones_like(x), np.zeros_like(x)
-    rows = np.concatenate([np.stack([x, -y, one, zero], 1), np.stack([y, x, zero, one], 1)])
-    a, b, across, down = np.linalg.lstsq(rows, TEMPLATE.T.ravel(), rcond=None)[0]
-    return np.array([[a, -b, across], [b, a, down]])
+    return SimilarityTransform.from_estimate(points, TEMPLATE).params[:2]
 
 
 class Identity:

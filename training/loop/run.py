@@ -10,7 +10,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Protocol
 
-import cv2
 import torch
 from accelerate import Accelerator
 from accelerate.utils import GradScalerKwargs
@@ -82,7 +81,6 @@ class Training:
         require_installed(config.trackers)
         self.config, self.accelerator = config, build_accelerator(config)
         self.is_main = self.accelerator.is_main_process
-        cv2.setNumThreads(1)  # the other cores are the model's
         self.pairs = Pairs(find_samples(config.train_data_dir), config)
         self.run = RunFolder(config, self.pairs.fingerprint(), self.is_main)
         self.accelerator.wait_for_everyone()
@@ -206,7 +204,7 @@ class Training:
         if self.validation and (done % config.validation_steps == 0 or last) and not stop:
             self.validate(done)
         elif not self.validation and self.is_main and self.saved == done:
-            self.run.save_if_best(done, -done, self.trainer)  # nothing to judge by: the newest
+            self.run.save_if_best(done, -done, self.trainer)  # nothing to compare by: the newest
         if self.pusher and config.push_steps and done % config.push_steps == 0 and self.run.checkpoints():
             self.pusher.push_newest(self.run.checkpoints()[-1])
 
@@ -246,7 +244,7 @@ def build_accelerator(config: TrainConfig) -> Accelerator:
     """Find device, processes and precision.
 
     Raises:
-        SettingsError: The precision cannot be had on this device.
+        SettingsError: This device does not have the precision.
     """
     precision = "no" if config.mixed_precision == "bf16_weights" else config.mixed_precision
     if precision == "auto":
@@ -257,4 +255,4 @@ def build_accelerator(config: TrainConfig) -> Accelerator:
         scaler = GradScalerKwargs(init_scale=FIRST_LOSS_SCALE)
         return Accelerator(mixed_precision=precision, kwargs_handlers=[scaler])
     except ValueError as error:
-        raise SettingsError(f"--mixed_precision {precision} cannot be had here: {error}") from error
+        raise SettingsError(f"--mixed_precision {precision} does not work here: {error}") from error

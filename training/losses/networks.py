@@ -102,7 +102,7 @@ class VggFeatures(Frozen):
         """Load the ImageNet weights from torch's own cache, else download them (548 MB).
 
         Raises:
-            UnavailableError: They cannot be had; within seconds.
+            UnavailableError: They are not here and cannot be downloaded.
         """
         path = ensure_trunk(VGG19)
         try:
@@ -150,7 +150,7 @@ class Lpips(Frozen):
             trunk: File with VGG16's weights; see `enhancer.metrics.trunks.read_trunk`.
 
         Raises:
-            UnavailableError: It cannot be had; within seconds.
+            UnavailableError: It is not here and cannot be downloaded.
         """
         return cls(LpipsNetwork(net, read_trunk(net, trunk), published_heads(net)))
 
@@ -187,7 +187,7 @@ class ClipSimilarity(Frozen):
             ref: Name on the Hub, fetched once (605 MB), or a folder.
 
         Raises:
-            UnavailableError: It cannot be had, within seconds, or does not load.
+            UnavailableError: It is not here and cannot be downloaded, or does not load.
         """
         from transformers import CLIPModel, CLIPTokenizer
 
