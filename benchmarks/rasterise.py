@@ -16,7 +16,7 @@ import torch
 from enhancer.seeding import rng_for
 from enhancer.splats.cameras import Camera
 from enhancer.splats.cloud import GaussianCloud
-from enhancer.splats.projection import Gaussians
+from enhancer.splats.projection import GaussianTensors
 from enhancer.splats.rasterise import rasterise, rasterise_tensors
 
 
@@ -45,7 +45,7 @@ def straight_ahead(side: int) -> Camera:
 
 def gradient(cloud: GaussianCloud, camera: Camera) -> None:
     """Take a picture, and the gradient of its mean square by all the Gaussians are."""
-    gaussians = Gaussians(*(part.clone().requires_grad_() for part in Gaussians.of(cloud)))
+    gaussians = GaussianTensors(*(part.clone().requires_grad_() for part in GaussianTensors.of(cloud)))
     rasterise_tensors(gaussians, camera)[0].square().mean().backward()
 
 

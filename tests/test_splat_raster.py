@@ -12,7 +12,7 @@ from enhancer.imaging.io import uncomposite
 from enhancer.splats import compositing
 from enhancer.splats.cameras import Camera
 from enhancer.splats.cloud import COEFFICIENTS, SH_BASIS_0, GaussianCloud
-from enhancer.splats.projection import Gaussians
+from enhancer.splats.projection import GaussianTensors
 from enhancer.splats.rasterise import rasterise, rasterise_tensors
 
 # --- a slow reference: one Gaussian after the other, on all pixels, in float64 -----------------------------------
@@ -152,7 +152,7 @@ def test_over_black_colours_are_premultiplied_and_can_be_made_straight():
 
 def test_order_of_the_gaussians_does_not_matter():
     cloud, camera = SCENES["few"]
-    turned = GaussianCloud(*(part.flip(0).numpy() for part in Gaussians.of(cloud)))
+    turned = GaussianCloud(*(part.flip(0).numpy() for part in GaussianTensors.of(cloud)))
     np.testing.assert_array_equal(rasterise(cloud, camera)[0], rasterise(turned, camera)[0])
 
 
@@ -174,7 +174,7 @@ def test_camera_that_looks_away_is_refused_in_one_sentence():
 def test_tensors_of_what_nobody_sees_are_a_transparent_picture():
     cloud, camera = SCENES["few"]
     away = np.diag([-1.0, 1.0, -1.0, 1.0]) @ camera.world_to_camera
-    rgb, alpha = rasterise_tensors(Gaussians.of(cloud), replace(camera, world_to_camera=away))
+    rgb, alpha = rasterise_tensors(GaussianTensors.of(cloud), replace(camera, world_to_camera=away))
     assert (rgb.shape, alpha.shape) == ((37, 53, 3), (37, 53))
     assert not rgb.any()
     assert not alpha.any()
@@ -187,21 +187,21 @@ def test_tensors_of_what_nobody_sees_are_a_transparent_picture():
 def test_gradients_agree_with_finite_differences(degree, monkeypatch):
     monkeypatch.setattr(compositing, "LAYERS", 2)  # so that five Gaussians come in three pieces
     camera = camera_at(width=9, height=10, fx=10.0, fy=12.0, cx=4.0, cy=5.5)
-    tensors = [part.double().requires_grad_() for part in Gaussians.of(cloud_of(5, 8, degree, size=0.3))]
+    tensors = [part.double().requires_grad_() for part in GaussianTensors.of(cloud_of(5, 8, degree, size=0.3))]
 
     def pictures(*parts):
-        return rasterise_tensors(Gaussians(*parts), camera)
+        return rasterise_tensors(GaussianTensors(*parts), camera)
 
     assert torch.autograd.gradcheck(pictures, tensors, eps=1e-6, atol=1e-6, rtol=1e-4)
 
 
 def test_gradients_agree_where_alpha_is_cut_off_and_pixels_finish():
     cloud = cloud_of(8, 9, size=0.8)
-    tensors = [part.double() for part in Gaussians.of(replace(cloud, opacities=np.ones(8, np.float32)))]
+    tensors = [part.double() for part in GaussianTensors.of(replace(cloud, opacities=np.ones(8, np.float32)))]
     camera = camera_at(width=9, height=10, fx=10.0, fy=12.0, cx=4.0, cy=5.5)
     changed = [part.requires_grad_() for part in (tensors[0], tensors[1], tensors[4])]
 
     def pictures(means, scales, sh):
-        return rasterise_tensors(Gaussians(means, scales, tensors[2], tensors[3], sh), camera)
+        return rasterise_tensors(GaussianTensors(means, scales, tensors[2], tensors[3], sh), camera)
 
     assert torch.autograd.gradcheck(pictures, changed, eps=1e-7, atol=1e-5, rtol=1e-3)

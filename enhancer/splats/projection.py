@@ -33,7 +33,7 @@ SH_BASIS_3 = (
 )
 
 
-class Gaussians(NamedTuple):
+class GaussianTensors(NamedTuple):
     """N Gaussians as tensors of one type; the fields, shapes and ranges of `GaussianCloud`."""
 
     means: Tensor
@@ -43,7 +43,7 @@ class Gaussians(NamedTuple):
     sh: Tensor
 
     @classmethod
-    def of(cls, cloud: GaussianCloud) -> "Gaussians":
+    def of(cls, cloud: GaussianCloud) -> "GaussianTensors":
         """Share a cloud's arrays."""
         return cls(*(torch.from_numpy(getattr(cloud, name)) for name in cls._fields))
 
@@ -66,7 +66,7 @@ class Splats(NamedTuple):
     extents: Tensor
 
 
-def project(gaussians: Gaussians, camera: Camera) -> Splats:
+def project(gaussians: GaussianTensors, camera: Camera) -> Splats:
     """Return what a camera sees of the Gaussians.
 
     Left out is what is nearer than `NEAR`, more transparent than 1/255 or outside the picture.
@@ -102,7 +102,7 @@ def rotation_matrices(quaternions: Tensor) -> Tensor:
     return torch.stack(entries, 1).reshape(-1, 3, 3)
 
 
-def _projected(gaussians: Gaussians, drawn: Tensor, view: Tensor, camera: Camera) -> tuple[Tensor, ...]:
+def _projected(gaussians: GaussianTensors, drawn: Tensor, view: Tensor, camera: Camera) -> tuple[Tensor, ...]:
     """Return, of some Gaussians, 2D means (N, 2), px, entries xx, xy and yy of 2D covariances (N, 3), px², and determinants (N,)."""
     # By index_select: its gradient is a sum in a fixed order, so the same every time, and faster than that of means[drawn].
     means, scales, rotations = (part.index_select(0, drawn) for part in gaussians[:3])
@@ -124,7 +124,7 @@ def _projected(gaussians: Gaussians, drawn: Tensor, view: Tensor, camera: Camera
     return means, torch.stack([xx + DILATION, xy, yy + DILATION], 1), determinants
 
 
-def _colours(gaussians: Gaussians, drawn: Tensor, view: Tensor) -> Tensor:
+def _colours(gaussians: GaussianTensors, drawn: Tensor, view: Tensor) -> Tensor:
     """Return RGB (N, 3) of some Gaussians: 0.5 + the harmonics in the direction of sight, cut off below 0."""
     sh = gaussians.sh.index_select(0, drawn)
     colours = 0.5 + SH_BASIS_0 * sh[:, 0]

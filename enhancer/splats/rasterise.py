@@ -15,7 +15,7 @@ from enhancer.messages import Message
 from enhancer.splats.cameras import Camera
 from enhancer.splats.cloud import GaussianCloud
 from enhancer.splats.compositing import composite_splats
-from enhancer.splats.projection import DILATION, NEAR, Gaussians, project
+from enhancer.splats.projection import DILATION, NEAR, GaussianTensors, project
 
 
 def rasterise(cloud: GaussianCloud, camera: Camera, background: Colour = WHITE) -> tuple[np.ndarray, np.ndarray]:
@@ -34,7 +34,7 @@ def rasterise(cloud: GaussianCloud, camera: Camera, background: Colour = WHITE) 
         SplatError: The camera sees none of the Gaussians.
     """
     device = "cuda" if _gsplat_is_there() else "cpu"
-    gaussians = Gaussians(*(part.to(device) for part in Gaussians.of(cloud)))
+    gaussians = GaussianTensors(*(part.to(device) for part in GaussianTensors.of(cloud)))
     with torch.inference_mode():
         premultiplied, alpha = (part.cpu().numpy() for part in rasterise_tensors(gaussians, camera))
     if not alpha.any():
@@ -50,7 +50,7 @@ def rasterise(cloud: GaussianCloud, camera: Camera, background: Colour = WHITE) 
     return np.clip(rgb, 0, 1), alpha
 
 
-def rasterise_tensors(gaussians: Gaussians, camera: Camera) -> tuple[Tensor, Tensor]:
+def rasterise_tensors(gaussians: GaussianTensors, camera: Camera) -> tuple[Tensor, Tensor]:
     """Take a picture of Gaussians, differentiable in all that they are.
 
     Returns:
@@ -65,7 +65,7 @@ def _gsplat_is_there() -> bool:
     return torch.cuda.is_available() and find_spec("gsplat") is not None
 
 
-def _rasterise_by_gsplat(gaussians: Gaussians, camera: Camera) -> tuple[Tensor, Tensor]:
+def _rasterise_by_gsplat(gaussians: GaussianTensors, camera: Camera) -> tuple[Tensor, Tensor]:
     """Do the same by gsplat's kernels, which stop each Gaussian at 3.33 standard deviations and else keep the same rules."""
     from gsplat import rasterization  # pyright: ignore[reportMissingImports]
 
