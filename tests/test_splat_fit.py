@@ -1,0 +1,174 @@
+"""Fitting Gaussians to views: toy scenes of 64 px."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from enhancer.errors import SettingsError, SplatError
+from enhancer.imaging.io import write_png
+from enhancer.splats.cloud import SH_BASIS_0, GaussianCloud
+from enhancer.splats.rasterise import rasterise
+from training import fit
+from training.fit import FitConfig, flags_given, main
+from training.splats import fitting
+from training.splats.ply import write_ply
+from training.splats.start import common_ball, start_cloud
+from training.splats.views import is_held_out, read_views
+
+SIDE = 64  # px
+
+
+def balls() -> GaussianCloud:
+    """A red, a green and a blue ball of Gaussians."""
+    rng = np.random.default_rng(0)
+    middles = np.repeat(np.array([[-0.5, 0, 0], [0.5, 0.2, 0], [0, -0.5, 0.3]]), 40, axis=0)
+    n = len(middles)
+    colours = np.repeat(np.eye(3) * 0.8 + 0.1, 40, axis=0)
+    arrays = (
+        middles + rng.normal(0, 0.15, (n, 3)),
+        np.full((n, 3), 0.08),
+        np.tile([1.0, 0, 0, 0], (n, 1)),
+        np.full(n, 0.9),
+        ((colours - 0.5) / SH_BASIS_0)[:, None],
+    )
+    return GaussianCloud(*(array.astype(np.float32) for array in arrays))
+
+
+def orbit(angle):
+    """Camera-to-world, OpenGL's axes: on a circle of radius 4 round the y axis, looking at the middle."""
+    c, s = np.cos(angle), np.sin(angle)
+    turn = np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
+    pose = np.eye(4)
+    pose[:3, :3], pose[:3, 3] = turn, turn @ [0, 0, 4]
+    return pose
+
+
+@pytest.fixture(scope="session")
+def scene(tmp_path_factory):
+    """A folder in nerfstudio's layout: ten views of the balls with alpha, and points on them."""
+    folder = tmp_path_factory.mktemp("scene")
+    lens = {"fl_x": 110.0, "fl_y": 110.0, "cx": 30.0, "cy": 33.0, "w": SIDE, "h": SIDE}
+    frames = [
+        {"file_path": f"view_{i}.png", "transform_matrix": orbit(angle).tolist()}
+        for i, angle in enumerate(np.linspace(-1.2, 1.2, 10))
+    ]
+    (folder / "transforms.json").write_text(json.dumps(lens | {"frames": frames}))
+    np.savez(folder / "points.npz", xyz=balls().means)
+    for frame in frames:  # cameras first, pictures by them
+        write_png(np.ones((SIDE, SIDE, 4), np.float32), folder / frame["file_path"])
+    for view in read_views(folder)[0]:
+        rgb, alpha = rasterise(balls(), view.camera, (0, 0, 0))
+        straight = rgb / np.maximum(alpha, 1e-3)[..., None]
+        write_png(np.dstack([straight.clip(0, 1), alpha]), folder / f"{view.camera.name}.png")
+    return folder
+
+
+@pytest.fixture
+def config(scene, tmp_path):
+    return FitConfig(views=scene, output=tmp_path / "cloud.ply", gaussians=150, steps=120, checkpointing_steps=20)
+
+
+def test_a_fit_shows_views_it_has_not_seen(config, capsys):
+    scores = main(config)
+    assert scores["seen"] > 26
+    assert scores["unseen"] > 25
+    assert b"element vertex 150\n" in config.output.read_bytes()
+    assert list(config.output.parent.iterdir()) == [config.output]  # nothing is left beside it
+    said = capsys.readouterr().out
+    assert "6 views to fit to, 4 held out" in said
+    assert "dB on unseen views" in said
+
+
+def test_killed_and_started_again_it_ends_with_the_same_file(config, tmp_path, monkeypatch):
+    config = replace(config, steps=25, checkpointing_steps=10)
+    main(config)
+    advance = fitting.Fit.advance
+
+    def killed(self, views):
+        if self.step == 17:
+            raise KeyboardInterrupt
+        return advance(self, views)
+
+    again = replace(config, output=tmp_path / "again.ply")
+    monkeypatch.setattr(fitting.Fit, "advance", killed)
+    with pytest.raises(KeyboardInterrupt):
+        main(again)
+    assert not again.output.exists()
+    steps = []
+    monkeypatch.setattr(fitting.Fit, "advance", lambda self, views: [steps.append(self.step), advance(self, views)][1])
+    main(again)
+    assert steps == list(range(10, 25))
+    assert again.output.read_bytes() == config.output.read_bytes()
+
+
+def test_a_fit_with_other_settings_is_not_gone_on_with(config, monkeypatch):
+    monkeypatch.setattr(fitting.Fit, "advance", lambda self, views: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        main(config)
+    with pytest.raises(SettingsError, match="steps was 120 and is now 121"):
+        main(replace(config, steps=121))
+
+
+def test_without_points_it_begins_in_the_space_that_all_views_see_filled(scene):
+    views, points = read_views(scene)
+    cloud = start_cloud(views, None, 400, np.random.default_rng(0))
+    assert len(cloud) == 400
+    nearest = np.linalg.norm(cloud.means[:, None] - points, axis=2).min(1)
+    assert np.quantile(nearest, 0.9) < 0.4
+    assert cloud.colours.min() >= 0
+
+
+def test_common_ball_of_an_orbit_is_round_its_middle(scene):
+    middle, radius = common_ball([view.camera for view in read_views(scene)[0]])
+    np.testing.assert_allclose(middle, 0, atol=1e-6)
+    assert radius == pytest.approx(4 * 32 / 110)
+
+
+def test_of_two_fifths_the_third_and_the_fifth_of_five_are_held_out():
+    assert [number for number in range(24) if is_held_out(number, 0.4)] == [2, 4, 7, 9, 12, 14, 17, 19, 22]
+    assert not any(is_held_out(number, 0) for number in range(24))
+    assert not any(is_held_out(n, 0.5) and is_held_out(n + 1, 0.5) for n in range(24))
+
+
+def test_smaller_pictures_have_smaller_cameras(scene):
+    views, halved = read_views(scene)[0], read_views(scene, downscale=2)[0]
+    assert halved[3].picture.shape == (32, 32, 4)
+    rgb, _ = rasterise(balls(), halved[3].camera, (1, 1, 1))
+    assert np.abs(rgb - halved[3].over(np.ones(3))).mean() < 0.02
+    assert views[3].camera.fx == 2 * halved[3].camera.fx
+
+
+def test_the_file_is_laid_out_as_3d_gaussian_splatting_has_it(tmp_path):
+    rng = np.random.default_rng(0)
+    sh = rng.normal(size=(120, 4, 3)).astype(np.float32)
+    cloud = replace(balls(), sh=sh)
+    write_ply(tmp_path / "new" / "cloud.ply", cloud)
+    header, body = (tmp_path / "new" / "cloud.ply").read_bytes().split(b"end_header\n", 1)
+    names = [line.split()[-1] for line in header.decode().splitlines() if line.startswith("property float")]
+    columns = dict(zip(names, np.frombuffer(body, "<f4").reshape(120, len(names)).T, strict=True))
+    np.testing.assert_array_equal(columns["y"], cloud.means[:, 1])
+    np.testing.assert_array_equal(columns["f_dc_2"], sh[:, 0, 2])
+    np.testing.assert_array_equal(columns["f_rest_4"], sh[:, 2, 1])  # all of red, then all of green
+    np.testing.assert_allclose(np.exp(columns["scale_1"]), cloud.scales[:, 1], rtol=1e-6)
+    np.testing.assert_allclose(1 / (1 + np.exp(-columns["opacity"])), cloud.opacities, rtol=1e-6)
+    np.testing.assert_array_equal(columns["rot_0"], cloud.rotations[:, 0])
+
+
+def test_a_long_fit_names_the_better_tool(config, monkeypatch, capsys):
+    monkeypatch.setattr(fit, "LONG", 0)
+    main(replace(config, steps=12))
+    assert "gsplat" in capsys.readouterr().out
+
+
+def test_what_cannot_be_fitted_is_refused(scene, tmp_path):
+    with pytest.raises(SplatError, match=r"no \.\.\.transforms\.json"):
+        read_views(tmp_path)
+    bad = tmp_path / "transforms.json"
+    bad.write_text('{"frames": [{}]}')
+    with pytest.raises(SplatError, match="no list of cameras"):
+        read_views(bad)
+    for flags in (["--hold_out", "0.7"], ["--gaussians", "0"], ["-o", "head.splat"]):
+        with pytest.raises(SettingsError):
+            flags_given([str(scene), "-o", "head.ply", *flags])
