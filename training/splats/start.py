@@ -1,4 +1,4 @@
-"""Where a fit's Gaussians begin: on known points of the surface, and in the space that all cameras see filled."""
+"""Where a fit's Gaussians begin: on known points of the surface, and in the space that the views show filled."""
 
 from collections.abc import Sequence
 
@@ -12,6 +12,7 @@ from training.splats.views import View
 SPACE_SHARE = 0.25  # of the Gaussians begin in space where there are points: hair and the like have none
 FILLED = 0.5  # alpha from which on a pixel counts as filled
 SHELL = 1.15  # space is the surface's where this many times as far from the middle all is empty
+CORNERS = 1.5  # how much further than its sides a picture's corners reach, a little over sqrt(2)
 CANDIDATES = 200_000  # points tried in space
 NEIGHBOURS = 3  # a Gaussian's size is the mean distance to these, as Kerbl et al. 2023 have it
 OPACITY = 0.6
@@ -64,30 +65,33 @@ def common_ball(cameras: Sequence[Camera]) -> tuple[np.ndarray, float]:
 def _points_in_space(
     views: Sequence[View], points: np.ndarray | None, count: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Draw points that every view sees filled, near the border of that space where it has one: (count, 3)."""
+    """Draw points that the views show filled, near the border of that space where it has one: (count, 3)."""
     middle, radius = common_ball([view.camera for view in views])
-    if points is not None:
+    radius *= CORNERS
+    share = 0.5  # of the views that must have a point in their pictures
+    if points is not None:  # space is an addition: only what is certain
+        share = 1.0
         middle = points.mean(0)
         radius = 1.2 * float(np.linalg.norm(points - middle, axis=1).max())
     directions = rng.normal(size=(CANDIDATES, 3))
     distances = radius * rng.uniform(size=(CANDIDATES, 1)) ** (1 / 3)
     offsets = distances * directions / np.linalg.norm(directions, axis=1, keepdims=True)
-    filled = _filled(views, middle + offsets)
-    border = filled & ~_filled(views, middle + SHELL * offsets)
+    filled = _filled(views, middle + offsets, share)
+    border = filled & ~_filled(views, middle + SHELL * offsets, share)
     for kept in (border, filled, np.ones(CANDIDATES, bool)):
         if kept.sum() >= count:
             return middle + offsets[rng.choice(np.flatnonzero(kept), count, replace=False)]
     return middle + offsets[rng.choice(CANDIDATES, count)]
 
 
-def _filled(views: Sequence[View], points: np.ndarray) -> np.ndarray:
-    """Say which points (N, 3) lie on a filled pixel of every view."""
-    filled = np.ones(len(points), bool)
+def _filled(views: Sequence[View], points: np.ndarray, share: float) -> np.ndarray:
+    """Say which points (N, 3) at least a share of the views have in their pictures, and none on an empty pixel."""
+    times_seen, filled = np.zeros(len(points), int), np.ones(len(points), bool)
     for view in views:
         row, column, seen = _pixels(view.camera, points)
-        filled &= seen
-        filled &= view.picture[row, column, 3] >= FILLED * 255
-    return filled
+        times_seen += seen
+        filled &= ~seen | (view.picture[row, column, 3] >= FILLED * 255)
+    return filled & (times_seen >= share * len(views))
 
 
 def _mean_colours(views: Sequence[View], points: np.ndarray) -> np.ndarray:
