@@ -26,9 +26,9 @@ from enhancer.metrics.fidelity import psnr, squared_error
 from enhancer.runtime.resumable import claim
 from enhancer.seeding import rng_for
 from enhancer.splats.cloud import GaussianCloud
+from enhancer.splats.files import write_ply
 from enhancer.splats.rasterise import rasterise
 from training.splats.fitting import Fit
-from training.splats.ply import write_ply
 from training.splats.start import start_cloud
 from training.splats.views import View, fingerprint, is_held_out, read_views
 

@@ -189,9 +189,45 @@ MESSAGES = {
     "hub.trouble": "{repo} ist von {address} jetzt nicht zu haben ({reason}).",
     "hub.busy": "Der Hub bittet zu warten: zu viele Anfragen (429). Versuchen Sie es in einigen Minuten wieder.",
     "hub.failing": "Der Hub hat selbst Schwierigkeiten ({answer}).",
-    # Gaussian splats
-    "splats.unseen": "Die Kamera sieht keine der {count} Gauß-Funktionen. Sie soll entlang ihrer z-Achse blicken, mit x nach rechts und "
+    # clouds of Gaussians
+    "splats.unseen": "Die Kamera sieht keinen der {count} Gauß-Splats. Sie soll entlang ihrer z-Achse blicken, mit x nach rechts und "
     "y nach unten, und in der Einheit der Wolke messen.",
+    "splats.unopened": "{name} kann nicht geöffnet werden: {reason}. Prüfen Sie den Pfad.",
+    "splats.no_bytes": "{name} ist leer (0 Bytes). Kopieren oder exportieren Sie die Datei noch einmal.",
+    "splats.empty": "{name} enthält keine Gauß-Splats. Exportieren Sie die Datei noch einmal, mit Inhalt.",
+    "splats.not_finite": "{name} enthält {count} Gauß-Splats mit Zahlen, die nicht endlich sind (NaN oder unendlich). Entfernen Sie sie in "
+    "einem Editor, oder trainieren Sie noch einmal.",
+    "splats.memory": "{name} enthält {millions:.1f} Millionen Gauß-Splats, die {needed:.1f} GB Speicher brauchen; {free:.1f} GB sind frei. "
+    "Dünnen Sie die Wolke in einem Editor aus, schneiden Sie den Kopf aus, oder nehmen Sie einen Rechner mit mehr Speicher.",
+    "splats.truncated": "{name} ist abgeschnitten: Nach dem Kopf der Datei hat sie {wanted} Bytes, aber nur {got} sind da. Kopieren oder "
+    "exportieren Sie sie noch einmal.",
+    "splats.damaged": "{name} ist beschädigt ({problem}). Kopieren oder exportieren Sie die Datei noch einmal.",
+    "splats.unknown": "{name} ist keine Datei mit Gauß-Splats, die hier gelesen werden kann. Nehmen Sie eine .ply von 3D Gaussian "
+    "Splatting, eine komprimierte .ply, oder .splat, .spz, .ksplat.",
+    "splats.version": "{name} ist eine .spz der Version {version}; gelesen werden 2 und 3. Exportieren Sie sie als eine davon, oder als .ply.",
+    "splats.network": "{name} enthält Anker und Merkmale ({property}), wie Scaffold-GS sie hat: Form und Farben kommen aus einem Netz, das "
+    "nicht in der Datei ist. Exportieren Sie die Gauß-Splats einer Ansicht als .ply von 3D Gaussian Splatting.",
+    "splats.bound": "{name} enthält Gauß-Splats, die an die Dreiecke eines Netzes gebunden sind ({property}), wie bei GaussianAvatars und "
+    "SplattingAvatar: Ohne das Netz sind sie am falschen Ort. Exportieren Sie ein Einzelbild in Weltkoordinaten.",
+    "splats.time": "{name} enthält Gauß-Splats, die sich mit der Zeit ändern ({property}), wie 4D Gaussian Splatting sie hat. Exportieren "
+    "Sie einen Augenblick als .ply von 3D Gaussian Splatting.",
+    "splats.incomplete": "{name} fehlt {missing}, was Gauß-Splats brauchen. Exportieren Sie die Datei als .ply von 3D Gaussian Splatting.",
+    "splats.mesh": "{name} ist ein Dreiecksnetz ({vertices} Punkte, {faces} Flächen), keine Wolke von Gauß-Splats. Nehmen Sie die .ply, die "
+    "das Training geschrieben hat, oft point_cloud/iteration_30000/point_cloud.ply.",
+    "splats.points": "{name} ist eine Wolke von {points} Punkten ohne Größe und Drehung, oft das, womit ein Training beginnt. Nehmen Sie die "
+    ".ply, die das Training geschrieben hat, oft point_cloud/iteration_30000/point_cloud.ply.",
+    "splats.left_handed": "Die Achsen der Datei sind linkshändig; eine wurde umgedreht, sonst wäre alles gespiegelt.",
+    "splats.views": "Die Farben ändern sich stark mit dem Blick (im Mittel um {percent:.0f} %). Wurde die Wolke in einem Editor gedreht, der "
+    "ihre Kugelflächenfunktionen ließ, wie sie waren, so sind sie von jeder Seite falsch: Drehen Sie stattdessen die Kamera.",
+    "splats.degree": "Die Kugelflächenfunktionen sind vom Grad {degree}; die über 3 fallen weg, der feinste Teil der Spiegelungen.",
+    "splats.filter": "Der 3D-Filter von Mip-Splatting (filter_3D) ist in Größen und Deckkraft eingerechnet.",
+    "splats.linear_scales": "Keine Größe liegt unter 0, daher wurden sie als Längen genommen, nicht als Logarithmen. Sagen Sie es, wenn es "
+    "Logarithmen sind.",
+    "splats.flat": "Dies sind flache Scheiben mit zwei Größen (2D Gaussian Splatting); die dritte wird {percent:g} % der kleineren.",
+    "splats.linear_opacities": "Alle Werte der Deckkraft liegen zwischen 0 und 1, daher wurden sie genommen, wie sie sind, nicht als Logits. "
+    "Sagen Sie es, wenn es Logits sind.",
+    "splats.rgb": "Alle Farben liegen zwischen 0 und {most}, daher wurden sie als RGB genommen, nicht als Kugelflächenfunktionen. Sagen Sie "
+    "es, wenn es solche sind.",
 }
 
 _ABOUT = about(

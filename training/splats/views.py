@@ -61,12 +61,22 @@ def read_views(path: Path, downscale: int = 1) -> tuple[list[View], np.ndarray |
     file = _transforms_in(path)
     try:
         scene = json.loads(file.read_text(encoding="utf-8"))
-        frames = [(_camera(frame, {**scene, **frame}), file.parent / frame["file_path"]) for frame in scene["frames"]]
+        frames = [(camera_of(frame, {**scene, **frame}), file.parent / frame["file_path"]) for frame in scene["frames"]]
     except (OSError, ValueError, KeyError, TypeError, np.linalg.LinAlgError) as error:
         raise SplatError(f"{file} is no list of cameras as nerfstudio writes it: {error!r}.") from error
     views = [_read_view(camera, picture, downscale) for camera, picture in frames]
     points = file.with_name(file.name.removesuffix(TRANSFORMS) + POINTS)
     return views, np.load(points)["xyz"].astype(np.float32) if points.is_file() else None
+
+
+def camera_of(frame: dict[str, Any], settings: dict[str, Any]) -> Camera:
+    """Return the camera of a frame; its own settings go before the scene's."""
+    if any(settings.get(name) for name in _DISTORTION):
+        raise SplatError(f"{frame['file_path']} is distorted by its lens. Undistort the pictures first.")
+    to_world = np.array(frame["transform_matrix"], np.float64) @ _FLIP
+    fx, fy, cx, cy = (float(settings[name]) for name in ("fl_x", "fl_y", "cx", "cy"))
+    width, height = int(settings["w"]), int(settings["h"])
+    return Camera(np.linalg.inv(to_world), fx, fy, cx, cy, width, height, Path(frame["file_path"]).stem)
 
 
 def is_held_out(number: int, share: float) -> bool:
@@ -95,16 +105,6 @@ def _transforms_in(path: Path) -> Path:
         names = ", ".join(file.name for file in found) or f"no ...{TRANSFORMS}"
         raise SplatError(f"{path} holds {names}. Name a folder with one scene in it, or its ...{TRANSFORMS} itself.")
     return found[0]
-
-
-def _camera(frame: dict[str, Any], settings: dict[str, Any]) -> Camera:
-    """Return the camera of a frame; its own settings go before the scene's."""
-    if any(settings.get(name) for name in _DISTORTION):
-        raise SplatError(f"{frame['file_path']} is distorted by its lens. Undistort the pictures first.")
-    to_world = np.array(frame["transform_matrix"], np.float64) @ _FLIP
-    fx, fy, cx, cy = (float(settings[name]) for name in ("fl_x", "fl_y", "cx", "cy"))
-    width, height = int(settings["w"]), int(settings["h"])
-    return Camera(np.linalg.inv(to_world), fx, fy, cx, cy, width, height, Path(frame["file_path"]).stem)
 
 
 def _read_view(camera: Camera, path: Path, downscale: int) -> View:
