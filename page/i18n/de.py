@@ -228,6 +228,28 @@ MESSAGES = {
     "Sagen Sie es, wenn es Logits sind.",
     "splats.rgb": "Alle Farben liegen zwischen 0 und {most}, daher wurden sie als RGB genommen, nicht als Kugelflächenfunktionen. Sagen Sie "
     "es, wenn es solche sind.",
+    # cameras
+    "cameras.size": "Die Kamera {camera} macht Bilder von {width}x{height} Pixeln; eine Seite hat 1 bis {most}. Verkleinern Sie die Größe und "
+    "die Brennweite.",
+    "cameras.lens": "Die Kamera {camera} hat die Brennweiten {fx:g} und {fy:g} und den Hauptpunkt {cx:g}, {cy:g}. Geben Sie Zahlen in Pixeln "
+    "an, die Brennweiten über 0.",
+    "cameras.pose": "Die Lage der Kamera {camera} ist keine Drehung und Verschiebung: Ihre Matrix ist singulär, gespiegelt, geschert oder nicht "
+    "endlich. Exportieren Sie die Kameras noch einmal.",
+    "cameras.orbit": "Eine Kreisfahrt braucht mindestens 1 Kamera und 1 Gauß-Splat, eine Höhe zwischen -90 und 90 Grad und einen Bogen über 0 "
+    "und bis 360; gegeben sind {count} Kameras, {gaussians} Gauß-Splats, {elevation:g} und {arc:g} Grad.",
+    "cameras.guessed": "Als oben wurde {up} genommen, und dass das Gesicht nach {front} blickt. Liegt der Kopf auf der Seite oder zeigt er den "
+    "Hinterkopf, so geben Sie an, wo oben und vorn ist.",
+    "cameras.axis": "{axis} ist keine Richtung. Nehmen Sie x, -x, y, -y, z, -z, oder drei Zahlen, die nicht alle 0 sind.",
+    "cameras.parallel": "Oben und vorn sind dieselbe Richtung, oder entgegengesetzte. Geben Sie zwei verschiedene an.",
+    "cameras.none": "{name} enthält keine Kameras. Exportieren Sie sie noch einmal, oder nehmen Sie eine Kreisfahrt.",
+    "cameras.distortion": "{count} von {cameras} Kameras haben ein Objektiv mit Verzeichnung, die wegbleibt: Die Bilder sind die einer "
+    "Lochkamera. Vergleichen Sie sie mit entzerrten Fotos.",
+    "cameras.unopened": "{name} kann nicht geöffnet werden: {reason}. Prüfen Sie den Pfad.",
+    "cameras.missing": "{name} fehlt {missing}, was eine Kamera braucht. Exportieren Sie die Kameras noch einmal, damit.",
+    "cameras.damaged": "{name} ist nicht zu verstehen ({problem}). Exportieren Sie die Kameras noch einmal.",
+    "cameras.unknown": "{name} enthält keine Kameras, die hier gelesen werden können. Nehmen Sie eine transforms.json von nerfstudio, eine "
+    "cameras.json von 3D Gaussian Splatting, oder den Ordner eines Modells von COLMAP mit cameras und images als .bin oder .txt, oft sparse/0.",
+    "cameras.json": "{name} ist kein JSON ({problem}). Exportieren Sie die Kameras noch einmal, oder nehmen Sie eine andere Datei.",
 }
 
 _ABOUT = about(
