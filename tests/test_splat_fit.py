@@ -1,21 +1,25 @@
 """Fitting Gaussians to views: toy scenes of 64 px."""
 
 import json
+import struct
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from enhancer.errors import SettingsError, SplatError
 from enhancer.imaging.io import write_png
+from enhancer.splats.camera_files import read_cameras
 from enhancer.splats.cloud import SH_BASIS_0, GaussianCloud
 from enhancer.splats.files import read_splats
 from enhancer.splats.rasterise import rasterise
 from training import fit
 from training.fit import FitConfig, flags_given, main
 from training.splats import fitting
+from training.splats.points import read_points
 from training.splats.start import common_ball, start_cloud
-from training.splats.views import camera_of, is_held_out, read_views
+from training.splats.views import is_held_out, read_views
 
 SIDE = 64  # px
 
@@ -58,7 +62,7 @@ def scene(tmp_path_factory):
     np.savez(folder / "points.npz", xyz=balls().means)
     for frame in frames:  # cameras first, pictures by them
         write_png(np.ones((SIDE, SIDE, 4), np.float32), folder / frame["file_path"])
-    for view in read_views(folder)[0]:
+    for view in read_views(folder):
         rgb, alpha = rasterise(balls(), view.camera, (0, 0, 0))
         straight = rgb / np.maximum(alpha, 1e-3)[..., None]
         write_png(np.dstack([straight.clip(0, 1), alpha]), folder / f"{view.camera.name}.png")
@@ -112,7 +116,7 @@ def test_a_fit_with_other_settings_is_not_gone_on_with(config, monkeypatch):
 
 
 def test_without_points_it_begins_in_the_space_that_the_views_show_filled(scene):
-    views, _ = read_views(scene)
+    views = read_views(scene)
     cloud = start_cloud(views, None, 400, np.random.default_rng(0))
     for view in views:
         points = np.c_[cloud.means, np.ones(400)] @ view.camera.world_to_camera.T
@@ -124,7 +128,7 @@ def test_without_points_it_begins_in_the_space_that_the_views_show_filled(scene)
 
 
 def test_common_ball_of_an_orbit_is_round_its_middle(scene):
-    middle, radius = common_ball([view.camera for view in read_views(scene)[0]])
+    middle, radius = common_ball([view.camera for view in read_views(scene)])
     np.testing.assert_allclose(middle, 0, atol=1e-6)
     assert radius == pytest.approx(4 * 32 / 110)
 
@@ -136,7 +140,7 @@ def test_of_two_fifths_the_third_and_the_fifth_of_five_are_held_out():
 
 
 def test_smaller_pictures_have_smaller_cameras(scene):
-    views, halved = read_views(scene)[0], read_views(scene, downscale=2)[0]
+    views, halved = read_views(scene), read_views(scene, downscale=2)
     assert halved[3].picture.shape == (32, 32, 4)
     rgb, _ = rasterise(balls(), halved[3].camera, (1, 1, 1))
     assert np.abs(rgb - halved[3].over(np.ones(3))).mean() < 0.02
@@ -149,13 +153,53 @@ def test_a_long_fit_names_the_better_tool(config, monkeypatch, capsys):
     assert "gsplat" in capsys.readouterr().out
 
 
+def as_colmap(scene, folder, binary):
+    """The same scene as COLMAP leaves it."""
+    model = folder / "sparse/0"
+    model.mkdir(parents=True)
+    (folder / "images").symlink_to(scene)
+    views, points = read_views(scene), balls().means.tolist()
+    (model / "cameras.txt").write_text(f"# lenses\n1 PINHOLE {SIDE} {SIDE} 110 110 30 33\n")
+    poses = []
+    for number, view in enumerate(views, 1):
+        pose = view.camera.world_to_camera
+        x, y, z, w = Rotation.from_matrix(pose[:3, :3]).as_quat()
+        poses.append(f"{number} {w} {x} {y} {z} {pose[0, 3]} {pose[1, 3]} {pose[2, 3]} 1 {view.camera.name}.png\n\n")
+    (model / "images.txt").write_text("".join(poses))
+    if binary:
+        parts = [struct.pack("<Q3d3BdQ2i", i, *xyz, 1, 2, 3, 0.5, 1, 4, 5) for i, xyz in enumerate(points)]
+        (model / "points3D.bin").write_bytes(struct.pack("<Q", len(points)) + b"".join(parts))
+    else:
+        lines = [f"{i} {x} {y} {z} 1 2 3 0.5 4 5\n" for i, (x, y, z) in enumerate(points)]
+        (model / "points3D.txt").write_text("# points\n" + "".join(lines))
+    return folder
+
+
+@pytest.mark.parametrize("binary", [False, True])
+def test_colmap_s_scene_is_nerfstudio_s(scene, tmp_path, binary):
+    colmap = as_colmap(scene, tmp_path / "colmap", binary)
+    for ours, theirs in zip(read_views(colmap), read_views(scene), strict=True):
+        np.testing.assert_allclose(ours.camera.world_to_camera, theirs.camera.world_to_camera, atol=1e-9)
+        np.testing.assert_array_equal(ours.picture, theirs.picture)
+    np.testing.assert_array_equal(read_points(colmap), read_points(scene))
+
+
 def test_what_cannot_be_fitted_is_refused(scene, tmp_path):
-    with pytest.raises(SplatError, match=r"no \.\.\.transforms\.json"):
+    with pytest.raises(SplatError, match="no cameras"):
         read_views(tmp_path)
-    bad = tmp_path / "transforms.json"
-    bad.write_text('{"frames": [{}]}')
-    with pytest.raises(SplatError, match="no list of cameras"):
-        read_views(bad)
+    said = json.loads((scene / "transforms.json").read_text())
+    for name in ("a_transforms.json", "b_transforms.json"):
+        (tmp_path / name).write_text(json.dumps(said | {"k1": 0.1}))
+    with pytest.raises(SplatError, match=r"several scenes: a_transforms\.json, b_transforms\.json"):
+        read_views(tmp_path)
+    with pytest.raises(SplatError, match="Undistort"):
+        read_views(tmp_path / "a_transforms.json")
+    (tmp_path / "a_transforms.json").write_text(json.dumps(said))
+    with pytest.raises(SplatError, match="no picture view_0"):
+        read_views(tmp_path / "a_transforms.json")
+    (tmp_path / "a_points.npz").write_bytes(b"nothing")
+    with pytest.raises(SplatError, match="holds no points"):
+        read_points(tmp_path / "a_transforms.json")
     for flags in (["--hold_out", "0.7"], ["--gaussians", "0"], ["-o", "head.splat"]):
         with pytest.raises(SettingsError):
             flags_given([str(scene), "-o", "head.ply", *flags])
@@ -164,8 +208,7 @@ def test_what_cannot_be_fitted_is_refused(scene, tmp_path):
 def test_the_example_head_is_seen_by_its_cameras(root):
     file = read_splats(root / "examples/splats/head_02.ply")
     assert (len(file.cloud), file.notes) == (5000, ())
-    scene = json.loads((root / "examples/splats/head_02_transforms.json").read_text())
-    for frame in scene["frames"]:
-        alpha = rasterise(file.cloud, camera_of(frame, {**scene, **frame}))[1]
+    for camera in read_cameras(root / "examples/splats/head_02_transforms.json").cameras:
+        alpha = rasterise(file.cloud, camera)[1]
         assert 0.3 < alpha.mean() < 0.8
         assert alpha[256, 256] > 0.95

@@ -3,7 +3,7 @@
     python -m training.fit FOLDER -o head.ply                          # 5,000 Gaussians, 400 steps: 2 minutes
     python -m training.fit FOLDER/head_02_transforms.json -o head.ply --gaussians 12000 --steps 800
 
-FOLDER is a scene as nerfstudio has it. Stopped at any moment and started again with the same flags, it ends with the same
+FOLDER is a scene as nerfstudio or COLMAP has it. Stopped at any moment and started again with the same flags, it ends with the same
 cloud. This is for a head of some thousand Gaussians; for many or large views gsplat on a GPU is the better tool.
 """
 
@@ -29,6 +29,7 @@ from enhancer.splats.cloud import GaussianCloud
 from enhancer.splats.files import write_ply
 from enhancer.splats.rasterise import rasterise
 from training.splats.fitting import Fit
+from training.splats.points import read_points
 from training.splats.start import start_cloud
 from training.splats.views import View, fingerprint, is_held_out, read_views
 
@@ -46,7 +47,7 @@ class FitConfig:
         SettingsError: A value cannot be used.
     """
 
-    views: Path  # folder, or ...transforms.json
+    views: Path  # folder of a scene, or ...transforms.json
     output: Path  # .ply
     gaussians: int = 5000
     steps: int = 400
@@ -74,7 +75,7 @@ def main(config: FitConfig) -> dict[str, float]:
     """Fit, write the cloud, and return the mean PSNR of the views that are "seen" and "unseen"."""
     cv2.setNumThreads(config.num_threads)
     torch.set_num_threads(config.num_threads)
-    views, points = read_views(config.views, config.downscale)
+    views, points = read_views(config.views, config.downscale), read_points(config.views)
     seen = [view for number, view in enumerate(views) if not is_held_out(number, config.hold_out)]
     unseen = [view for number, view in enumerate(views) if is_held_out(number, config.hold_out)]
     print(f"{len(seen)} views to fit to, {len(unseen)} held out, {'no' if points is None else len(points)} points")
@@ -119,7 +120,7 @@ def flags_given(argv: Sequence[str] | None) -> FitConfig:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
-    add("views", type=Path, metavar="VIEWS", help="folder of a scene, or its ...transforms.json")
+    add("views", type=Path, metavar="VIEWS", help="folder of a scene, or a ...transforms.json")
     add("-o", "--output", type=Path, required=True, metavar="PLY", help="where the cloud goes")
     add("--gaussians", type=int, default=FitConfig.gaussians)
     add("--steps", type=int, default=FitConfig.steps, help="one view a step")

@@ -55,7 +55,7 @@ def common_ball(cameras: Sequence[Camera]) -> tuple[np.ndarray, float]:
         axis = camera.world_to_camera[2, :3]
         across = np.eye(3) - np.outer(axis, axis)
         system += across
-        target += across @ _position(camera)
+        target += across @ camera.position
     middle = np.linalg.lstsq(system, target, rcond=None)[0]  # where all axes are parallel, the nearest to the origin
     depths = [float((camera.world_to_camera[2, :3] @ middle) + camera.world_to_camera[2, 3]) for camera in cameras]
     halves = [min(camera.width / camera.fx, camera.height / camera.fy) / 2 for camera in cameras]
@@ -113,8 +113,3 @@ def _pixels(camera: Camera, points: np.ndarray) -> tuple[np.ndarray, np.ndarray,
     column, row = camera.fx * x / depth + camera.cx, camera.fy * y / depth + camera.cy
     seen = (z > 0) & (column >= 0) & (column < camera.width) & (row >= 0) & (row < camera.height)
     return np.where(seen, row, 0).astype(int), np.where(seen, column, 0).astype(int), seen
-
-
-def _position(camera: Camera) -> np.ndarray:
-    """Return where a camera stands, (3,)."""
-    return -camera.world_to_camera[:3, :3].T @ camera.world_to_camera[:3, 3]

@@ -1,23 +1,20 @@
 """Views of a scene: pictures whose cameras are known, and which of them a fit is not shown."""
 
 import hashlib
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 
 from enhancer.errors import SplatError
-from enhancer.imaging.io import read_image, to_bytes
+from enhancer.imaging.io import IMAGE_SUFFIXES, read_image, to_bytes
+from enhancer.splats.camera_files import read_cameras
 from enhancer.splats.cameras import Camera
+from training.splats.points import TRANSFORMS
 
-TRANSFORMS = "transforms.json"
-POINTS = "points.npz"
-_FLIP = np.diag([1.0, -1.0, -1.0, 1.0])  # OpenGL's axes (y up, looking along -z) and OpenCV's
-_DISTORTION = ("k1", "k2", "k3", "k4", "p1", "p2")
+PLACES = ("", "images")  # of the pictures in a scene's folder
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,40 +40,29 @@ class View:
         return alpha * (self.picture[..., :3] / np.float32(255)) + (1 - alpha) * background.astype(np.float32)
 
 
-def read_views(path: Path, downscale: int = 1) -> tuple[list[View], np.ndarray | None]:
-    """Read a scene's views in nerfstudio's layout.
+def read_views(scene: Path, downscale: int = 1) -> list[View]:
+    """Read a scene's views.
 
     Args:
-        path: `transforms.json`, one whose name ends so, or a folder with just one of them.
+        scene: A folder as nerfstudio or COLMAP leaves it, pictures in it or in `images/`, or a `...transforms.json` in one.
         downscale: Pictures, and cameras with them, are made smaller by this factor.
 
     Returns:
-        The views in the order of the file, and points (N, 3) of the scene's surface, if ``...points.npz`` beside
-        ``...transforms.json`` has them as ``xyz``.
+        The views in the order of the file, or by the names of their pictures.
 
     Raises:
         SplatError: There are no such views.
         ImageError: A picture cannot be read.
     """
-    file = _transforms_in(path)
-    try:
-        scene = json.loads(file.read_text(encoding="utf-8"))
-        frames = [(camera_of(frame, {**scene, **frame}), file.parent / frame["file_path"]) for frame in scene["frames"]]
-    except (OSError, ValueError, KeyError, TypeError, np.linalg.LinAlgError) as error:
-        raise SplatError(f"{file} is no list of cameras as nerfstudio writes it: {error!r}.") from error
-    views = [_read_view(camera, picture, downscale) for camera, picture in frames]
-    points = file.with_name(file.name.removesuffix(TRANSFORMS) + POINTS)
-    return views, np.load(points)["xyz"].astype(np.float32) if points.is_file() else None
-
-
-def camera_of(frame: dict[str, Any], settings: dict[str, Any]) -> Camera:
-    """Return the camera of a frame; its own settings go before the scene's."""
-    if any(settings.get(name) for name in _DISTORTION):
-        raise SplatError(f"{frame['file_path']} is distorted by its lens. Undistort the pictures first.")
-    to_world = np.array(frame["transform_matrix"], np.float64) @ _FLIP
-    fx, fy, cx, cy = (float(settings[name]) for name in ("fl_x", "fl_y", "cx", "cy"))
-    width, height = int(settings["w"]), int(settings["h"])
-    return Camera(np.linalg.inv(to_world), fx, fy, cx, cy, width, height, Path(frame["file_path"]).stem)
+    found = sorted(scene.glob(f"*{TRANSFORMS}"))
+    if len(found) > 1:
+        names = ", ".join(file.name for file in found)
+        raise SplatError(f"{scene} holds the cameras of several scenes: {names}. Name the file of one.")
+    path = read_cameras(found[0] if found else scene)
+    if path.notes:  # of lenses that are no pinholes
+        raise SplatError(f"{' '.join(path.notes)} Undistort the pictures first; nerfstudio's and COLMAP's tools do.")
+    folder = scene if scene.is_dir() else scene.parent
+    return [_read_view(camera, _picture_of(camera, folder), downscale) for camera in path.cameras]
 
 
 def is_held_out(number: int, share: float) -> bool:
@@ -93,18 +79,18 @@ def fingerprint(views: Iterable[View]) -> str:
     digest = hashlib.blake2b(digest_size=8)
     for view in views:
         digest.update(view.picture.tobytes())
-        digest.update(repr(replace(view.camera, world_to_camera=view.camera.world_to_camera.tolist())).encode())
+        camera = view.camera
+        digest.update(camera.world_to_camera.tobytes())
+        digest.update(repr((camera.fx, camera.fy, camera.cx, camera.cy, view.picture.shape)).encode())
     return digest.hexdigest()
 
 
-def _transforms_in(path: Path) -> Path:
-    if path.is_file():
-        return path
-    found = sorted(path.glob(f"*{TRANSFORMS}"))
-    if len(found) != 1:
-        names = ", ".join(file.name for file in found) or f"no ...{TRANSFORMS}"
-        raise SplatError(f"{path} holds {names}. Name a folder with one scene in it, or its ...{TRANSFORMS} itself.")
-    return found[0]
+def _picture_of(camera: Camera, folder: Path) -> Path:
+    """Return the picture that a camera took, by its name."""
+    for path in (folder / place / f"{camera.name}{suffix}" for place in PLACES for suffix in IMAGE_SUFFIXES):
+        if path.is_file():
+            return path
+    raise SplatError(f"There is no picture {camera.name} in {folder} or in its images/.")
 
 
 def _read_view(camera: Camera, path: Path, downscale: int) -> View:
