@@ -196,6 +196,8 @@ MESSAGES = {
     "hub.busy": "Der Hub bittet zu warten: zu viele Anfragen (429). Versuchen Sie es in einigen Minuten wieder.",
     "hub.failing": "Der Hub hat selbst Schwierigkeiten ({answer}).",
     # clouds of Gaussians
+    "splats.unseen": "Die Kamera sieht keinen der {count} Gauß-Splats. Sie soll entlang ihrer z-Achse blicken, mit x nach rechts und "
+    "y nach unten, und in der Einheit der Wolke messen.",
     "splats.unopened": "{name} kann nicht geöffnet werden: {reason}. Prüfen Sie den Pfad.",
     "splats.no_bytes": "{name} ist leer (0 Bytes). Kopieren oder exportieren Sie die Datei noch einmal.",
     "splats.empty": "{name} enthält keine Gauß-Splats. Exportieren Sie die Datei noch einmal, mit Inhalt.",
