@@ -14,6 +14,10 @@ class EnhancerError(Exception):
         self.message = message
 
 
+class FileError(EnhancerError):
+    """A file or folder cannot be read or written."""
+
+
 class ImageError(EnhancerError):
     """A picture cannot be read, or its size or content is not one we can work on."""
 

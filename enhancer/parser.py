@@ -22,8 +22,8 @@ from transformers.utils import logging as transformers_logging
 from enhancer.errors import CheckpointError
 from enhancer.hub import PARSER, PARSER_REVISION, Access, resolve
 from enhancer.imaging.regions import HEAD_LABELS, REGIONS, names_in_id_order, region_of_label
+from enhancer.lfs import refuse_pointers
 from enhancer.messages import Message
-from enhancer.runtime.files import why_unreadable
 
 POCKET = Path(__file__).parent / "pocket" / "parser"
 POCKET_NAME = "pocket Segformer"
@@ -156,6 +156,7 @@ class Parser:
 
 def _segformer(folder: Path, device: str | torch.device) -> SegformerForSemanticSegmentation:
     """Load a Segformer in float32, or say what is wrong with the folder."""
+    refuse_pointers(folder.glob("*"), CheckpointError)
     config = folder / "config.json"
     kind = json.loads(config.read_text()).get("model_type") if config.exists() else None
     if kind != "segformer" or not (folder / "model.safetensors").exists():
@@ -173,8 +174,7 @@ def _segformer(folder: Path, device: str | torch.device) -> SegformerForSemantic
                 output_loading_info=True,
             )
         except (RuntimeError, ValueError, OSError, SafetensorError) as error:
-            weights = folder / "model.safetensors"
-            raise CheckpointError(f"The parser in {folder} does not load: {why_unreadable(weights, error)}.") from error
+            raise CheckpointError(f"The parser in {folder} does not load: {error}") from error
     model, report = loaded
     if missing := sorted(report["missing_keys"]):  # extra ones, such as a training head's, do no harm
         raise CheckpointError(f"The parser in {folder} lacks the weights {', '.join(missing)}.")

@@ -246,7 +246,7 @@ def test_alpha_survives_the_command_line(run, small_head, tmp_path):
         (["degrade", "face.png", "--labels", "nowhere.png"], "nowhere.png"),
         (["degrade", "folder", "--labels", "face.png"], "must be a folder"),
         (["restore", "folder", "--reference", "empty"], "no reference in empty"),
-        (["restore", "face.png", "-o", "face.png"], "cannot be made"),
+        (["restore", "face.png", "-o", "face.png"], "Nothing can be written to the folder face.png"),
         (["restore", "face.png", "--json", "empty"], "empty"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,

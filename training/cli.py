@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from dataclasses import MISSING, field, fields
 from typing import Any, TypeVar, get_args, get_origin
 
-from enhancer.runtime.terminal import write_any_name
-
 Config = TypeVar("Config")
 
 
@@ -32,7 +30,6 @@ def from_flags(cls: type[Config], argv: Sequence[str] | None, description: str) 
     Raises:
         SettingsError: The recipe cannot be used.
     """
-    write_any_name()  # every program of this package begins here
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter, allow_abbrev=False
     )

@@ -31,6 +31,7 @@ from enhancer.errors import EnhancerError, ImageError, SettingsError
 from enhancer.hub import resolve
 from enhancer.metrics.catalogue import LPIPS_NETS
 from enhancer.model import SplatEnhancer
+from enhancer.runtime.command_line import file_errors, print_every_name
 from enhancer.runtime.device import device_of, machine, program
 from enhancer.runtime.processes import Processes
 from training.cli import flag, from_flags
@@ -252,8 +253,10 @@ def run(config: EvalConfig) -> int:
 def command(argv: list[str] | None = None) -> int:
     """Run as a program. Of several processes one speaks."""
     speaks = os.environ.get("RANK", "0") == "0"
+    print_every_name()
     try:
-        return run(from_flags(EvalConfig, argv, __doc__ or ""))
+        with file_errors():
+            return run(from_flags(EvalConfig, argv, __doc__ or ""))
     except EnhancerError as error:
         if speaks:
             print(f"error: {error}", file=sys.stderr)

@@ -11,6 +11,7 @@ Stop it at any time and run the same command again: it goes on where it was. Tra
 
 import importlib
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass
@@ -24,9 +25,12 @@ from tqdm import tqdm
 
 from enhancer.degrade import PRESETS, degrade, face_render, strengths_of
 from enhancer.errors import EnhancerError, ImageError, LabelError, SettingsError
+from enhancer.imaging.folders import left_out
 from enhancer.imaging.io import MIN_SIDE, read_image, read_labels
 from enhancer.imaging.masks import soft_masks
+from enhancer.imaging.names import encodable
 from enhancer.imaging.regions import region_map
+from enhancer.runtime.command_line import file_errors, print_every_name
 from enhancer.runtime.files import write_text
 from enhancer.seeding import rng_for
 from enhancer.splats.degradation import SPLAT_PRESETS, SplatPreset, degrade_as_splats, drawn_preset, splat_preset
@@ -34,7 +38,7 @@ from training.cli import flag, from_flags
 from training.data.avatars import find_views
 from training.data.crop import LabelMaker, prepare
 from training.data.output import Output, Row
-from training.data.photographs import Photograph, find_pairs, find_photographs
+from training.data.photographs import Found, Photograph, find_pairs, find_photographs
 from training.report.figures import mask_figure, pipeline_figure
 
 FINE, BAD_INPUT, INTERRUPTED = 0, 2, 130  # exit codes, as of `python -m enhancer`
@@ -66,6 +70,9 @@ class PrepareConfig:
         STEPS, f"of the pairs: the 14 steps, '{DRAWN_SPLATS}' (each of its own severity), or {', '.join(SPLAT_PRESETS)}"
     )
     preset: str = flag("v2", "degradation preset of the 14 steps: v1 or v2")
+    premultiplied: bool = flag(
+        False, "the colours of the pictures are multiplied by their alpha, as renderers may write them"
+    )
     parser: str = flag("pocket", "face parser: folder, Hub id, 'pocket', the embedded one, or 'none'")
     num_workers: int = flag(2, "pictures worked on at once")
     seed: int = flag(0, "address of every random draw")
@@ -112,8 +119,8 @@ class PrepareConfig:
         return kept | {key: str(Path(kept[key]).resolve()) for key in folders if kept[key]}
 
 
-def find(config: PrepareConfig) -> tuple[list[Photograph], list[str]]:
-    """List what is to be prepared, and what cannot be, a sentence each.
+def find(config: PrepareConfig) -> Found:
+    """List what is to be prepared, and what cannot be.
 
     Raises:
         SettingsError: There is no picture at all.
@@ -122,29 +129,30 @@ def find(config: PrepareConfig) -> tuple[list[Photograph], list[str]]:
     if masks is not None and not masks.is_dir():
         raise SettingsError(f"There is no folder {masks} of label maps. Check --masks.")
     if config.dataset_name:
-        found, problems, where = _rows_of_dataset(config), [], config.dataset_name
+        found, where = Found(_rows_of_dataset(config), [], Counter()), config.dataset_name
     elif config.renders:
-        found, problems = _renders(config)
-        where = config.renders
+        found, where = _renders(config), config.renders
     elif config.clean:
-        found, problems = find_pairs(Path(config.clean), Path(config.degraded), masks)
+        found = find_pairs(Path(config.clean), Path(config.degraded), masks)
         where = f"{config.clean} with a partner in {config.degraded}"
     else:
         where = config.photographs
-        found, problems = find_photographs(Path(where), masks, leave_out=Path(config.output_dir))
-    if not found:
-        raise SettingsError("\n".join([f"There are no pictures in {where}.", *problems]))
-    return found, problems
+        found = find_photographs(Path(where), masks, leave_out=Path(config.output_dir))
+    if not found.photographs:
+        said = [f"There are no pictures in {where}.", *found.problems, left_out(found.others)]
+        raise SettingsError("\n".join(sentence for sentence in said if sentence))
+    return found
 
 
-def _renders(config: PrepareConfig) -> tuple[list[Photograph], list[str]]:
+def _renders(config: PrepareConfig) -> Found:
     """Return the pairs of splat trainers, and say which views they are."""
-    found, problems = [], []
+    found: list[Photograph] = []
+    problems: list[str] = []
     for views in find_views(config.renders, config.views):
         print(f"{len(views.pairs)} pairs of {views.split} views after {views.steps} steps in {views.folder}.")
         found += views.pairs
         problems += views.problems
-    return found, problems
+    return Found(found, problems, Counter())
 
 
 def _rows_of_dataset(config: PrepareConfig) -> list[Photograph]:
@@ -176,7 +184,7 @@ def _rows_of_dataset(config: PrepareConfig) -> list[Photograph]:
 
 def prepare_one(photograph: Photograph, config: PrepareConfig, parser: LabelMaker | None, output: Output) -> None:
     """Do one picture: crop, label map, degraded partner if there is or shall be one, and its row."""
-    done = prepare(photograph, parser, config.resolution, config.min_crop)
+    done = prepare(photograph, parser, config.resolution, config.min_crop, premultiplied=config.premultiplied)
     name = photograph.name
     split = "test" if rng_for(config.seed, "split", name).random() < config.test_share else "train"
     row: Row = {}
@@ -193,6 +201,7 @@ def prepare_one(photograph: Photograph, config: PrepareConfig, parser: LabelMake
         "source": photograph.shown,
         "crop": [round(edge, 5) for edge in done.crop],
         "face": done.face,
+        "looks_premultiplied": done.looks_premultiplied,
         "labels": seen,
     }
     output.record(columns | {"name": name} | row | facts)
@@ -253,18 +262,20 @@ def work_through(
 def main(config: PrepareConfig) -> list[str]:
     """Prepare all that is not done yet; returns what could not be used, a sentence each."""
     cv2.setNumThreads(1)  # pictures are worked on in parallel, not parts of them
-    found, problems = find(config)
+    found, problems, others = find(config)
     output = Output(Path(config.output_dir), config.to_json(), len(found))
     todo = [photograph for photograph in found if photograph.name not in output.done]
     parser = _load_parser(config) if any(each.labels is None for each in todo) else None
     problems += work_through(todo, config, parser, output, len(found))
     counts = output.finish()
     if problems:
-        write_text(output.folder / PROBLEMS, "\n".join(problems) + "\n")
+        write_text(output.folder / PROBLEMS, encodable("\n".join(problems) + "\n"))
     else:
         (output.folder / PROBLEMS).unlink(missing_ok=True)
-    print(f"{counts['train']} pictures in {output.folder / 'train'}, {counts['test']} in {output.folder / 'test'}.")
+    told = f"{counts['train']} pictures in {output.folder / 'train'}, {counts['test']} in {output.folder / 'test'}."
+    print(f"{told} {left_out(others)}".rstrip())
     _tell_of_faces(output)
+    _tell_of_premultiplied(output)
     if figures := draw_figures(config, output):
         print(f"Figures: {', '.join(str(path) for path in figures)}")
     return problems
@@ -294,6 +305,15 @@ def _tell_of_faces(output: Output) -> None:
         print(f"No face was found in {len(faceless)}, cut from the middle: {shown}{more}.")
 
 
+def _tell_of_premultiplied(output: Output) -> None:
+    """Say how many pictures look premultiplied."""
+    count = sum(bool(row.get("looks_premultiplied")) for row in output.done.values())
+    if count:
+        print(
+            f"In {count} no colour exceeds its alpha, as if they were multiplied by it. If they are, give --premultiplied."
+        )
+
+
 def draw_figures(config: PrepareConfig, output: Output) -> list[Path]:
     """Draw the pipeline and the mask logic on the first picture with a face; ready pairs and splats have neither."""
     shown = sorted((row for row in output.done.values() if row["face"]), key=lambda row: row["name"])
@@ -318,8 +338,10 @@ def command(argv: Sequence[str] | None = None) -> int:
 
 def run(settings: Callable[[], PrepareConfig]) -> int:
     """Prepare what `settings()` asks for; an error of that is said like any other. Returns the exit code."""
+    print_every_name()
     try:
-        problems = main(settings())
+        with file_errors():
+            problems = main(settings())
     except EnhancerError as error:
         sys.stderr.write(f"error: {error}\n")
         return BAD_INPUT

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 
 from enhancer.errors import EnhancerError
+from enhancer.runtime.command_line import file_errors, print_every_name
 from training.publish.checkpoint import PushOptions, push
 from training.publish.space import HARDWARE, SpaceOptions, push_space
 
@@ -72,7 +73,9 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
+    print_every_name()
     try:
-        main()
+        with file_errors():
+            main()
     except EnhancerError as error:
         sys.exit(f"error: {error}")

@@ -5,6 +5,7 @@ have seen had it never stopped. The finished parser lies in ``<output_dir>/expor
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 import cv2
@@ -12,6 +13,8 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from enhancer.errors import EnhancerError
+from enhancer.runtime.command_line import file_errors, print_every_name
 from training.parser.data import Faces, batch, joined, read_faces
 from training.parser.model import Objective, export
 from training.parser.trainer import ParserTrainer, learning_rate, side_at
@@ -76,4 +79,10 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    print_every_name()
+    try:
+        with file_errors():
+            main()
+    except EnhancerError as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(2)

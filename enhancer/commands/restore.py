@@ -13,16 +13,16 @@ from enhancer.commands.pictures import (
     Input,
     Load,
     LogLines,
+    Others,
     Outputs,
+    Partners,
     Progress,
     add_shared,
+    are_several,
     degrade_settings,
-    hint_of,
-    is_batch,
     outputs_of,
-    partner_of,
     pipeline_for,
-    read_given,
+    read_picture,
     share_of,
 )
 from enhancer.errors import EnhancerError, ImageError, LabelError
@@ -61,6 +61,7 @@ def restore(args: argparse.Namespace, load: Load | None) -> int:
     """Restore a picture or a folder of them, with scores where there is a clean picture to compare with."""
     outputs = outputs_of(args, ["", "_degraded"] if args.degrade else [""])
     degrade_settings(args)  # a typo should not cost the loading of a model
+    outputs.require_writable()
     processes = Processes(cpu=True)  # they have little to tell each other: their GPUs are for the pictures
     try:
         return _Restoring(args, outputs, processes, load).run()
@@ -75,6 +76,7 @@ class _Given(NamedTuple):
     reference: Any
     labels: Any
     stamps: list[Any]  # of its files, before they were read
+    notes: list[str]
 
 
 class _Made(NamedTuple):
@@ -90,6 +92,7 @@ class _Share(NamedTuple):
     """What one process did."""
 
     rows: dict[Path, dict[str, Any]]
+    written: int  # pictures
     code: int
     clock: "_Clock"
 
@@ -110,7 +113,9 @@ class _Restoring:
         if processes.world_size > 1:
             options["device"] = _own_device(processes)
         self._service = cache(partial(load or Service.load, args.checkpoint, **options))
-        self._finished = FinishedPictures(args.output, processes.rank) if is_batch(args.input) else None
+        self._finished = FinishedPictures(args.output, processes.rank) if are_several(args) else None
+        self._references = Partners(args.reference, "reference", ImageError)
+        self._maps = Partners(args.labels, "labels", LabelError)
         self._rows: dict[Path, dict[str, Any]] = {}
         self._clock = _Clock()
 
@@ -128,7 +133,7 @@ class _Restoring:
             self._clock.stop()
             shares = processes.gathered(self._share(progress))
             if self._finished is not None and processes.is_main:
-                sys.stdout.write(_summary(shares, len(done), self._outputs.left_out))
+                sys.stdout.write(_summary(shares, len(done), self._outputs.others))
             return max(share.code for share in shares)
         finally:  # also when interrupted half-way: then of what this process did
             if self._args.json is not None and processes.is_main:
@@ -162,10 +167,10 @@ class _Restoring:
             "version": enhancer.__version__,
             "checkpoint": restorer.name,
             "sha": restorer.sha,
-            "premultiplied": args.premultiplied,
             "degradation": self._degradation if args.degrade else None,
             "parser": args.parser if args.degrade or args.reference else None,
             "lpips": args.lpips if args.degrade or args.reference else None,
+            "premultiplied": args.premultiplied,
         }
         return {"name": name, "files": stamps, "settings": settings}
 
@@ -177,8 +182,7 @@ class _Restoring:
 
     def _partners(self, source: Path) -> tuple[Path | None, Path | None]:
         """Return the files of the clean picture and of the label map, None where none was given."""
-        reference = partner_of(source, self._args.reference, "reference", ImageError)
-        return reference, partner_of(source, self._args.labels, "labels", LabelError)
+        return self._references.of(source), self._maps.of(source)
 
     def _files(self, source: Path, name: str) -> dict[str, str]:
         """Return the part of a report's row that names files."""
@@ -192,16 +196,15 @@ class _Restoring:
 
         source, name = picture
         stamps = [] if self._finished is None else self._stamps(source)
-        image = read_given(source, "this file", self._args.premultiplied)
+        image, notes = read_picture(source, "this file", self._args)
         self._files(source, name)  # what is wrong with the output should be known now
         reference, labels = self._partners(source)
         return _Given(
             image,
-            None
-            if reference is None
-            else read_given(reference, f"its reference {reference.name}", self._args.premultiplied),
+            None if reference is None else read_picture(reference, f"its reference {reference.name}", self._args)[0],
             None if labels is None else read_labels(labels),
             stamps,
+            notes,
         )
 
     def _restored(self, picture: Input, given: _Given) -> _Made:
@@ -228,8 +231,7 @@ class _Restoring:
             line += f"  PSNR {before['psnr']:.2f} -> {after['psnr']:.2f} dB"
             if after["lpips"] is not None:
                 line += f"  {result.lpips_name} {before['lpips']:.3f} -> {after['lpips']:.3f}"
-        notes = (*result.notes, *hint_of(given.image, args.premultiplied))
-        return _Made(pictures, row, (line, notes), self._made_from(name, given.stamps))
+        return _Made(pictures, row, (line, [*given.notes, *result.notes]), self._made_from(name, given.stamps))
 
     def _write(self, picture: Input, made: _Made) -> LogLines:
         from enhancer.imaging.provenance import write_recorded
@@ -249,7 +251,7 @@ class _Restoring:
             source: {"file": str(source), "output": None, **failed_row(error)}
             for source, error in progress.failures.items()
         }
-        return _Share(self._rows | failed, progress.code, self._clock)
+        return _Share(self._rows | failed, len(self._rows), progress.code, self._clock)
 
     def _report(self, rows: dict[Path, dict[str, Any]]) -> None:
         from enhancer.results import write_report
@@ -292,16 +294,18 @@ class _Clock:
         self.seconds = time.perf_counter() - self.start if self.pictures > 1 else 0.0
 
 
-def _summary(shares: list[_Share], skipped: int, left_out: str) -> str:
+def _summary(shares: list[_Share], skipped: int, others: Others) -> str:
     """Return how many pictures there are now and how fast they came, as a line."""
+    from enhancer.imaging.folders import left_out
+
     clocks = [share.clock for share in shares]
-    said = f"{sum(row['error'] is None for share in shares for row in share.rows.values())} pictures restored."
+    said = f"{sum(share.written for share in shares)} pictures restored."
     if seconds := max(clock.seconds for clock in clocks):
         rate = sum(max(0, clock.pictures - 1) for clock in clocks) / seconds
         busy = sum(clock.busy for clock in clocks) / sum(clock.seconds for clock in clocks)
         said += f" After the first, {rate:.2f} a second for {seconds:.1f} s, the device busy {busy:.0%} of the time."
     if skipped:
         said += f" {skipped} were there already (--overwrite restores them anew)."
-    if left_out:
-        said += f" {left_out}."
+    if others:
+        said += f" {left_out(others)}"
     return f"{said}\n"

@@ -1,44 +1,71 @@
-"""Pictures in folders: which files are pictures, how they are matched by name, and what was left out. No torch."""
+"""Which files of a folder are pictures, what else lies there, and which file goes by a name."""
 
-import unicodedata
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 
 from enhancer.imaging.io import IMAGE_SUFFIXES
+from enhancer.imaging.names import normalised
 
-LONGEST_NAME = 255  # bytes of a file name, on every common file system
+LABELS_SUFFIX = "_labels"  # of a label map that lies beside its picture, as in examples/heads
 
 
 def is_picture(path: Path) -> bool:
-    """Say whether a path is a file that may be a picture, by its suffix; hidden files are not."""
-    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.is_file()
+    """Say whether a file is a picture by its suffix."""
+    return path.suffix.lower() in IMAGE_SUFFIXES
 
 
-def composed(name: str) -> str:
-    """Return a name as it is compared: some systems store ``ü`` as one character, others as two (NFC and NFD)."""
-    return unicodedata.normalize("NFC", name)
+def pictures_in(folder: Path) -> tuple[list[Path], Counter[str]]:
+    """Return the pictures of a folder, not of its subfolders, sorted; and how many other files it has, by suffix.
+
+    Hidden files do not count.
+
+    Raises:
+        OSError: It is no folder, or cannot be read.
+    """
+    files = sorted(file for file in folder.iterdir() if not file.name.startswith(".") and file.is_file())
+    others = Counter(file.suffix.lower() for file in files if not is_picture(file))
+    return [file for file in files if is_picture(file)], others
+
+
+def left_out(others: Mapping[str, int]) -> str:
+    """Return how many files are not worked on, such as "3 left out: 2 .heic, 1 .exr."; nothing if there are none."""
+    if not others:
+        return ""
+    counts = sorted(others.items(), key=lambda item: (-item[1], not item[0], item[0]))
+    said = ", ".join(f"{count} {suffix or 'without a suffix'}" for suffix, count in counts)
+    return f"{sum(others.values())} left out: {said}."
 
 
 def by_stem(folder: Path) -> dict[str, Path]:
-    """Return the pictures in a folder by their composed stems; of two with one stem, the first by name."""
+    """Return the pictures of a folder by their normalised names without suffix; of two with one name, the first.
+
+    Raises:
+        OSError: It is no folder, or cannot be read.
+    """
     found: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-        if is_picture(path):
-            found.setdefault(composed(path.stem), path)
+    for picture in pictures_in(folder)[0]:
+        found.setdefault(normalised(picture.stem), picture)
     return found
 
 
-def same_name(path: Path) -> Path:
-    """Return the file of this name, however its characters are stored; the path itself where there is none."""
-    if path.is_file() or not path.parent.is_dir():
-        return path
-    alike = (each for each in path.parent.iterdir() if composed(each.name) == composed(path.name))
-    return next(alike, path)
+def finder(folder: Path) -> Callable[[str], Path]:
+    """Return what finds a file in and below a folder by its relative path, in whichever Unicode form that is on the disk.
 
+    A path that is not there comes back as it was written.
+    """
 
-def left_out(paths: Iterable[Path]) -> str:
-    """Count files by suffix, as "3 left out: 2 .heic, 1 .exr"; an empty text for none."""
-    counts = Counter(path.suffix.lower() or "without a suffix" for path in paths)
-    listed = ", ".join(f"{count} {suffix}" for suffix, count in counts.most_common())
-    return f"{counts.total()} left out: {listed}" if counts else ""
+    @cache
+    def names(inside: Path) -> dict[str, Path]:
+        return {normalised(path.name): path for path in inside.iterdir()} if inside.is_dir() else {}
+
+    def find(relative: str) -> Path:
+        if (folder / relative).exists():
+            return folder / relative
+        found = folder
+        for part in Path(relative).parts:
+            found = names(found).get(normalised(part), found / part)
+        return found
+
+    return find

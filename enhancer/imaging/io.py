@@ -12,12 +12,13 @@ from typing import Any, BinaryIO
 
 import cv2
 import numpy as np
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError, features
 from PIL.PngImagePlugin import PngInfo
 
+from enhancer import lfs
 from enhancer.errors import ImageError, LabelError
 from enhancer.messages import Message
-from enhancer.runtime.files import LFS_POINTER, atomic_write
+from enhancer.runtime.files import atomic_write
 
 MIN_SIDE = 64  # pixels
 MAX_SIDE = 4096  # pixels
@@ -26,14 +27,14 @@ OFF_RANGE = 1e-3  # of [0, 1], by rounding
 SAME_LEVELS = 3  # a profile that moves no colour by more is sRGB
 SRGB_GAMMA = 1 / 2.2  # what a gAMA chunk says of sRGB
 PNG_LEVEL = 3  # of compression: under half the time of Pillow's 6 for 3 to 8 % more bytes
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".webp", ".avif", ".bmp", ".tif", ".tiff", ".gif", ".tga")
+AVIF = (".avif",) if features.check("avif") else ()  # a Pillow built without it has no decoder
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".webp", *AVIF, ".bmp", ".tif", ".tiff", ".gif", ".tga")
 
 Source = str | Path | bytes | BinaryIO
 Colour = tuple[float, float, float] | np.ndarray  # one colour, or an (H, W, 3) picture of colours
 
 # Only these decoders are tried: others (EPS, PDF, FITS, ...) call programs or bring nothing for photographs.
 _FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "BMP", "TIFF", "GIF")
-_BY_SUFFIX = {".tga": (*_FORMATS, "TGA")}  # a format without a mark of its own: almost anything passes for it
 _SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
 # An ICC profile's colour space -> the mode it applies to, and the picture modes we trust it for.
 _PROFILE_MODES = {
@@ -74,10 +75,8 @@ def opened(source: Source, name: str, largest: int = MAX_SIDE) -> Iterator[Image
     Raises:
         ImageError: There is no picture that can be read here, or it is too large.
     """
-    formats = _FORMATS
     with contextlib.ExitStack() as stack:
         if isinstance(source, str | Path):
-            formats = _BY_SUFFIX.get(Path(source).suffix.lower(), _FORMATS)
             try:
                 stream: BinaryIO = stack.enter_context(Path(source).open("rb"))
             except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
@@ -93,13 +92,15 @@ def opened(source: Source, name: str, largest: int = MAX_SIDE) -> Iterator[Image
         else:
             stream = io.BytesIO(source) if isinstance(source, bytes) else source
         try:
-            picture = Image.open(stream, formats=formats)
+            picture = Image.open(stream, formats=_formats(source))
         except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
             raise _far_larger(name, largest) from error
         except UnidentifiedImageError as error:
             stream.seek(0)
-            head = stream.read(len(LFS_POINTER))
-            raise (_pointer(name) if head == LFS_POINTER else _no_picture(name) if head else _empty(name)) from error
+            start = stream.read(len(lfs.START))
+            if start == lfs.START:
+                raise ImageError(lfs.pointer_message(name)) from error
+            raise (_no_picture(name) if start else _empty(name)) from error
         except Exception as error:  # decoders raise whatever they stumble over in a damaged header
             raise _damaged(name, error) from error
         _check_size(picture.size, name, 1, largest)
@@ -336,6 +337,11 @@ def _name_of(source: Source) -> str:
     return Path(path).name if isinstance(path, str | Path) and str(path) else "image"
 
 
+def _formats(source: Source) -> tuple[str, ...]:
+    """Return the decoders to try. TGA has no signature that would tell it from other files, so its suffix must."""
+    return (*_FORMATS, "TGA") if Path(_name_of(source)).suffix.lower() == ".tga" else _FORMATS
+
+
 def _loaded(picture: Image.Image, name: str) -> Image.Image:
     """Decode the pixels and turn the picture upright by its EXIF orientation."""
     try:
@@ -365,16 +371,6 @@ def _no_picture(name: str) -> ImageError:
         Message(
             "picture.unknown",
             "{name} is not a picture that can be read here. Give a PNG, JPEG, WebP, AVIF, BMP, TIFF, GIF or TGA file.",
-            name=name,
-        )
-    )
-
-
-def _pointer(name: str) -> ImageError:
-    return ImageError(
-        Message(
-            "picture.lfs",
-            "{name} is a Git LFS pointer, not the picture itself. Run `git lfs pull` where it comes from.",
             name=name,
         )
     )

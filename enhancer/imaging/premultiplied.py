@@ -1,39 +1,33 @@
-"""Pictures whose colours were multiplied by their alpha, as compositing programs and some renderers write them. No torch."""
+"""Pictures whose colours are multiplied by alpha already, as many renderers write them, though PNG asks for straight ones."""
 
 import numpy as np
 
-from enhancer.imaging.io import split_alpha
+from enhancer.imaging.io import split_alpha, uncomposite, with_alpha
 
-LEVEL = 1 / 255
-LEAST = 64  # half-transparent pixels; fewer say nothing
+BLACK = (0.0, 0.0, 0.0)
+ROUNDING = 0.5 / 255
+THIN, HALF = (0.0, 0.1), (0.3, 0.7)  # ranges of alpha
+ENOUGH = 32  # pixels of either that it takes to tell
+VISIBLE = 10 / 255  # a darker edge looks the same either way
 
 
 def straight(image: np.ndarray) -> np.ndarray:
-    """Divide the colours of a premultiplied picture by its alpha.
-
-    Args:
-        image: (H, W, 3 or 4) float32 in [0, 1]; one without alpha is returned as it is.
-
-    Returns:
-        The picture with straight alpha, as the library has it; black where it is fully transparent.
-    """
+    """Return a premultiplied `image` with straight colours; one without alpha comes back as it is."""
     rgb, alpha = split_alpha(image)
-    if alpha is None:
-        return image
-    colour = np.divide(rgb, alpha[..., None], out=np.zeros_like(rgb), where=alpha[..., None] > 0)
-    return np.concatenate([np.clip(colour, 0, 1), image[..., 3:]], -1)
+    return image if alpha is None else with_alpha(uncomposite(rgb, alpha, BLACK), alpha)
 
 
 def looks_premultiplied(image: np.ndarray) -> bool:
-    """Say whether a picture is plainly premultiplied: no colour is above its alpha, though many come near.
+    """Say whether the colours of an `image` are plainly multiplied by alpha already.
 
-    Straight colours at a silhouette are as bright as those beside them, whatever their alpha.
+    None exceeds alpha, and where that fades they fade with it. Straight colours know nothing of alpha: where it is thin,
+    they exceed it unless they are all but black, and then they are as dark where it is half.
     """
     rgb, alpha = split_alpha(image)
-    if alpha is None:
+    if alpha is None or (rgb > alpha[..., None] + ROUNDING).any():
         return False
-    partly = (alpha > 4 * LEVEL) & (alpha < 0.5)
-    if partly.sum() < LEAST:
+    brightest = rgb.max(axis=2)
+    thin, half = (brightest[(low < alpha) & (alpha < high)] for low, high in (THIN, HALF))
+    if min(thin.size, half.size) < ENOUGH:
         return False
-    brightest, limit = rgb.max(-1)[partly], alpha[partly]
-    return bool((brightest <= limit + 1.5 * LEVEL).all() and np.quantile(brightest / limit, 0.9) > 0.25)
+    return bool(np.median(half) >= max(VISIBLE, 3 * np.median(thin)))

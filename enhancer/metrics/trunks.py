@@ -19,10 +19,10 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from enhancer.errors import UnavailableError
+from enhancer.lfs import refuse_pointers
 from enhancer.messages import Message
 from enhancer.metrics.catalogue import LPIPS_NETS
 from enhancer.metrics.network import trunk_keys
-from enhancer.runtime.files import why_unreadable
 
 EMBEDDED = Path(__file__).with_name("weights") / "alex_features_fp16.safetensors"  # 4.9 MB; its NOTICE is beside it
 VARIABLE = "LPIPS_TRUNK"  # names a file with VGG16's weights
@@ -83,19 +83,21 @@ def read_weights(path: Path, net: str) -> dict[str, Tensor]:
                 title=title,
             )
         )
+    refuse_pointers([path], UnavailableError)
     try:
         if path.suffix == ".safetensors":
             state = load_file(path)
         else:
             state = torch.load(path, weights_only=True, map_location="cpu")
     except (RuntimeError, OSError, EOFError, ValueError, pickle.UnpicklingError, SafetensorError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UnavailableError(
             Message(
                 "lpips.damaged",
                 "the {title} weights in {path} do not load ({reason}). Fetch the file again.",
                 title=title,
                 path=str(path),
-                reason=why_unreadable(path, error),
+                reason=reason,
             )
         ) from error
     wanted = trunk_keys(net)

@@ -17,8 +17,9 @@ from torch import Tensor
 
 from enhancer.errors import CheckpointError
 from enhancer.hub import Access, resolve_base
+from enhancer.lfs import refuse_pointers
 from enhancer.model.config import EMBEDDED, EnhancerConfig
-from enhancer.runtime.files import atomic_folder, why_unreadable
+from enhancer.runtime.files import atomic_folder
 
 if TYPE_CHECKING:
     from enhancer.model.enhancer import SplatEnhancer
@@ -84,6 +85,7 @@ def load_base(folder: Path) -> tuple[UNet2DConditionModel, AutoencoderKL, dict[s
 
 
 def _load_part(kind: type, folder: Path) -> Any:
+    refuse_pointers(folder.glob("*"), CheckpointError)
     half = list(folder.glob("*.fp16.safetensors"))
     try:
         part, info = kind.from_pretrained(
@@ -156,6 +158,7 @@ def _refuse_constant(name: str) -> None:
 
 
 def _read_json(path: Path) -> Any:
+    refuse_pointers([path], CheckpointError)
     try:
         return json.loads(path.read_text(), parse_constant=_refuse_constant)
     except FileNotFoundError as error:
@@ -167,10 +170,11 @@ def _read_json(path: Path) -> Any:
 def _read_tensors(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise CheckpointError(f"{path} does not exist: {path.parent} is not a complete checkpoint folder.")
+    refuse_pointers([path], CheckpointError)
     try:
         tensors = load_file(path)
     except (OSError, SafetensorError) as error:
-        raise CheckpointError(f"{path} is damaged or no safetensors file: {why_unreadable(path, error)}.") from error
+        raise CheckpointError(f"{path} is damaged or no safetensors file: {error}") from error
     broken = [name for name, tensor in tensors.items() if tensor.is_floating_point() and not tensor.isfinite().all()]
     if broken:
         raise CheckpointError(

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from enhancer.errors import CheckpointError
+from enhancer.lfs import refuse_pointers
 from enhancer.model.checkpoint import load_adapters
 from enhancer.model.config import EnhancerConfig
 from enhancer.model.enhancer import SplatEnhancer
@@ -104,6 +105,7 @@ def read_pickle(path: Path) -> dict[str, Any]:
     Raises:
         CheckpointError: It is no such file; or it asks for code, which is named and not run.
     """
+    refuse_pointers([path], CheckpointError)
     try:
         if not zipfile.is_zipfile(path):
             asked = _names_asked_for(path)

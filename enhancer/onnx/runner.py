@@ -10,6 +10,7 @@ from torch import Tensor
 
 from enhancer.errors import CheckpointError, ImageError, UnavailableError
 from enhancer.hub import Access, resolve
+from enhancer.lfs import refuse_pointers
 from enhancer.model.one_step import predict_clean
 from enhancer.onnx.folder import GRAPHS, OnnxConfig, package
 from enhancer.onnx.memory import check_free, running_out_of_memory
@@ -36,6 +37,7 @@ class OnnxEnhancer:
 
     def __init__(self, folder: Path, providers: Sequence[Provider] | None = None, threads: int | None = None) -> None:
         """Open the graphs of an exported folder; see `from_pretrained`."""
+        refuse_pointers(folder.glob("*"), CheckpointError)
         self.config = OnnxConfig.read(folder)
         self.size_multiple, self.bytes_per_pixel = self.config.size_multiple, self.config.bytes_per_pixel
         self.dtype: torch.dtype = getattr(torch, self.config.dtype)

@@ -14,7 +14,6 @@ from typing import BinaryIO
 from enhancer.errors import SettingsError
 
 TEMPORARY = ".*.unfinished"  # pattern of temporary names
-LFS_POINTER = b"version https://git-lfs.github.com/spec/"  # how a file begins that Git LFS has not fetched
 STALE = 3600  # seconds after which a temporary file is nobody's any more
 
 
@@ -73,14 +72,6 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
                 old.rename(folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-
-
-def why_unreadable(path: Path, error: Exception) -> str:
-    """Return why a file does not load, in a few words: Git LFS may not have fetched it, else what the error says."""
-    with contextlib.suppress(OSError), path.open("rb") as file:
-        if file.read(len(LFS_POINTER)) == LFS_POINTER:
-            return "it is a Git LFS pointer, not the file itself: run `git lfs pull` in its repository"
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
 def write_text(path: Path, text: str) -> None:

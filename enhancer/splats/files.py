@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from enhancer import lfs
 from enhancer.errors import SplatError
 from enhancer.messages import Message
 from enhancer.splats.cloud import GaussianCloud
@@ -81,7 +82,7 @@ def _open(path: Path, name: str, conventions: Conventions) -> Contents:
     """Tell the format by the first bytes, and read the header."""
     try:
         with path.open("rb") as file:
-            beginning = file.read(4)
+            beginning = file.read(len(lfs.START))
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
         reason = getattr(error, "strerror", None) or error
         raise SplatError(
@@ -95,10 +96,12 @@ def _open(path: Path, name: str, conventions: Conventions) -> Contents:
     suffix = path.suffix.lower()
     if not size_of(path):
         raise SplatError(Message("splats.no_bytes", "{name} is empty (0 bytes). Copy or export it again.", name=name))
+    if beginning == lfs.START:
+        raise SplatError(lfs.pointer_message(name))
     if beginning.startswith(b"ply"):
         ply = read_header(path, name)
         return open_compressed_ply(ply) if is_compressed(ply) else open_inria(ply, conventions)
-    if beginning.startswith(GZIP_MAGIC) or beginning == MAGIC:
+    if beginning.startswith((GZIP_MAGIC, MAGIC)):
         return open_spz(path, name)
     if looks_like_ksplat(path):
         return open_ksplat(path, name)

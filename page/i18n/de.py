@@ -127,11 +127,12 @@ MESSAGES = {
     "picture.none": "Noch ist kein Bild da. Legen Sie eines auf die Seite, oder wählen Sie ein Beispiel.",
     "picture.elsewhere": "Bilder werden nicht von anderen Adressen geholt. Laden Sie das Bild hoch, oder senden Sie es als data:-Adresse.",
     "picture.unopened": "{name} kann nicht geöffnet werden: {reason}. Prüfen Sie den Pfad.",
+    "file.pointer": "{name} ist ein Git-LFS-Zeiger, ein kurzer Text an der Stelle der Datei. Rufen Sie dort, wohin geklont "
+    "wurde, `git lfs pull` auf, oder laden Sie die Datei herunter.",
     "picture.empty": "{name} ist leer (0 Bytes). Nehmen Sie PNG, JPEG, WebP, AVIF, BMP, TIFF, GIF oder TGA.",
     "picture.unknown": "{name} ist kein Bild, das hier gelesen werden kann. Nehmen Sie PNG, JPEG, WebP, AVIF, BMP, TIFF, GIF oder TGA.",
     "picture.array": "{name} muss aus Fließkommazahlen von 0 bis 1 bestehen, (Höhe, Breite, 3 oder 4); gegeben: {given}. "
     "Teilen Sie Bytes durch 255.",
-    "picture.lfs": "{name} ist ein Verweis von Git LFS, nicht das Bild selbst. Holen Sie es dort, wo es herkommt, mit `git lfs pull`.",
     "picture.damaged": "{name} ist beschädigt oder abgeschnitten ({reason}). Speichern oder laden Sie sie noch einmal.",
     "picture.heavy": "{name} hat {megabytes:.0f} MB; höchstens {most} MB werden genommen. Speichern Sie sie kleiner.",
     "picture.far_larger": "{name} ist viel größer als {most}x{most} Pixel, mehr wird hier nicht genommen, und wurde nicht gelesen. "

@@ -15,7 +15,7 @@ from PIL import Image
 
 from enhancer.errors import SettingsError
 from enhancer.imaging.folders import by_stem, is_picture
-from training.data.photographs import Photograph
+from training.data.photographs import Photograph, file_name
 
 UNSEEN = ("test", "val")  # views that the trainer was not shown, better first: its damage there is what a viewer meets
 ITERATION = re.compile(r"ours_(\d+)$")
@@ -80,13 +80,15 @@ def _inria(root: Path) -> Iterator[Views]:
     for renders in sorted(root.rglob("renders")):
         numbered = ITERATION.match(renders.parent.name)
         truth = renders.parent / "gt"
-        if numbered is None or not truth.is_dir():
+        if numbered is None or not (renders.is_dir() and truth.is_dir()):
             continue
         split = renders.parent.parent.name
         degraded, clean = by_stem(renders), by_stem(truth)
         prefix = _name(root, renders.parent)
         pairs = tuple(
-            Photograph(f"{prefix}_{stem}", clean[stem], degraded=degraded[stem]) for stem in clean if stem in degraded
+            Photograph(file_name(f"{prefix}_{stem}"), clean[stem], degraded=degraded[stem])
+            for stem in clean
+            if stem in degraded
         )
         problems = [f"{degraded[stem]} has no partner in {truth}." for stem in degraded.keys() - clean.keys()]
         problems += [f"{clean[stem]} has no partner in {renders}." for stem in clean.keys() - degraded.keys()]
@@ -97,11 +99,15 @@ def _canvases(root: Path) -> Iterator[Views]:
     """Find canvases with truth and render side by side."""
     grouped: dict[tuple[Path, str, int], list[Path]] = {}
     for path in sorted(root.rglob("*_step*_*")):
-        if (named := CANVAS.match(path.stem)) and is_picture(path):
+        if (named := CANVAS.match(path.stem)) and is_picture(path) and path.is_file():
             grouped.setdefault((path.parent, named[1], int(named[2])), []).append(path)
     for (folder, split, steps), files in grouped.items():
         pairs = tuple(
-            Photograph(f"{_name(root, folder)}_{path.stem}", partial(_half, path, 0), degraded=partial(_half, path, 1))
+            Photograph(
+                file_name(f"{_name(root, folder)}_{path.stem}"),
+                partial(_half, path, 0),
+                degraded=partial(_half, path, 1),
+            )
             for path in files
         )
         yield Views(folder, split, steps, pairs)

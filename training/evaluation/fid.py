@@ -16,6 +16,7 @@ import torch
 
 from enhancer.errors import UnavailableError
 from enhancer.imaging.io import to_bytes
+from enhancer.lfs import refuse_pointers
 
 DEGREE, OFFSET = 3, 1.0  # of KID's polynomial kernel (Binkowski et al. 2018): (x.y / d + 1)^3
 
@@ -31,6 +32,7 @@ class Inception:
         """
         if not weights.is_file():
             raise UnavailableError(f"The Inception network {weights} does not exist.")
+        refuse_pointers([weights], UnavailableError)
         self.device = device
         try:
             with warnings.catch_warnings():

@@ -16,6 +16,7 @@ from skimage.transform import SimilarityTransform
 
 from enhancer.errors import UnavailableError
 from enhancer.imaging.regions import CELEBAMASK_LABELS, HEAD_LABELS
+from enhancer.lfs import refuse_pointers
 
 SIDE = 112  # px of the template
 FINE = 4  # the face is cut out this many times larger and then averaged down, so that nothing aliases
@@ -58,6 +59,7 @@ class Identity:
         """
         if not weights.is_file():
             raise UnavailableError(f"The identity network {weights} does not exist.")
+        refuse_pointers([weights], UnavailableError)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", DeprecationWarning)  # of torch.jit: such files are what there is

@@ -9,6 +9,7 @@ metrics.json, images.csv, table.md, report.html, sheet_*.png   the results
 import csv
 import io
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
@@ -18,6 +19,7 @@ import numpy as np
 
 from enhancer.errors import EnhancerError, ImageError, SettingsError
 from enhancer.imaging.io import read_image, split_alpha, write_png
+from enhancer.imaging.names import LONGEST, fitting
 from enhancer.runtime.files import atomic_write, remove, write_text
 from enhancer.runtime.resumable import Journal, Row, claim
 
@@ -36,7 +38,7 @@ def fingerprint_of_files(paths: Iterable[Path], *, contents: bool) -> str:
     digest = blake2b(digest_size=8)
     for path in sorted(paths):
         what = path.read_bytes() if contents else str(path.stat().st_size).encode()
-        digest.update(path.name.encode() + b"\0" + what + b"\0")
+        digest.update(os.fsencode(path.name) + b"\0" + what + b"\0")
     return digest.hexdigest()
 
 
@@ -91,7 +93,8 @@ class ResultsFolder:
         self._journal.append(row)
 
     def _path(self, name: str, kind: str) -> Path:
-        return self.pictures / f"{Path(name).stem}-{blake2b(name.encode(), digest_size=4).hexdigest()}.{kind}.png"
+        ending = f"-{blake2b(name.encode(), digest_size=4).hexdigest()}.{kind}.png"
+        return self.pictures / f"{fitting(Path(name).stem, LONGEST - len(ending))}{ending}"
 
     def keep(self, name: str, pictures: Mapping[str, np.ndarray]) -> None:
         """Keep what a sheet would show of a picture.

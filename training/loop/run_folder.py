@@ -11,6 +11,7 @@ import torch
 from safetensors import SafetensorError
 
 from enhancer.errors import CheckpointError, SettingsError
+from enhancer.lfs import refuse_pointers
 from enhancer.runtime.files import append_line, atomic_folder, write_text
 from enhancer.runtime.resumable import claim
 from training.config import TrainConfig
@@ -69,6 +70,7 @@ class RunFolder:
             folder = kept[-1]
         else:
             folder = Path(self.resume_from)
+        refuse_pointers([folder / STATE], CheckpointError)
         try:
             return torch.load(folder / STATE, weights_only=True, map_location="cpu")
         except FileNotFoundError as error:

@@ -16,9 +16,9 @@ from torchvision.models import squeezenet1_1, vgg19
 
 from enhancer.errors import UnavailableError
 from enhancer.hub import resolve
+from enhancer.lfs import refuse_pointers
 from enhancer.metrics.network import LpipsNetwork, published_heads
 from enhancer.metrics.trunks import Trunk, ensure_trunk, read_trunk
-from enhancer.runtime.files import why_unreadable
 from training.losses.terms import clip_distance, full_precision
 
 # ReLU outputs of SqueezeNet 1.1's `features`: before each pooling and after every later fire module, as in LPIPS.
@@ -64,6 +64,7 @@ class SqueezeFeatures(Frozen):
         super().__init__()
         if not weights.is_file():
             raise UnavailableError(f"The SqueezeNet weights {weights} do not exist.")
+        refuse_pointers([weights], UnavailableError)
         self.features = squeezenet1_1(weights=None).features
         try:
             state = torch.load(weights, weights_only=True, map_location="cpu")
@@ -106,11 +107,12 @@ class VggFeatures(Frozen):
             UnavailableError: They are not here and cannot be downloaded.
         """
         path = ensure_trunk(VGG19)
+        refuse_pointers([path], UnavailableError)
         try:
             return cls(torch.load(path, map_location="cpu", weights_only=True, mmap=True))
         except _BROKEN as error:
             raise UnavailableError(
-                f"the VGG19 weights {path} do not load ({why_unreadable(path, error)}); "
+                f"the VGG19 weights {path} do not load ({str(error).splitlines()[0]}); "
                 "delete them, and they are downloaded again."
             ) from error
 
