@@ -66,7 +66,7 @@ def _gsplat_is_there() -> bool:
 
 
 def _rasterise_by_gsplat(gaussians: GaussianTensors, camera: Camera) -> tuple[Tensor, Tensor]:
-    """Do the same by gsplat's kernels, which stop each Gaussian at 3.33 standard deviations and else keep the same rules."""
+    """Do the same by gsplat's kernels, which keep the same rules. Not yet tried."""
     from gsplat import rasterization  # pyright: ignore[reportMissingImports]
 
     intrinsics = [[camera.fx, 0, camera.cx], [0, camera.fy, camera.cy], [0, 0, 1]]
