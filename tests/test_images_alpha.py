@@ -36,6 +36,15 @@ def test_composite_shows_the_background_where_nothing_is():
     np.testing.assert_allclose(io.composite(image, (0, 0, 0))[:, 85], image[:, 85, :3] * 128 / 255, atol=1e-6)
 
 
+def test_uncomposite_undoes_composite():
+    image = with_holes().astype(np.float32) / 255
+    rgb, alpha = io.split_alpha(image)
+    assert alpha is not None
+    background = (0.2, 0.5, 0.9)
+    straight = io.uncomposite(io.composite(image, background), alpha, background)
+    np.testing.assert_allclose(straight[:, 80:], rgb[:, 80:], atol=1e-5)
+
+
 @pytest.mark.parametrize("shape", [(SIDE, 160), (129, 131), (1000, 128)])
 def test_filling_bleeds_neighbouring_colours_and_keeps_visible_ones(shape):
     rgb = np.zeros((*shape, 3), np.float32)

@@ -302,6 +302,16 @@ def composite(image: np.ndarray, background: Colour = WHITE) -> np.ndarray:
     return a * rgb + (1 - a) * behind  # in this form exact where alpha is 0 or 1
 
 
+def uncomposite(rgb: np.ndarray, alpha: np.ndarray, background: Colour) -> np.ndarray:
+    """Return the straight colour F of a composite C = a F + (1 - a) B, clipped; filled in where a is 0.
+
+    For exact composites alone, such as a renderer's: of an estimate it would multiply the errors by 1 / a.
+    """
+    a = alpha[..., None]
+    colour = (rgb - (1 - a) * np.asarray(background, np.float32)) / np.where(a > 0, a, 1)
+    return fill_transparent(np.clip(colour, 0.0, 1.0).astype(np.float32), alpha)
+
+
 def fill_transparent(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """Replace colours under zero alpha by bled neighbouring ones, so that no blur pulls in what nobody saw.
 
