@@ -1,8 +1,8 @@
 """The page: choose a face, degrade it, restore it in one step, compare. Wiring only; `page` holds the pieces."""
 
 import logging
-import os
 import threading
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from page.restore_tab import PRIVATE, RENDER, TRY, Workbench
 
 ROOT = Path(__file__).parent
 HOUR = 3600  # seconds
-WAITING = 64  # visitors in the queue; who comes after is told to try again, rather than to wait for minutes
+WAITING = 64  # visitors in the queue; who comes after is asked to try again, rather than to wait for minutes
 FONT = gr.themes.LocalFont("IBM Plex Sans", weights=(400, 700))  # comes with gradio; its 600 lacks letters
 LAUNCH: dict[str, Any] = {
     "css_paths": ROOT / "app.css",
@@ -35,17 +35,22 @@ LAUNCH: dict[str, Any] = {
     "state_session_capacity": 128,  # gradio keeps a third of a megabyte per caller; nothing of ours is in it
     "run_history": False,
     "enable_monitoring": False,
+    # Spaces set GRADIO_SSR_MODE, and Node then serves the HTML: without our headers, and with a style sheet whose rules
+    # gradio has not made stronger than its own, so that "Stop" lies over the picture and the divider has no slider.
+    "ssr_mode": False,
     # Pages of other origins cannot reach a copy that runs on somebody's own machine. A Space is public and knows no
     # cookies of its own, so there they may call the API, as any program may.
     "strict_cors": True,
     "app_kwargs": {"middleware": [Middleware(SafeHeaders)]},
-    "mcp_server": os.environ.get("MCP") == "1",
+    "mcp_server": find_spec("mcp") is not None,  # a Space has it; elsewhere it is an extra
 }
 
 
 def build_page() -> gr.Blocks:
     """Lay the page out and wire it."""
     with gr.Blocks(title="Splat Enhancer", analytics_enabled=False, delete_cache=(HOUR, HOUR)) as page:
+        # or gradio draws a header over a Space opened at its own address, with fonts that it has visitors fetch from Google
+        page.space_id = None
         gr.HTML(label("header"), padding=False, elem_id="header")
         with gr.Tabs(elem_id="modes", overflow_behavior="wrap"):
             with gr.Tab(label("Try it"), id=TRY):
@@ -72,6 +77,9 @@ def warm_up() -> None:
     time_again()
 
 
+demo = build_page()  # under the name by which gradio's own tools look for it
+
+
 def main() -> None:
     """Serve the page, and load and warm up what it needs meanwhile; whoever clicks earlier waits for it."""
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
@@ -79,9 +87,8 @@ def main() -> None:
         backend.load_everything()  # launching places on the GPU what is loaded by then
     else:
         threading.Thread(target=warm_up, daemon=True).start()
-    built = build_page()
-    built.launch(prevent_thread_lock=True, **LAUNCH)
-    built.block_thread()
+    demo.launch(prevent_thread_lock=True, **LAUNCH)
+    demo.block_thread()
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from enhancer.imaging.io import composite, read_image, read_labels, write_png
     from enhancer.imaging.masks import soft_masks
     from enhancer.imaging.regions import region_map
-    from enhancer.metrics import Scorer
+    from enhancer.metrics.scores import Scorer
     from enhancer.model import SplatEnhancer, restore
     from enhancer.onnx import OnnxEnhancer
     from enhancer.parser import Parser
@@ -21,7 +21,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "OnnxEnhancer": "onnx",
     "Parser": "parser",
-    "Scorer": "metrics",
+    "Scorer": "metrics.scores",
     "SplatEnhancer": "model",
     "composite": "imaging.io",
     "face_render": "degrade",

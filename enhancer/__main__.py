@@ -10,16 +10,19 @@ from enhancer.commands import bench, convert, degrade, export, restore
 from enhancer.commands.pictures import BAD_INPUT, INTERRUPTED, Load
 from enhancer.errors import EnhancerError
 from enhancer.runtime.allocator import keep_freed_memory
+from enhancer.runtime.command_line import file_errors, print_every_name
 
 
 def main(argv: Sequence[str] | None = None, *, load: Load | None = None) -> int:
     """Run one command and return the exit code: 0 all fine, 2 bad input (the rest is still done), 130 interrupted."""
     keep_freed_memory()
+    print_every_name()
     args = _arguments().parse_args(_joined(sys.argv[1:] if argv is None else argv))
     # what a user should know is in the notes
     logging.getLogger("enhancer").addHandler(logging.NullHandler())
     try:
-        return args.command(args, load)
+        with file_errors():
+            return args.command(args, load)
     except EnhancerError as error:
         sys.stderr.write(f"{error}\n")
         return BAD_INPUT

@@ -14,8 +14,16 @@ class EnhancerError(Exception):
         self.message = message
 
 
+class FileError(EnhancerError):
+    """A file or folder cannot be read or written."""
+
+
 class ImageError(EnhancerError):
     """A picture cannot be read, or its size or content is not one we can work on."""
+
+
+class SplatError(EnhancerError):
+    """A file is no cloud of Gaussians that can be rendered here, or a camera cannot see one."""
 
 
 class LabelError(EnhancerError):
@@ -31,7 +39,7 @@ class CheckpointError(EnhancerError):
 
 
 class UnavailableError(EnhancerError):
-    """Weights that live elsewhere cannot be had now: not on disk, and the network does not answer."""
+    """Weights are missing: they are not on disk, and the network does not give them."""
 
 
 class HubError(UnavailableError):

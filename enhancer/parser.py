@@ -1,12 +1,11 @@
 """The face parser: a Segformer that says which region of the face each pixel belongs to."""
 
 import json
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import cv2
 import numpy as np
@@ -20,22 +19,16 @@ from safetensors import SafetensorError
 from transformers import SegformerForSemanticSegmentation
 from transformers.utils import logging as transformers_logging
 
-from enhancer.errors import CheckpointError, HubError, LabelError
+from enhancer.errors import CheckpointError
 from enhancer.finite import require_finite_tensors
-from enhancer.hub import resolve
+from enhancer.hub import PARSER, PARSER_REVISION, Access, resolve
 from enhancer.imaging.arrays import as_image
 from enhancer.imaging.regions import HEAD_LABELS, REGIONS, names_in_id_order, region_of_label
+from enhancer.lfs import refuse_pointers
 from enhancer.messages import Message
 
 POCKET = Path(__file__).parent / "pocket" / "parser"
 POCKET_NAME = "pocket Segformer"
-
-DEFAULT = "jonathandinu/face-parsing"
-# The commit of 18 Feb 2026. It could not be looked up on the Hub itself when this was written; several public projects
-# name it, with a model.safetensors of 338,580,732 bytes.
-DEFAULT_REVISION = "758b82e15a0178c9db39c1ff666a8b56e3a550c8"
-
-_log = logging.getLogger(__name__)
 
 STRIDE = 32  # px: Segformer's last stage sees one cell per 32 x 32 px
 LARGEST = 2.25  # network input, as a multiple of its trained area, for pictures far from square
@@ -75,7 +68,7 @@ class Parser:
 
     Attributes:
         name: What is running, to be shown: ``"pocket Segformer"``, or a Hub id and short commit, or a folder.
-        notice: Why the embedded parser, or an older copy, stands in for what was wanted; None if none does.
+        notice: Why an older copy stands in for what was wanted; None if none does.
     """
 
     def __init__(
@@ -103,39 +96,32 @@ class Parser:
 
     @classmethod
     def from_pretrained(
-        cls, ref: str | Path | None = None, revision: str | None = None, device: str | torch.device = "cpu"
+        cls,
+        ref: str | Path = "pocket",
+        *,
+        revision: str | None = None,
+        device: str | torch.device = "cpu",
+        **access: Unpack[Access],
     ) -> "Parser":
         """Load a parser.
 
         Args:
-            ref: A folder, a Hub id, or ``"pocket"`` for the embedded parser. None: `DEFAULT` (339 MB) if it is in the
-                local cache or the Hub answers within seconds, else the embedded one, with a `notice`; the log says why.
-            revision: Branch, tag or commit of a Hub id; a commit in the cache asks the Hub nothing.
+            ref: A folder, a Hub id such as `enhancer.hub.PARSER`, or ``"pocket"``, the embedded parser.
+            revision: Branch, tag or commit of a Hub id; None: the pinned commit of `enhancer.hub.PARSER`, the main branch of others. A
+                commit in the cache asks the Hub nothing.
             device: Where it runs.
+            access: `token`, `cache_dir` and `local_files_only`; see `enhancer.hub.Access`.
 
         Raises:
-            HubError: A Hub id was asked for by name and cannot be had now.
+            HubError: A Hub id was asked for, and the Hub does not give it.
             CheckpointError: The folder does not exist, or holds no complete Segformer.
             LabelError: The names of its labels are not those of the region table.
         """
-        if ref is None:
-            try:
-                return cls.from_pretrained(DEFAULT, DEFAULT_REVISION, device)
-            except (HubError, CheckpointError, LabelError) as reason:
-                _log.warning("%s", reason)
-                notice = Message(
-                    "note.parser",
-                    "The face parser {name} cannot be had now, so the small embedded one finds the regions.",
-                    name=DEFAULT,
-                )
-                return cls._loaded(POCKET, device, POCKET_NAME, notice)
-        pinned = revision is not None and "@" not in str(ref) and not Path(ref).is_dir()
-        found = resolve(f"{ref}@{revision}" if pinned else ref, kind="parser")
-        return cls._loaded(found.folder, device, POCKET_NAME if ref == "pocket" else found.name, found.notice)
-
-    @classmethod
-    def _loaded(cls, folder: Path, device: str | torch.device, name: str, notice: Message | None = None) -> "Parser":
-        return cls(_segformer(folder, device), Preprocessing.of_folder(folder), name, notice)
+        if revision is None and str(ref) == PARSER:
+            revision = PARSER_REVISION
+        found = resolve(ref, kind="parser", revision=revision, **access)
+        name = POCKET_NAME if ref == "pocket" else found.name
+        return cls(_segformer(found.folder, device), Preprocessing.of_folder(found.folder), name, found.notice)
 
     def regions(self, rgb: np.ndarray) -> np.ndarray:
         """Find the regions.
@@ -173,6 +159,7 @@ class Parser:
 
 def _segformer(folder: Path, device: str | torch.device) -> SegformerForSemanticSegmentation:
     """Load a Segformer in float32, or say what is wrong with the folder."""
+    refuse_pointers(folder.glob("*"), CheckpointError)
     config = folder / "config.json"
     kind = json.loads(config.read_text()).get("model_type") if config.exists() else None
     if kind != "segformer" or not (folder / "model.safetensors").exists():

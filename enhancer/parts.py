@@ -1,6 +1,7 @@
 """The parts of a service: what each must be able to do, and loading them onto the fastest device."""
 
 import hashlib
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -11,12 +12,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from enhancer.errors import EnhancerError
 from enhancer.hub import resolve
 from enhancer.imaging.masks import Masks
 from enhancer.messages import Message
 
 if TYPE_CHECKING:  # it brings transformers
     from enhancer.parser import Parser
+
+_log = logging.getLogger(__name__)
 
 FLOPS_PER_PIXEL = 4.44e12 / 512**2  # of one pass through SD-Turbo's parts, counted at 512x512
 SHA_OF = "adapters.safetensors"  # the file whose digest names a checkpoint without a commit
@@ -32,7 +36,7 @@ class FaceParser(Protocol):
 
     @property
     def notice(self) -> Message | None:
-        """Why another parser stands in; None where none does."""
+        """What a visitor should know about it, such as an older copy standing in; None where there is nothing."""
         ...
 
     def prepare(self) -> None:
@@ -45,7 +49,7 @@ class FaceParser(Protocol):
 
 
 class ScoreKeeper(Protocol):
-    """What `enhancer.metrics.Scorer` does for us."""
+    """What `enhancer.metrics.scores.Scorer` does for us."""
 
     @property
     def lpips_name(self) -> str:
@@ -54,7 +58,7 @@ class ScoreKeeper(Protocol):
 
     @property
     def lpips_missing(self) -> Message | None:
-        """Why LPIPS cannot be had; None where it can."""
+        """Why LPIPS is missing; None where it is there."""
         ...
 
     def prepare(self) -> None:
@@ -96,17 +100,24 @@ class Restorer:
 class LateParser:
     """The face parser, loaded by the first picture that needs it: a picture with a label map does not wait for it."""
 
-    def __init__(self, ref: str | Path | None, device: str) -> None:
-        """Remember what to load; see `Parser.from_pretrained`."""
-        self._ref, self._device = ref, device
+    def __init__(self, ref: str | Path, device: str, *, may_be_replaced: bool = False) -> None:
+        """Remember what to load.
+
+        Args:
+            ref: See `Parser.from_pretrained`.
+            device: Where it runs.
+            may_be_replaced: Where it cannot be had the embedded one stands in, with a `notice`; the log says why.
+        """
+        self._ref, self._device, self._may_be_replaced = ref, device, may_be_replaced
         self._loaded = None
+        self._notice: Message | None = None
         self._loading = threading.Lock()
 
     def prepare(self) -> None:
         """Load it; who asks for it meanwhile waits.
 
         Raises:
-            CheckpointError: The folder is incomplete, foreign or not there.
+            EnhancerError: It cannot be had, and none may replace it.
         """
         self._parser()
 
@@ -115,7 +126,19 @@ class LateParser:
             if self._loaded is None:
                 from enhancer.parser import Parser
 
-                self._loaded = Parser.from_pretrained(self._ref, device=self._device)
+                try:
+                    self._loaded = Parser.from_pretrained(self._ref, device=self._device)
+                    self._notice = self._loaded.notice
+                except EnhancerError as error:
+                    if not self._may_be_replaced:
+                        raise
+                    _log.warning("The face parser %s is not used: %s", self._ref, error)
+                    self._loaded = Parser.from_pretrained("pocket", device=self._device)
+                    self._notice = Message(
+                        "note.parser",
+                        "The face parser {name} cannot be had now, so the small embedded one finds the regions.",
+                        name=str(self._ref),
+                    )
             return self._loaded
 
     @property
@@ -125,21 +148,13 @@ class LateParser:
 
     @property
     def notice(self) -> Message | None:
-        """Why another parser stands in; None if none does."""
-        return self._parser().notice
+        """What a visitor should know about it; None where there is nothing."""
+        self._parser()
+        return self._notice
 
     def regions(self, rgb: np.ndarray) -> np.ndarray:
         """(H, W, 3) float32 in [0, 1] -> region map (H, W)."""
         return self._parser().regions(rgb)
-
-
-def best_device() -> str:
-    """Return the fastest device there is: a CUDA GPU, Apple's, or the CPU."""
-    import torch
-
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
 def precision(device: str):  # noqa: ANN201  torch is not imported here
@@ -199,7 +214,7 @@ def load_restorer(checkpoint: str | Path, device: str) -> Restorer:
 
 def load_scorer(lpips_net: str, device: str, lpips_trunk: str | Path | None = None) -> ScoreKeeper:
     """Return a scorer; its LPIPS network is loaded by the first score, or by `Scorer.prepare`."""
-    from enhancer.metrics import Scorer  # here rather than above: it brings torch
+    from enhancer.metrics.scores import Scorer  # here rather than above: it brings torch
 
     return Scorer(lpips_net, device, lpips_trunk=lpips_trunk)
 

@@ -1,8 +1,7 @@
-"""What a run made, and how it is told: rows of a JSON report, and the table of scores on the page."""
+"""Results of degrading and restoring, their rows in JSON reports, and the table of scores on the page."""
 
 import json
 import math
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -18,6 +17,8 @@ from enhancer.imaging.masks import Masks
 from enhancer.imaging.provenance import Record
 from enhancer.imaging.regions import REGION_NAMES
 from enhancer.messages import Message
+from enhancer.metrics.catalogue import LPIPS, METRICS, Metric
+from enhancer.runtime.files import atomic_write
 
 Scores = Mapping[str, Any]  # {"psnr": dB, "ssim": .., "lpips": .. or None, "regions": {name: {"psnr", ..}, or None}}
 Translate = Callable[[str], str]  # English phrase, or a `Message` -> the reader's language
@@ -33,7 +34,7 @@ class Degraded:
     record: Record  # the settings that lead to it
     steps: tuple[Step, ...]  # empty unless asked for
     timings: Mapping[str, float]  # seconds, by what was done
-    parser: str | None  # what told the regions apart
+    parser: str | None  # what found the regions
     notes: tuple[Message, ...]
 
 
@@ -150,32 +151,12 @@ def write_report(rows: Sequence[Mapping[str, Any]], path: Path, version: str) ->
         SettingsError: The file cannot be written.
     """
     text = json.dumps({"schema": SCHEMA, "version": version, "images": list(rows)}, indent=2, allow_nan=False)
-    unfinished = path.with_name(f".{secrets.token_hex(8)}.unfinished")  # beside it, so that the rename is atomic
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_text(text + "\n", encoding="utf-8")
-        unfinished.replace(path)
+        with atomic_write(path) as temporary:
+            temporary.write_text(text + "\n", encoding="utf-8")
     except OSError as error:
         raise SettingsError(f"The report {path} cannot be written: {error.strerror or error}.") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
-
-
-@dataclass(frozen=True)
-class _Metric:
-    key: str
-    label: str
-    unit: str
-    digits: int  # after the point
-    higher_is_better: bool
-    meaning: str  # for somebody who never met it
-
-
-_METRICS = (
-    _Metric("psnr", "PSNR", " dB", 2, True, "How small the differences from the clean picture are, pixel by pixel"),
-    _Metric("ssim", "SSIM", "", 3, True, "How well local structure matches the clean picture; 1 is identical"),
-    _Metric("lpips", "LPIPS", "", 3, False, "How different the two look to a trained network; 0 is identical"),
-)
 
 
 def score_table(result: Result, say: Translate = str) -> str:
@@ -193,7 +174,7 @@ def score_table(result: Result, say: Translate = str) -> str:
         )
     rows = [("Whole picture", before, after)]
     rows += [(name.capitalize(), before["regions"].get(name), after["regions"].get(name)) for name in REGION_NAMES]
-    metrics = [metric for metric in _METRICS if after.get(metric.key) is not None]
+    metrics = [metric for metric in METRICS if after.get(metric.key) is not None]
     heads = "".join(_metric_head(metric, result.lpips_name, say) for metric in metrics)
     body = "".join(
         f'<tr><th scope="row">{escape(say(label))}</th>'
@@ -256,8 +237,8 @@ def _duration(seconds: float) -> str:
     return f"{1000 * seconds:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
 
 
-def _metric_head(metric: _Metric, lpips_name: str | None, say: Translate) -> str:
-    label = lpips_name or metric.label if metric.key == "lpips" else metric.label
+def _metric_head(metric: Metric, lpips_name: str | None, say: Translate) -> str:
+    label = lpips_name or metric.label if metric is LPIPS else metric.label
     way = say("higher is better") if metric.higher_is_better else say("lower is better")
     return (
         f'<th scope="col"><abbr title="{escape(say(metric.meaning))}">{escape(label)}</abbr>'
@@ -265,20 +246,21 @@ def _metric_head(metric: _Metric, lpips_name: str | None, say: Translate) -> str
     )
 
 
-def _change(metric: _Metric, before: Scores | None, after: Scores | None, say: Translate) -> str:
+def _change(metric: Metric, before: Scores | None, after: Scores | None, say: Translate) -> str:
     """Return one cell; words where there is no number, for 0 would be a number."""
     if before is None or after is None:
         return f'<span class="quiet">{escape(say("too few pixels"))}</span>'
     was, now = _plain(before.get(metric.key)), _plain(after.get(metric.key))
     if was is None or now is None:
         return f'<span class="quiet">{escape(say("not available"))}</span>'
-    gain = round(now - was, metric.digits)
+    digits, unit = metric.short_digits, f" {metric.unit}" if metric.unit else ""
+    gain = round(now - was, digits)
     verdict = "same" if gain == 0 else "better" if (gain > 0) == metric.higher_is_better else "worse"
     arrow = "=" if gain == 0 else "▲" if gain > 0 else "▼"
     return (
-        f'<span class="was">{was:.{metric.digits}f} →</span> '
-        f"<strong>{now:.{metric.digits}f}</strong>{metric.unit} "
-        f'<span class="{verdict}">{arrow} {abs(gain):.{metric.digits}f} {escape(say(verdict))}</span>'
+        f'<span class="was">{was:.{digits}f} →</span> '
+        f"<strong>{now:.{digits}f}</strong>{unit} "
+        f'<span class="{verdict}">{arrow} {abs(gain):.{digits}f} {escape(say(verdict))}</span>'
     )
 
 

@@ -26,7 +26,6 @@ from enhancer.parts import (
     LateParser,
     Restorer,
     ScoreKeeper,
-    best_device,
     load_restorer,
     load_scorer,
 )
@@ -69,7 +68,7 @@ class Service:
         cls,
         checkpoint: str | Path | None = "pocket",
         *,
-        parser: str | Path | None = None,
+        parser: str | Path | FaceParser = "pocket",
         lpips_net: str | None = "alex",
         lpips_trunk: str | Path | None = None,
         device: str | None = None,
@@ -78,22 +77,31 @@ class Service:
 
         Args:
             checkpoint: ``"pocket"``, the embedded one, a folder, or a name on the Hub. None: this service only degrades.
-            parser: See `Parser.from_pretrained`. None is the default parser.
+            parser: A parser that is loaded already, or one to load: ``"pocket"``, the embedded one, a folder, or a name on
+                the Hub.
             lpips_net: ``"alex"`` or ``"vgg"``, see `Scorer`. None: this service does not score.
             lpips_trunk: File with the weights below LPIPS with VGG16.
             device: Such as ``"cpu"`` or ``"cuda"``.
 
         Raises:
             CheckpointError: The checkpoint or the parser is incomplete, foreign or not there.
-            HubError: It cannot be had from the Hub.
+            HubError: The Hub does not give it.
         """
-        device = device or best_device()
+        trouble = None
+        if device is None:
+            from enhancer.runtime.device import best_device, cuda_trouble  # here rather than above: it brings torch
+
+            device, trouble = best_device(), cuda_trouble()
         restorer = None if checkpoint is None else load_restorer(checkpoint, device)
-        face_parser = LateParser(parser, device)
-        if parser is not None:
-            face_parser.prepare()  # asked for by name: what is wrong with it should be known now
+        if restorer and trouble:
+            restorer = replace(restorer, notices=(*restorer.notices, trouble))
+        if isinstance(parser, str | Path):
+            named = str(parser) != "pocket"
+            parser = LateParser(parser, device)
+            if named:
+                parser.prepare()  # what is wrong with it should be known now
         return cls(
-            parser=face_parser,
+            parser=parser,
             restorer=restorer,
             scorer=None if lpips_net is None else load_scorer(lpips_net, device, lpips_trunk),
             device=device,

@@ -12,7 +12,7 @@ from enhancer.degrade import degrade, face_render
 from enhancer.imaging.io import WHITE, composite, read_image, read_labels, write_png
 from enhancer.imaging.masks import soft_masks
 from enhancer.imaging.regions import region_map
-from enhancer.metrics import Scorer
+from enhancer.metrics.scores import Scorer
 from enhancer.model import SplatEnhancer, restore
 
 HEADS = Path(__file__).parent / "heads"

@@ -1,6 +1,6 @@
-"""What the page offers to programs: five named endpoints, their parameters typed and told.
+"""What the page offers to programs: five named endpoints, their parameters typed and described.
 
-To agents they are tools, called by their functions' names and told by their docstrings.
+To agents they are tools, named after their functions and described by their docstrings.
 """
 
 from typing import Any
@@ -46,7 +46,7 @@ def restore_face(
         strengths: Strengths of the degradation from 0 to 1 in place of the preset's own, such as {"eyes": 0.5}.
         strength: How much of the restoration is used, from 0, the picture as given, to 1.
         region_strengths: The same by region, times `strength`, such as {"hair": 0}.
-        background: What stands behind transparent parts where pictures are compared, such as "#ffffff".
+        background: What transparent pictures are scored over, such as "#ffffff".
 
     Returns:
         The restored picture, the picture the model was given, and a report: scores, timings, notes.
@@ -128,7 +128,7 @@ def score_face(image: Given | None, reference: Given | None, labels: Given | Non
     Pictures are uploaded first, or sent as data: addresses; no other address is fetched.
 
     Args:
-        image: The picture to judge.
+        image: The picture to score.
         reference: The clean picture.
         labels: The clean picture's label map, where there is one; else a face parser finds the regions.
 
@@ -161,7 +161,7 @@ def _labels(given: Given | None) -> Any:
 
 
 def _shares(name: str) -> gr.JSON:
-    """Return an input of a number by region, its type told: gradio's own says none, which no agent's tool may."""
+    """Return an input of a number by region, with its type: gradio's own states none, which no agent's tool may."""
     component = gr.JSON(label=name)
     api_info = {
         "type": "object",

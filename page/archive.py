@@ -1,4 +1,4 @@
-"""Several pictures in one go: their names told apart, a CSV of their scores, a ZIP of everything. No torch."""
+"""Several pictures in one go: their names made unique, a CSV of their scores, a ZIP of everything. No torch."""
 
 import csv
 import io
@@ -8,8 +8,8 @@ from pathlib import PurePath
 from typing import Any
 
 from enhancer.imaging.regions import REGION_NAMES
+from enhancer.metrics.catalogue import METRICS
 
-METRICS = ("psnr", "ssim", "lpips")
 LONGEST_NAME = 80  # characters
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what makes a spreadsheet calculate
 
@@ -36,14 +36,14 @@ def scores_csv(rows: Sequence[Mapping[str, Any]]) -> str:
         rows: As of `enhancer.results.result_row` or `failed_row`, with the picture's "name".
     """
     parts = ("whole", *REGION_NAMES)
-    scored = [f"{part}_{metric}_{when}" for part in parts for metric in METRICS for when in ("before", "after")]
+    scored = [f"{part}_{metric.key}_{when}" for part in parts for metric in METRICS for when in ("before", "after")]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["name", "checkpoint", "sha", "seconds", "preset", "seed", *scored, "notes", "error"])
     for row in rows:
         cells = [row.get(key) for key in ("name", "checkpoint", "sha", "seconds", "preset", "seed")]
         numbers = [
-            _score(row.get("scores"), part, metric, when)
+            _score(row.get("scores"), part, metric.key, when)
             for part in parts
             for metric in METRICS
             for when in ("degraded", "restored")

@@ -21,6 +21,7 @@ from enhancer.imaging.io import WHITE, read_image, read_labels, to_bytes
 from enhancer.imaging.masks import soft_masks
 from enhancer.imaging.regions import region_map
 from enhancer.messages import Message
+from enhancer.parts import LateParser
 from enhancer.results import Degraded, Result
 from enhancer.service import Service
 from page.i18n.translate import refusal
@@ -43,13 +44,25 @@ def checkpoints() -> tuple[str, ...]:
 
 
 @cache
+def _parser() -> LateParser:
+    """Return the one parser, whatever checkpoints there are: PARSER, else the embedded one.
+
+    On ZeroGPU it works on the CPU, so that no GPU is lent to find the regions of a face.
+    """
+    from enhancer.runtime.device import best_device  # here rather than above: it brings torch
+
+    named = os.environ.get("PARSER", "").strip() or POCKET
+    return LateParser(named, "cpu" if ON_ZERO_GPU else best_device(), may_be_replaced=True)
+
+
+@cache
 def _service(checkpoint: str) -> Service:
     try:
-        return Service.load(checkpoint)
+        return Service.load(checkpoint, parser=_parser())
     except EnhancerError as error:
         if checkpoint == POCKET:
             raise
-        # The owner reads why in the log; a visitor gets a page that works, and is told.
+        # The owner reads why in the log; a visitor gets a page that works, with a notice.
         _log.warning("The checkpoint %s is not used: %s", checkpoint, error)
         notice = Message(
             "note.checkpoint",
@@ -102,6 +115,17 @@ def gpu_seconds(image: np.ndarray, *_: Any, **__: Any) -> int:
     return 8 + image.size // 1_000_000
 
 
+def _settle_in() -> None:
+    """Let torch compute in one thread where the process was forked to borrow a GPU.
+
+    The threads it computed with before are not in the fork, and it would wait for them for ever.
+    """
+    if ON_ZERO_GPU:
+        import torch
+
+        torch.set_num_threads(1)
+
+
 @spaces.GPU(duration=gpu_seconds)
 def restore(
     image: np.ndarray,
@@ -112,9 +136,11 @@ def restore(
 ) -> Iterator[Result]:
     """Yield a restored picture, then, where there is something to compare with, the same with its scores.
 
-    `notes` are those on how the picture was read; other arguments are of `Service.restore`. Outside ZeroGPU this is an ordinary generator; there, everything that goes in and out is pickled.
+    `notes` are those on how the picture was read; other arguments are of `Service.restore`. Outside ZeroGPU this is an
+    ordinary generator; there, everything that goes in and out is pickled.
     """
     with shown_to_visitor():
+        _settle_in()
         parts = service(checkpoint)
         result = parts.restore(image, labels=known_labels(image, labels), with_scores=False, **settings)
         result = result.noting(notes)
@@ -129,10 +155,6 @@ def expected_seconds(image: np.ndarray, checkpoint: str | None = None) -> float:
     return seconds if seconds >= WORTH_SAYING else 0.0
 
 
-# The parser is on the GPU too, so whatever may need it borrows one: on ZeroGPU there is none between these calls.
-
-
-@spaces.GPU(duration=gpu_seconds)
 def degraded(image: np.ndarray, labels: np.ndarray | None = None, **settings: Any) -> Degraded:
     """Return a picture degraded; the arguments are those of `Service.degrade`."""
     with shown_to_visitor():
@@ -154,6 +176,7 @@ def scores(image: np.ndarray, reference: np.ndarray, labels: np.ndarray | None =
             )
         )
     with shown_to_visitor():
+        _settle_in()
         known = known_labels(reference, labels)
         shown, clean = over_one_background([image, reference], WHITE)
         regions = parts.parser.regions(clean) if known is None else region_map(known)

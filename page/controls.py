@@ -217,7 +217,7 @@ class RestorationControls:
             WHITE,
             label=label("Background"),
             visible=with_background,
-            info=label("Stands behind transparent parts where pictures are compared."),
+            info=label("Transparent pictures are shown and scored over it."),
         )
 
     @property

@@ -60,7 +60,7 @@ def first_look() -> Look:
 
 
 def time_again() -> None:
-    """Restore it once more: the first time, everything was still loading beside it, and visitors are told how long it takes."""
+    """Restore it once more: the first time, everything was still loading beside it, and the page shows how long it takes."""
     _warm.update(_restored().timings)
 
 

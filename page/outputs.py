@@ -13,6 +13,7 @@ from gradio.utils import get_upload_folder
 from enhancer.imaging.plots import close_up, difference, gains, improvement
 from enhancer.imaging.provenance import Record, png_bytes
 from enhancer.results import Result
+from enhancer.runtime.files import atomic_write
 from page.i18n.translate import Translate
 
 KEPT = tempfile.TemporaryDirectory(prefix="splat-enhancer-")  # for pictures shown to every visitor
@@ -29,7 +30,8 @@ def stored(content: bytes, name: str, folder: str | Path | None = None) -> str:
     home = Path(folder or get_upload_folder()) / blake2b(content, digest_size=16).hexdigest()
     home.mkdir(parents=True, exist_ok=True)
     path = home / name
-    path.write_bytes(content)
+    with atomic_write(path) as temporary:  # the same content may be on its way to another visitor
+        temporary.write_bytes(content)
     return str(path)
 
 

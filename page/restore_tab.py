@@ -130,7 +130,7 @@ class Workbench:
             interactive=True,
         )
         self.stop = gr.Button(label("Stop"), size="sm", elem_classes="stop", elem_id=f"{self.kind}-stop")
-        hello = label("waking" if self.degrades else "nothing yet")
+        hello = label("nothing yet" if not self.degrades else "gpu is lent" if backend.ON_ZERO_GPU else "waking")
         self.status = gr.HTML(hello, padding=False, elem_classes="status", elem_id=f"{self.kind}-status")
 
     def _lay_out_details(self) -> None:
@@ -268,7 +268,7 @@ class Workbench:
         self.stop.click(None, cancels=started, **PRIVATE)
 
     def run(self, values: Mapping[Any, Any], request: gr.Request) -> Iterator[Updates]:
-        """Restore what was chosen: the picture first, then what is told about it."""
+        """Restore what was chosen: the picture first, then scores and details."""
         image = image_of(values[self.image])
         with shown_to_visitor():
             restoration = self.restoration.read(values)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+import yaml
+
 from tests.hub_store import Answer, RefusedError, Store, entry
 
 USER, WRITER, READER = "user", "hf_local", "hf_reader"  # the account, and its two tokens
@@ -93,7 +95,18 @@ def whoami(store: Store, request: Request) -> Answer:
 
 @route("POST", "/api/validate-yaml")
 def validate_yaml(store: Store, request: Request) -> Answer:
-    return 200, {"errors": [], "warnings": []}, {}
+    """Judge the head of a card by those of the Hub's rules that have been met."""
+    told = re.match(r"---\r?\n(.*?)\n---", request.asked["content"], re.S)
+    head = yaml.safe_load(told[1]) if told else {}
+    errors = []
+    link = head.get("license_link")
+    if link and link not in ("LICENSE", "LICENSE.md") and not str(link).startswith("https://"):
+        errors.append('"license_link" must be LICENSE, LICENSE.md or a URL')
+    if head.get("license") == "other" and link and not head.get("license_name"):
+        errors.append('"license_name" is required where "license" is other')
+    if len(str(head.get("short_description", ""))) > 60:
+        errors.append('"short_description" length must be less than or equal to 60 characters long')
+    return 400 if errors else 200, {"errors": [{"message": each} for each in errors], "warnings": []}, {}
 
 
 @route("POST", "/api/repos/create")
@@ -103,9 +116,14 @@ def create_repo(store: Store, request: Request) -> Answer:
     name = f"{asked.get('organization') or USER}/{asked['name']}"
     kind = asked.get("type", "model") + "s"
     url = f"{request.base}/{PREFIXES[kind]}{name}"
+    hardware = asked.get("hardware", "cpu-basic") if kind == "spaces" else None
+    if hardware == "cpu-basic" and asked["sdk"] != "static" and f"{kind}/{name}" not in store.repos:
+        raise RefusedError(402, "A PRO subscription is required to create this Space")
     if f"{kind}/{name}" in store.repos:
         return 409, {"error": "You already created this repo", "url": url}, {}
-    store.create(f"{kind}/{name}", bool(asked.get("private")) or asked.get("visibility") == "private")
+    store.create(
+        f"{kind}/{name}", hardware=hardware, private=bool(asked.get("private")) or asked.get("visibility") == "private"
+    )
     return 200, {"url": url, "name": name, "id": "0" * 24}, {}
 
 

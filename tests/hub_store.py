@@ -48,8 +48,9 @@ class Store:
     def get(self, sha: str) -> bytes:
         return (self.objects / sha).read_bytes()
 
-    def create(self, name: str, private: bool) -> None:
+    def create(self, name: str, private: bool, hardware: str | None = None) -> None:
         self.repos[name] = {
+            "hardware": hardware,
             "private": private,
             "gated": False,
             "refs": {},

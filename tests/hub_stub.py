@@ -3,11 +3,12 @@
     python -m tests.hub_stub --port 0 --root DIR      prints its address, and runs until it is killed
 
 It keeps everything in DIR, so that one started again knows what the one before knew. Clients need HF_ENDPOINT,
-HF_HUB_DISABLE_XET=1 and, to write, HF_TOKEN=hf_local. Beside the Hub's routes there are four of its own:
+HF_HUB_DISABLE_XET=1 and, to write, HF_TOKEN=hf_local. Beside the Hub's routes there are five of its own:
 
     POST /_stub/faults   [{"method": "GET", "path": "/lfs/", "do": "cut", "skip": 0, "times": 1}, ...]; replaces all
     POST /_stub/repo     {"id": "user/repo", "private": true, "gated": true}
     GET  /_stub/log      [["GET", "/api/..", 200], ...]
+    GET  /_stub/repos    {"models/user/repo": {...}, ...}
     POST /_stub/reset    {}; forgets repositories, faults and log
 
 What a fault may do: a status such as 503; "late 503" (does what was asked, then answers so); "late
@@ -110,6 +111,8 @@ class Connection(BaseHTTPRequestHandler):
             self.faults.clear()
             self.log.clear()
             return 200, {}, {}
+        if request.path == "/_stub/repos":
+            return 200, self.store.repos, {}
         if request.path == "/_stub/log":
             return 200, self.log, {}
         with self.store.lock:

@@ -52,11 +52,22 @@ def encoded(picture, **options):
     return file.getvalue()
 
 
+def import_app():
+    """Return the module `app`. Importing it builds a page, and gradio leaves that one's event loops to the garbage collector."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        import app
+
+        gc.collect()  # here, lest it happen in another module's test
+    return app
+
+
 @contextmanager
 def served(service):
     """Serve the page on a local port, and give its address."""
-    import app
     from page import backend
+
+    app = import_app()
 
     before, backend.service = backend.service, lambda checkpoint=None: service
     with socket.socket() as free:

@@ -14,14 +14,15 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
-import app
 from enhancer.degrade import STEP_NAMES
 from enhancer.imaging.io import composite, read_image, to_pil
 from enhancer.imaging.provenance import read_record
 from enhancer.parts import Restorer
 from enhancer.service import Service
 from page import backend
-from tests.stand_ins import KnownParser, PlainScorer, encoded
+from tests.stand_ins import KnownParser, PlainScorer, encoded, import_app
+
+app = import_app()
 
 pytestmark = [
     # gradio 6.31 counts its queue's calls with a pandas option that pandas 3 deprecates, ...
@@ -277,9 +278,26 @@ def test_pages_of_other_origins_get_no_answer_from_a_local_copy(client):
     assert "access-control-allow-origin" not in client.get("/demo/gradio_api/info", headers=headers).headers
 
 
-def test_every_answer_tells_browsers_to_be_careful():
-    with TestClient(fastapi.FastAPI(**app.LAUNCH["app_kwargs"])) as client:
+@pytest.mark.parametrize(
+    ("variables", "framed_by"),
+    [
+        ({}, "frame-ancestors 'self'"),
+        (
+            {"FRAME_ANCESTORS": "https://work.example, https://*.example.org"},
+            "frame-ancestors 'self' https://work.example https://*.example.org",
+        ),
+        ({"SPACE_ID": "user/demo"}, None),  # anybody
+    ],
+)
+def test_every_answer_tells_browsers_to_be_careful(monkeypatch, variables, framed_by):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with TestClient(fastapi.FastAPI(middleware=app.LAUNCH["app_kwargs"]["middleware"])) as client:
         headers = client.get("/openapi.json").headers
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["referrer-policy"] == "strict-origin-when-cross-origin"
-    assert "https://huggingface.co" in headers["content-security-policy"]
+    assert headers.get("content-security-policy") == framed_by
+
+
+def test_a_space_cannot_make_node_serve_the_page():
+    assert app.LAUNCH["ssr_mode"] is False

@@ -16,18 +16,19 @@ from PIL import Image
 from PIL.PngImagePlugin import PngImageFile
 from starlette.testclient import TestClient
 
-import app
 from enhancer.errors import EnhancerError, ImageError, SettingsError
 from enhancer.imaging.io import MIN_SIDE, read_image
 from enhancer.imaging.provenance import Record, png_bytes
-from enhancer.metrics import Scorer
+from enhancer.metrics.scores import Scorer
 from page import limits
 from page.batch_tab import BatchTab
 from page.controls import THIS_FILE, picture_input, rgb_of
 from page.i18n.translate import said_in
 from page.limits import LARGEST_SIDE, require_few_bytes
 from page.outputs import stored
-from tests.stand_ins import encoded
+from tests.stand_ins import encoded, import_app
+
+app = import_app()
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:unclosed event loop:ResourceWarning"),

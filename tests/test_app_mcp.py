@@ -23,13 +23,9 @@ TOOLS = {"restore_face", "degrade_face", "degradation_steps", "score_face", "mod
 
 @pytest.fixture(scope="module")
 def address(head):
-    import app
-
     service = Service(KnownParser(head.labels), Restorer(lambda rgb: rgb, "stand-in"), PlainScorer())
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(app.LAUNCH, "mcp_server", True)
-        with served(service) as address:
-            yield address
+    with served(service) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")

@@ -286,7 +286,7 @@ def test_a_csv_of_nothing_has_its_heading():
 
 
 def test_a_checkpoint_that_is_not_there_is_replaced_by_the_embedded_one_and_said(monkeypatch, service):
-    def load(name):
+    def load(name, parser):
         if name != "pocket":
             raise CheckpointError("No such thing at /secret/path.")
         return service
@@ -297,6 +297,24 @@ def test_a_checkpoint_that_is_not_there_is_replaced_by_the_embedded_one_and_said
         "The checkpoint someone/model cannot be had now, so the small embedded one is at work.",
     )
     backend._service.cache_clear()  # pyright: ignore[reportPrivateUsage]
+
+
+def test_checkpoints_share_one_parser_and_on_zero_gpu_it_works_on_the_cpu(monkeypatch):
+    monkeypatch.undo()
+    loaded = []
+    monkeypatch.setattr(Service, "load", staticmethod(lambda name, **parts: loaded.append(parts["parser"])))
+    monkeypatch.setattr(backend, "ON_ZERO_GPU", True)
+    monkeypatch.setattr("enhancer.runtime.device.best_device", lambda: "cuda")
+    monkeypatch.setenv("PARSER", "someone/parser")
+    cached = (backend._parser, backend._service)  # pyright: ignore[reportPrivateUsage]
+    for made in cached:
+        made.cache_clear()
+    for name in ("pocket", "someone/model"):
+        backend._service(name)  # pyright: ignore[reportPrivateUsage]
+    assert loaded[0] is loaded[1]
+    assert (loaded[0]._ref, loaded[0]._device) == ("someone/parser", "cpu")
+    for made in cached:
+        made.cache_clear()
 
 
 def test_visitors_choose_among_the_offered_checkpoints_only(monkeypatch):

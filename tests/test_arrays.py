@@ -9,7 +9,7 @@ from enhancer.imaging.arrays import as_image
 from enhancer.imaging.io import write_png
 from enhancer.imaging.masks import soft_masks
 from enhancer.imaging.provenance import png_bytes
-from enhancer.metrics import Scorer
+from enhancer.metrics.scores import Scorer
 from enhancer.model import restore
 from enhancer.parser import Parser
 from enhancer.parts import Restorer

@@ -11,7 +11,7 @@ from enhancer.model import EnhancerConfig
 from enhancer.model.config import EMBEDDED
 from training.evaluation.metrics import COLUMNS, KINDS
 from training.evaluation.summary import summary
-from training.publish.card import CardInfo, model_card, notice
+from training.publish.card import CardInfo, licence_file, model_card, notice
 
 TURBO = EnhancerConfig(name="turbo", base_revision="b261bac6fd2cf515557d5d0707481eafa0485ec2")
 RUN = {
@@ -117,6 +117,9 @@ def test_sd_turbo_s_licence_is_shown_and_noticed_and_other_bases_are_not_said_to
     assert "Powered by Stability AI" in text
     own = EnhancerConfig(name="own", base=EMBEDDED, unet_rank=0, vae_rank=0, licence="other")
     assert notice(own) is None
+    assert front_matter(model_card(CardInfo(own, "user/repo")))["license_link"] == "LICENSE"
+    assert "Training data: not recorded." in licence_file(CardInfo(own, "user/repo"))
+    assert licence_file(CardInfo(TURBO, "user/repo")) is None
     card = model_card(CardInfo(own, "user/repo"))
     assert "Stability" not in card
     assert "base_model" not in front_matter(card)

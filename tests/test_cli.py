@@ -63,7 +63,8 @@ def _run(load, *argv):
 @pytest.fixture
 def face(small_head, tmp_path):
     path = tmp_path / "face.png"
-    write_png(composite(small_head.image), path)
+    wall = np.linspace(0.2, 0.9, 128, dtype=np.float32)[:, None, None] * np.ones((128, 128, 3), np.float32)
+    write_png(composite(small_head.image, wall), path)  # a flat background would not be mirrored
     return path
 
 
@@ -89,7 +90,7 @@ def test_restore_writes_a_picture_named_by_its_stem(run, face, capsys):
 
 def test_as_it_is_no_scorer_is_loaded(run, face, calls):
     run("restore", face)
-    assert calls == [("pocket", {"lpips_net": None})]
+    assert calls == [("pocket", {"parser": "pocket", "lpips_net": None})]
 
 
 def test_degrade_first_writes_both_pictures_and_scores_them(run, face):
@@ -151,7 +152,7 @@ def test_a_reference_is_scored_against(run, face, tmp_path, calls):
     run("degrade", face, "-o", "damaged")
     assert run("restore", "damaged/face.png", "--reference", face, "--json", tmp_path / "r.json") == 0
     assert json.loads((tmp_path / "r.json").read_text())["images"][0]["scores"]
-    assert calls[-1] == ("pocket", {"lpips_net": "alex"})
+    assert calls[-1] == ("pocket", {"parser": "pocket", "lpips_net": "alex"})
 
 
 def test_folders_of_references_and_labels_are_matched_by_stem(run, small_head, tmp_path):
@@ -202,6 +203,14 @@ def test_names_stay_apart_even_when_they_meet_by_accident(run, small_head, tmp_p
     }
 
 
+def test_the_report_may_go_to_standard_output(run, face, capfd):
+    assert run("restore", face, "--json", "/dev/stdout") == 0
+    line, report = capfd.readouterr().out.split("\n", 1)
+    assert line.startswith(f"{face} -> ")
+    assert json.loads(report)["images"][0]["file"] == str(face)
+    assert Path("/dev/stdout").is_symlink()
+
+
 def test_the_input_is_never_overwritten(run, face, tmp_path, capsys):
     before = face.read_bytes()
     assert run("restore", face, "-o", tmp_path) == 2
@@ -235,9 +244,9 @@ def test_alpha_survives_the_command_line(run, small_head, tmp_path):
         (["degrade", "face.png", "--strength", "ears=1"], "'ears'"),
         (["degrade", "face.png", "--strength", "eyes=nan"], "nan"),
         (["degrade", "face.png", "--labels", "nowhere.png"], "nowhere.png"),
-        (["degrade", "folder", "--labels", "face.png"], "must be a folder too"),
+        (["degrade", "folder", "--labels", "face.png"], "must be a folder"),
         (["restore", "folder", "--reference", "empty"], "no reference in empty"),
-        (["restore", "face.png", "-o", "face.png"], "cannot be made"),
+        (["restore", "face.png", "-o", "face.png"], "Nothing can be written to the folder face.png"),
         (["restore", "face.png", "--json", "empty"], "empty"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,

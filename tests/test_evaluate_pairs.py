@@ -20,11 +20,12 @@ import torch
 from enhancer.errors import ImageError, SettingsError
 from enhancer.imaging.background import over_one_background
 from enhancer.imaging.io import composite, read_image, write_png
+from enhancer.runtime import resumable
 from tests.small_faces import put_face
 from training import evaluate
 from training.data.folders import find_samples
 from training.evaluate import EvalConfig
-from training.evaluation import distributed, results
+from training.evaluation import distributed
 from training.evaluation.metrics import FOREGROUND
 from training.evaluation.samples import load_sample
 
@@ -174,7 +175,7 @@ def test_a_pair_of_two_sizes_is_named_and_the_others_are_judged(config, pairs, c
     assert len(rows_of(config.output_dir)) == 2
     said = capsys.readouterr().err
     assert "degraded/q.png is 140x130 pixels, its clean picture q.png 128x128" in said
-    assert "1 of 3 pictures could not be judged: q.png" in said
+    assert "1 of 3 pictures could not be evaluated: q.png" in said
 
 
 def test_a_picture_that_cannot_be_read_is_judged_once_it_is_mended(config, faces, monkeypatch, capsys):
@@ -215,7 +216,7 @@ def test_a_folder_that_holds_something_else_is_left_alone(config, faces):
 
 
 def test_a_full_disk_costs_nothing_that_was_done(config, monkeypatch, capsys):
-    append = results.append_line
+    append = resumable.append_line
 
     def full(path: Path, line: str) -> None:
         if '"c.png"' in line:
@@ -224,7 +225,7 @@ def test_a_full_disk_costs_nothing_that_was_done(config, monkeypatch, capsys):
             raise SettingsError(f"{path} cannot be written: No space left on device.")
         append(path, line)
 
-    monkeypatch.setattr(results, "append_line", full)
+    monkeypatch.setattr(resumable, "append_line", full)
     assert evaluate.command(flags(config)) == 2
     assert "No space left" in capsys.readouterr().err
     monkeypatch.undo()

@@ -13,8 +13,11 @@ import torch
 
 from enhancer.errors import UnavailableError
 from enhancer.imaging.io import composite
+from enhancer.imaging.masks import soft_masks
+from enhancer.imaging.regions import region_map
 from enhancer.metrics.network import LpipsNetwork, published_heads
 from enhancer.metrics.perceptual import Perceptual
+from enhancer.metrics.scores import Scorer
 from enhancer.model.enhancer import SplatEnhancer
 from enhancer.seeding import rng_for
 from tests.loss_networks import lpips_network, vgg16_trunk
@@ -89,7 +92,7 @@ def test_the_interval_covers_the_true_difference_about_as_often_as_it_says(monke
 def test_the_interval_is_the_same_every_time_and_of_equal_differences_a_point():
     differences = rng_for("test").normal(0, 1, 20)
     assert interval(differences, "psnr") == interval(differences, "psnr")
-    assert interval(np.full(5, 0.25), "psnr") == (0.25, 0.25)
+    assert interval(np.full(5, 0.25), "psnr") == interval(np.full(1, 0.25), "psnr") == (0.25, 0.25)
 
 
 def test_few_pictures_are_never_both_best_and_worst():
@@ -213,6 +216,22 @@ def test_lpips_of_both_networks_whole_and_by_region(small_head):
     for key in ("lpips_alex", "lpips_vgg"):
         assert scorer.score(rgb)[f"eyes.{key}"] == scorer.score(rgb)[key] == 0
         assert (worse[f"eyes.{key}"] or 0) > (worse[key] or 0) > 0
+
+
+def test_an_evaluation_and_the_library_give_the_same_scores(small_head):
+    evaluator = Evaluator(tiny_model(), "v2", 0, no_harm=False, dtype=torch.float32)
+    evaluator.perceptuals = {"lpips_alex": Perceptual(lpips_network())}
+    clean, masks = composite(small_head.image), soft_masks(region_map(small_head.labels))
+    worse = np.clip(clean + rng_for("noise").normal(0, 0.1, clean.shape), 0, 1).astype(np.float32)
+    columns = PictureScorer(evaluator, LoadedSample(clean, clean, small_head.labels, masks)).score(worse)
+    scores = Scorer(perceptual=Perceptual(lpips_network())).score(worse, clean, masks)
+    expected = {key: scores[key] for key in ("psnr", "ssim", "lpips")} | {
+        f"{part}.{key}": value for part, found in scores["regions"].items() for key, value in (found or {}).items()
+    }
+    assert {name.replace("lpips_alex", "lpips"): value for name, value in columns.items()} == {
+        name: round(value, 6) for name, value in expected.items()
+    }
+    assert len(columns) > 9
 
 
 def test_the_distance_under_a_mask_of_everything_is_the_whole_distance():

@@ -1,9 +1,9 @@
 """Restoring a folder: reading ahead, writing behind, going on where a run stopped."""
 
 import json
-import os
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from enhancer.__main__ import main
-from enhancer.commands.journal import STALE, sweep
+from enhancer.commands.finished import FinishedPictures
 from enhancer.commands.pipeline import IN_FLIGHT, Pipeline
 from enhancer.errors import CheckpointError, ImageError
 from enhancer.imaging.io import composite, read_image, write_png
@@ -208,7 +208,7 @@ def test_a_single_picture_is_always_restored(restored, pictures, tmp_path, small
     assert [path.name for path in (tmp_path / "one").iterdir()] == ["a.png"]
 
 
-@pytest.mark.parametrize("calls", range(1, 37, 4))
+@pytest.mark.parametrize("calls", range(1, 28, 3))
 def test_killed_anywhere_and_repeated_nothing_is_lost_and_nothing_finished_is_done_twice(
     calls, restored, pictures, tmp_path, monkeypatch
 ):
@@ -237,6 +237,33 @@ def test_killed_anywhere_and_repeated_nothing_is_lost_and_nothing_finished_is_do
     assert files(tmp_path / "out") == files(tmp_path / "whole")
 
 
+def test_a_picture_with_the_longest_name_is_restored(restored, pictures, tmp_path):
+    (pictures / "a.png").rename(pictures / f"{'a' * 251}.png")  # 255 bytes
+    assert restored() == 4
+    assert (tmp_path / f"out/{'a' * 251}.png").is_file()
+    assert restored() == 0
+
+
+def test_two_runs_at_once_do_not_hinder_each_other(small_head, tmp_path):
+    pictures = {tmp_path / name: (small_head.image, None) for name in ("a_degraded.png", "a.png")}
+
+    def run(_):
+        finished = FinishedPictures(tmp_path)
+        for _ in range(10):
+            finished.add({"name": "a"}, pictures, {})
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(run, range(4)))
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "a.png",
+        "a_degraded.png",
+        ".splat-enhancer-0.jsonl",
+    }
+    lines = (tmp_path / ".splat-enhancer-0.jsonl").read_text().splitlines()
+    assert [json.loads(line)["row"] for line in lines] == [{}] * 40
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), read_image(tmp_path / "a_degraded.png"))
+
+
 def test_a_line_that_was_cut_off_spoils_no_other(restored, pictures, tmp_path):
     assert restored() == 4
     journal = tmp_path / "out/.splat-enhancer-0.jsonl"
@@ -244,11 +271,3 @@ def test_a_line_that_was_cut_off_spoils_no_other(restored, pictures, tmp_path):
     journal.write_bytes(whole[:-20] + b"\xff")
     assert restored() == 1
     assert restored() == 0
-
-
-def test_only_old_unfinished_files_are_swept_away(tmp_path):
-    for name, age in (("old", STALE + 60), ("new", 0)):
-        (tmp_path / f".{name}.unfinished").touch()
-        os.utime(tmp_path / f".{name}.unfinished", (time.time() - age,) * 2)
-    sweep(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == [".new.unfinished"]

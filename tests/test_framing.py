@@ -113,7 +113,7 @@ def test_without_parser_and_label_map_a_photograph_is_refused(head, tmp_path):
 
 
 def test_label_maps_beside_pictures_are_no_photographs(root):
-    found, problems = find_photographs(root / "examples/heads")
+    found, problems, _ = find_photographs(root / "examples/heads")
     assert problems == []
     assert len(found) == len(list((root / "examples/heads").glob("head_??.png")))
     assert all(each.labels.name == f"{each.name}_labels.png" for each in found)
@@ -124,7 +124,7 @@ def test_hidden_files_and_our_own_output_are_no_photographs(small_head, tmp_path
         path = tmp_path / f"{name}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         write_png(small_head.image, path)
-    found, _ = find_photographs(tmp_path, leave_out=tmp_path / "out")
+    found, *_ = find_photographs(tmp_path, leave_out=tmp_path / "out")
     assert [each.name for each in found] == ["a", "deep_c"]
 
 

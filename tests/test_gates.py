@@ -171,9 +171,11 @@ def test_an_output_folder_that_is_a_file_is_refused(tmp_path):
         ResultsFolder(tmp_path / "file", {}).open()
 
 
-def test_damaged_rows_are_said(tmp_path):
+def test_a_damaged_row_counts_for_nothing(tmp_path):
     records = ResultsFolder(tmp_path / "out", {})
     assert records.open() == {}
-    (tmp_path / "out/rows.jsonl").write_text("nonsense\n")
-    with pytest.raises(SettingsError, match=r"rows\.jsonl is damaged"):
-        records.open()
+    records.append({"file": "a.png"})
+    with (tmp_path / "out/rows.jsonl").open("a") as file:
+        file.write("nonsense\n")
+    records.append({"file": "b.png"})
+    assert list(records.open()) == ["a.png", "b.png"]

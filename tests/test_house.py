@@ -71,8 +71,19 @@ def test_no_file_is_too_large_for_a_space():
     assert [str(path.relative_to(ROOT)) for path in project_files() if path.stat().st_size > LARGEST_FILE] == []
 
 
-@pytest.mark.parametrize("module", ["enhancer", "enhancer.degrade", "enhancer.imaging.io", "enhancer.imaging.masks"])
-def test_degrading_loads_no_torch(module):
+@pytest.mark.parametrize(
+    "module",
+    [
+        "enhancer",
+        "enhancer.degrade",
+        "enhancer.imaging.io",
+        "enhancer.imaging.masks",
+        "enhancer.service",
+        "enhancer.splats.degradation",
+        "training.prepare",
+    ],
+)
+def test_degrading_and_an_unloaded_service_load_no_torch(module):
     heavy = ("torch", "torchvision", "transformers", "diffusers", "peft", "gradio")
     code = f"import sys, {module}; print(*sorted(set({heavy!r}) & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True)
@@ -86,7 +97,8 @@ def test_space_runs_the_gradio_that_is_pinned():
 
 def test_space_runs_python_3_12():
     matter = front_matter()
-    assert matter["python_version"] == "3.12"  # text: without its quotes 3.10 would be 3.1
+    assert matter["python_version"] == "3.12.12"  # what ZeroGPU has; text: without its quotes 3.10 would be 3.1
+    assert matter["suggested_hardware"] == "zero-a10g"
     assert (matter["sdk"], matter["app_file"], matter["license"]) == ("gradio", "app.py", "apache-2.0")
 
 

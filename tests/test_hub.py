@@ -35,6 +35,21 @@ def test_what_was_pushed_and_tagged_is_pulled_to_the_same_bytes(hub, faces):
     assert len(hub.log()) == requests  # a commit that is here asks nobody
 
 
+def test_revision_cache_and_local_files_only_are_as_in_the_hubs_own_library(hub, faces, tmp_path):
+    shelf, requests = {"cache_dir": tmp_path / "shelf"}, len(hub.log())
+    assert "local_files_only asks nobody" in failure(lambda: resolve("user/faces", local_files_only=True, **shelf))
+    assert len(hub.log()) == requests
+    found = resolve("user/faces", revision="v1", **shelf)
+    assert found == resolve("user/faces@v1", **shelf)
+    assert found.folder.is_relative_to(tmp_path / "shelf")
+    requests = len(hub.log())
+    assert resolve("user/faces", revision="v1", local_files_only=True, **shelf) == found
+    assert len(hub.log()) == requests
+    assert "is not on this machine" in failure(lambda: resolve("user/faces", revision="v1", local_files_only=True))
+    with pytest.raises(CheckpointError, match="Give one of the two"):
+        resolve("user/faces@v1", revision="v2")
+
+
 @pytest.mark.parametrize(
     ("ref", "token", "words"),
     [

@@ -7,6 +7,7 @@ import zlib
 import numpy as np
 import pytest
 from PIL import Image, ImageCms, ImageFile
+from PIL.PngImagePlugin import PngInfo
 
 from enhancer.errors import ImageError, LabelError
 from enhancer.imaging import io as imaging_io
@@ -266,3 +267,43 @@ def test_labels_in_colour_or_saved_with_loss_are_refused():
         imaging_io.read_labels(encoded(Image.fromarray(gradient()[..., 0]), "JPEG"), "map.jpg")
     with pytest.raises(LabelError, match=r"map\.png is not a picture"):
         imaging_io.read_labels(b"nonsense", "map.png")
+
+
+def linear_profile():
+    """A matrix profile with sRGB's primaries and a linear curve, called what GIMP calls its own."""
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    count = int.from_bytes(srgb[128:132], "big")
+    profile = bytearray(srgb)
+    for place in range(132, 132 + 12 * count, 12):
+        if srgb[place : place + 4] in (b"rTRC", b"gTRC", b"bTRC"):
+            start = int.from_bytes(srgb[place + 4 : place + 8], "big")
+            profile[start : start + 12] = b"curv" + bytes(8)  # no entries: the curve is the identity
+            profile[place + 8 : place + 12] = (12).to_bytes(4, "big")
+    return bytes(profile)
+
+
+def encoded_with(picture, **options):
+    stream = io.BytesIO()
+    picture.save(stream, "PNG", **options)
+    return stream.getvalue()
+
+
+def test_a_linear_profile_is_used_whatever_it_is_called():
+    grey = Image.new("RGB", (64, 64), (55, 55, 55))
+    read = imaging_io.read_image(encoded_with(grey, icc_profile=linear_profile()))
+    np.testing.assert_allclose(255 * read[0, 0], 127, atol=2)  # sRGB of linear 55 / 255
+
+
+def test_an_srgb_profile_changes_nothing():
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype(np.uint8)
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    read = imaging_io.read_image(encoded_with(Image.fromarray(noise), icc_profile=profile))
+    np.testing.assert_array_equal(imaging_io.to_bytes(read), noise)
+
+
+@pytest.mark.parametrize(("gamma", "expected"), [(1.0, 127), (1 / 2.2, 55), (1 / 1.8, 71)])
+def test_a_gamma_chunk_is_used(gamma, expected):
+    chunks = PngInfo()
+    chunks.add(b"gAMA", round(gamma * 100000).to_bytes(4, "big"))
+    read = imaging_io.read_image(encoded_with(Image.new("RGB", (64, 64), (55, 55, 55)), pnginfo=chunks))
+    np.testing.assert_allclose(255 * read[0, 0], expected, atol=2)

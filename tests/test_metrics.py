@@ -14,9 +14,10 @@ import skimage.data
 import torch
 
 from enhancer.errors import ImageError, SettingsError
-from enhancer.metrics import Scorer, fidelity, trunks
+from enhancer.metrics import fidelity, trunks
 from enhancer.metrics.network import LpipsNetwork, published_heads
 from enhancer.metrics.perceptual import Perceptual
+from enhancer.metrics.scores import Scorer
 from tests.loss_networks import package_lpips, vgg16_trunk
 
 SIDE = 128

@@ -18,11 +18,15 @@ import huggingface_hub
 from transformers import SegformerConfig, SegformerForSemanticSegmentation
 
 from enhancer.errors import CheckpointError, LabelError, UnavailableError
+from enhancer.hub import PARSER, PARSER_REVISION
 from enhancer.imaging.faces import has_face
 from enhancer.imaging.io import composite, read_image, read_labels
 from enhancer.imaging.regions import CELEBAMASK_LABELS, REGION_NAMES, region_map
 from enhancer.parser import POCKET, Parser
+from enhancer.parts import LateParser
 from enhancer.seeding import rng_for
+from enhancer.service import Service
+from tests.hub_client import LocalHub
 
 HEADS = sorted((Path(__file__).parents[1] / "examples/heads").glob("head_??.png"))
 
@@ -146,7 +150,8 @@ def dead_hub(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tm
 @pytest.mark.usefixtures("dead_hub")
 def test_an_unreachable_hub_costs_seconds_and_the_log_says_why(caplog: pytest.LogCaptureFixture) -> None:
     start = time.perf_counter()
-    parser = Parser.from_pretrained()
+    parser = LateParser(PARSER, "cpu", may_be_replaced=True)
+    parser.prepare()
     assert time.perf_counter() - start < 4
     assert parser.name == "pocket Segformer"
     assert parser.notice == (
@@ -156,9 +161,23 @@ def test_an_unreachable_hub_costs_seconds_and_the_log_says_why(caplog: pytest.Lo
 
 
 @pytest.mark.usefixtures("dead_hub")
-def test_a_parser_asked_for_by_name_is_never_replaced() -> None:
+def test_a_parser_asked_for_by_name_is_not_replaced_unless_it_may_be() -> None:
     with pytest.raises(UnavailableError, match="someone/faces"):
         Parser.from_pretrained("someone/faces")
+    with pytest.raises(UnavailableError, match="someone/faces"):
+        Service.load(None, parser="someone/faces", lpips_net=None)
+
+
+def test_the_embedded_parser_is_the_default_and_asks_nobody(hub: LocalHub) -> None:
+    assert Parser.from_pretrained().name == "pocket Segformer"
+    assert Service.load(None, lpips_net=None).parser.name == "pocket Segformer"
+    assert hub.log() == []
+
+
+def test_the_large_parser_is_pinned_to_its_commit(tiny: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    shutil.copytree(tiny, tmp_path / "models--jonathandinu--face-parsing" / "snapshots" / PARSER_REVISION)
+    assert Parser.from_pretrained(PARSER).name == f"{PARSER}@{PARSER_REVISION[:7]}"
 
 
 def test_offline_mode_is_taken_at_its_word(
@@ -166,8 +185,8 @@ def test_offline_mode_is_taken_at_its_word(
 ) -> None:
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
-    notice = Parser.from_pretrained().notice
-    assert notice is not None
+    parser = LateParser(PARSER, "cpu", may_be_replaced=True)
+    assert parser.notice is not None
     assert "HF_HUB_OFFLINE" in caplog.text
 
 

@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import replace
 from itertools import islice
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -53,6 +54,12 @@ def test_a_step_gives_the_same_batch_whenever_it_begins(train_config, pooled):
 
 def test_workers_prepare_the_same_batches(pooled):
     assert_same(list(batches(pairs_of(pooled), 0)), list(batches(pairs_of(pooled, dataloader_num_workers=1), 0)))
+
+
+def test_workers_start_after_opencv_used_threads_here(pooled):
+    cv2.setNumThreads(2)
+    cv2.GaussianBlur(np.zeros((1024, 1024, 3), np.float32), (0, 0), 9.0)  # large enough to be shared out
+    assert len(list(batches(pairs_of(pooled, dataloader_num_workers=1), 0))) == pooled.max_train_steps
 
 
 def test_a_phase_changes_the_crops(pooled):

@@ -1,5 +1,7 @@
 """Preparing a data set: faces, splits and pairs as training and `datasets` read them."""
 
+import json
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -11,10 +13,12 @@ from PIL import Image
 
 from enhancer.degrade import degrade, face_render
 from enhancer.errors import SettingsError
-from enhancer.imaging.io import read_image, read_labels, write_png
+from enhancer.imaging.io import composite, read_image, read_labels, write_png
 from enhancer.imaging.masks import soft_masks
 from enhancer.imaging.regions import region_map
-from tests.small_faces import put_face, rows, small_config
+from enhancer.splats.artefacts import ARTEFACTS
+from enhancer.splats.degradation import SplatPreset, degrade_as_splats
+from tests.small_faces import put_face, rows, small_config, tree
 from training import prepare
 from training.data.folders import Sample, find_samples
 from training.prepare import PrepareConfig, main
@@ -48,6 +52,23 @@ def test_photographs_become_faces_that_training_reads(config, source):
     np.testing.assert_array_equal(
         read_labels(here / row["mask_file_name"]), read_labels(source / "masks" / row["source"])
     )
+
+
+@pytest.mark.parametrize("write_pairs", [False, True])
+def test_many_pictures_lie_in_subfolders_and_stay_there(config, small_head, source, monkeypatch, write_pairs):
+    monkeypatch.setattr("training.data.output.LARGEST_FOLDER", 5)
+    config = replace(config, write_pairs=write_pairs)
+    main(config)
+    out = Path(config.output_dir)
+    places = {row["name"]: row["file_name"] for row in rows(out)}
+    assert all(re.fullmatch(r"images/0\d\d/[^/]+\.png", place) for place in places.values())
+    samples = find_samples(f"{out / 'train'},{out / 'test'}")
+    assert len(samples) == 6
+    for sample in samples:
+        assert sample.labels.parts[-3:] == ("masks", *sample.image.parts[-2:])
+    put_face(small_head, source, "another")
+    main(config)
+    assert places.items() < {row["name"]: row["file_name"] for row in rows(out)}.items()
 
 
 def test_the_first_face_explains_the_degradation_in_two_figures(config, monkeypatch):
@@ -86,6 +107,50 @@ def test_written_pairs_can_be_made_again_from_their_row(config):
     assert np.abs(again - stored).max() <= 0.5001 / 255
     np.testing.assert_array_equal(stored[..., 3], clean[..., 3])
     assert all(sample.degraded is not None for sample in find_samples(str(out / "train")))
+
+
+def test_pairs_fitted_by_gaussians_can_be_made_again_from_their_row(config, monkeypatch):
+    config = replace(config, degradation="splat")
+    monkeypatch.setattr(
+        prepare, "drawn_preset", lambda rng: SplatPreset(int(rng.integers(50, 200)), 2, 1.5, tuple(ARTEFACTS))
+    )
+    assert main(config) == []
+    out = Path(config.output_dir)
+    assert len({row["splats"]["count"] for row in rows(out)}) > 1
+    for row in rows(out):
+        here = out / row["split"]
+        clean, labels = read_image(here / row["file_name"]), read_labels(here / row["mask_file_name"])
+        preset = SplatPreset(**row["splats"] | {"artefacts": tuple(row["splats"]["artefacts"])})
+        again = degrade_as_splats(clean, preset, row["seed"], regions=region_map(labels), person=labels > 0)
+        stored = read_image(here / row["degraded_file_name"])
+        assert np.abs(composite(again) - composite(stored)).max() <= 1.01 / 255
+    assert all(sample.degraded is not None for sample in find_samples(str(out / "train")))
+    assert json.loads((out / "prepare.json").read_text())["degradation"] == "splat"
+
+
+def test_splat_pairs_go_on_where_they_were(config, monkeypatch):
+    monkeypatch.setitem(prepare.SPLAT_PRESETS, "splat-side", SplatPreset(100, 2, 1.5))
+    config = replace(config, degradation="splat-side")
+    main(config)
+    out = Path(config.output_dir)
+    assert json.loads((out / "prepare.json").read_text())["splats"]["side"] == 1.5
+    whole = tree(out)
+    removed = next(out.glob("*/degraded/*.png"))
+    removed.unlink()
+    fits = []
+    monkeypatch.setattr(
+        prepare, "degrade_as_splats", lambda *given, **more: fits.append(1) or degrade_as_splats(*given, **more)
+    )
+    main(config)
+    assert (len(fits), tree(out)) == (1, whole)
+
+
+def test_other_splats_do_not_go_into_the_same_folder(config, monkeypatch):
+    monkeypatch.setitem(prepare.SPLAT_PRESETS, "splat-side", SplatPreset(100, 2, 1.5))
+    main(replace(config, degradation="splat-side"))
+    monkeypatch.setitem(prepare.SPLAT_PRESETS, "splat-side", SplatPreset(100, 3, 1.5))
+    with pytest.raises(SettingsError, match="holds another prepared data set: splats was"):
+        main(replace(config, degradation="splat-side"))
 
 
 def test_the_clean_picture_is_the_first_column(config):
@@ -140,6 +205,8 @@ def test_ready_pairs_are_matched_by_name_and_every_misfit_is_named_at_once(small
     ("changes", "message"),
     [
         ({"preset": "v3"}, "no preset 'v3'"),
+        ({"degradation": "splat-huge"}, "no splat preset 'splat-huge'"),
+        ({"photographs": "", "clean": "x", "degraded": "y", "degradation": "splat"}, "are pairs already"),
         ({"clean": "x"}, "one source"),
         ({"photographs": "", "clean": "x"}, "--degraded and --clean together"),
         ({"photographs": ""}, "one source"),

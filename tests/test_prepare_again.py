@@ -1,6 +1,7 @@
 """Preparing a data set goes on after a kill, keeps what is done, and names what it cannot use."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from enhancer.errors import EnhancerError, ImageError, SettingsError
+from enhancer.runtime.files import STALE
 from tests.small_faces import flags, put_face, rows, small_config, tree
 from training import prepare
 from training.data import output
@@ -52,11 +54,16 @@ def test_a_run_that_was_killed_ends_as_one_that_was_not(small_head, config, sour
     assert process.wait() == -signal.SIGKILL
     with journal.open("a") as file:
         file.write('{"name": "more_13", "spl')  # as if cut off while it wrote
-    (Path(config.output_dir) / "train/images/.0123.unfinished").write_bytes(b"half a picture")
+    half = Path(config.output_dir) / "train/images/.0123.unfinished"
+    half.write_bytes(b"half a picture")
+    os.utime(half, (time.time() - STALE - 60,) * 2)
     done_before = journal.read_bytes().count(b"\n")
     assert 3 <= done_before < 20
 
     assert main(config) == []
+    for unfinished in Path(config.output_dir).rglob(".*.unfinished"):  # of the killed one, and young
+        unfinished.unlink()
+    assert not half.exists()
     whole = replace(config, output_dir=str(tmp_path / "whole"), num_workers=3)
     assert main(whole) == []
     assert tree(Path(config.output_dir)) == tree(Path(whole.output_dir))

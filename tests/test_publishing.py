@@ -141,6 +141,31 @@ def test_a_slow_upload_that_goes_on_is_not_cut(hub, faces, monkeypatch):
     assert time.monotonic() - start > 1.5 * timeouts.SILENCE_TIMEOUT_S  # it took longer than silence may
 
 
+@pytest.mark.parametrize("checked_before", [True, False])
+def test_a_card_that_the_hub_refuses_is_named_with_its_reasons_before_anything_is_sent(
+    hub, faces, monkeypatch, checked_before
+):
+    made(faces, "two")
+    (faces / "README.md").write_text("---\nlicense: other\nlicense_link: README.md\n---\n# Faces\n")
+    if not checked_before:  # and where the commit itself fails for it
+        monkeypatch.setattr("enhancer.hub.publishing.check_card", lambda *_, **__: None)
+    for repo in ("user/faces", "user/new"):
+        said = failure(lambda repo=repo: publish(faces, repo, files=FILES, message="x"))
+        assert '"license_link" must be LICENSE, LICENSE.md or a URL; "license_name" is required' in said
+        assert "again later" not in said
+        if checked_before:
+            assert said.endswith("Nothing was sent.")
+    assert commits(hub) == 1
+    assert ("models/user/new" in hub.ask("/_stub/repos")) == (not checked_before)
+
+
+def test_who_is_not_logged_in_is_told_so_before_anything_is_asked(hub, tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "")
+    said = failure(lambda: publish(made(tmp_path), "user/faces", files=FILES, message="x"))
+    assert "not logged in to the Hub: set HF_TOKEN to a token with write access" in said
+    assert hub.log() == []
+
+
 def test_names_that_cannot_be_are_refused_before_publishing(tmp_path):
     for options in ({"repo": "x"}, {"tag": "a b"}, {"branch": ".."}, {"pull_request": True, "tag": "v1"}):
         with pytest.raises(SettingsError):

@@ -6,6 +6,7 @@ import enhancer.torchvision_stub  # noqa: F401
 import hashlib
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -16,11 +17,12 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from huggingface_hub import HfApi
 from PIL import Image
 
-from enhancer.errors import CheckpointError, EnhancerError, SettingsError
-from enhancer.hub import publish
+from enhancer.errors import CheckpointError, EnhancerError, HubError, SettingsError
+from enhancer.hub import PARSER, PARSER_REVISION, publish
 from enhancer.model import SplatEnhancer, restore
 from enhancer.model.prompt import adapt
 from tests.test_model import picture
@@ -29,7 +31,7 @@ from tests.tiny import TINY_CONFIG, tiny_model
 from training.evaluation.results import fingerprint_of_files
 from training.publish import checkpoint as publishing
 from training.publish.checkpoint import PushOptions, find_checkpoint, gather, push
-from training.publish.space import push_space, space_files
+from training.publish.space import HARDWARE, SpaceOptions, card, push_space, space_files
 from training.push import main
 
 # The library's own: it uploads by an argument that its HTTP client would rather have under another name.
@@ -112,6 +114,7 @@ def test_a_version_is_all_that_is_made_from_a_checkpoint_and_no_training_state(r
     parcel = gathered(run / "checkpoint-20", tmp_path)
     assert names(parcel) == names(run / "best") | {
         "README.md",
+        "LICENSE",
         "before_after.png",
         "pytorch_lora_weights.safetensors",
     }
@@ -233,10 +236,10 @@ def test_adapters_around_a_base_on_the_hub_are_pinned_to_its_commit(base, hub, t
     [
         (["nowhere", "tester/faces", "--no_picture"], "There is no folder nowhere"),
         (["RUN", "not a repo", "--no_picture"], "not a repo"),
-        (["RUN", "tester/faces", "--no_picture"], "HF_TOKEN"),
+        (["RUN", "tester/faces", "--no_picture"], "not logged in .* set HF_TOKEN to a token with write access"),
         (["--space", "name"], "cannot be the name of a Space"),
         (["--space", "tester/app", "--checkpoint", "/a/folder"], "no name on the Hub"),
-        (["--space", "tester/app"], "HF_TOKEN"),
+        (["--space", "tester/app"], "not logged in .* set HF_TOKEN to a token with write access"),
     ],
 )
 def test_what_goes_wrong_is_one_sentence(run, hub, monkeypatch, arguments, words):
@@ -248,11 +251,46 @@ def test_what_goes_wrong_is_one_sentence(run, hub, monkeypatch, arguments, words
 
 def test_a_space_is_one_commit_and_its_variables(hub):
     hub_api = HfApi()
-    sent = push_space("tester/app", checkpoint="tester/faces@v1", checkpoints=["tester/faces@v1", "pocket"])
+    options = SpaceOptions("tester/faces@v1", ["tester/faces@v1", "pocket"], parser="jonathandinu/face-parsing")
+    sent = push_space("tester/app", options)
     assert set(hub_api.list_repo_files("tester/app", repo_type="space")) == {*sent.files, ".gitattributes"}
     variables = {name: each.value for name, each in hub_api.get_space_variables("tester/app").items()}
-    assert variables == {"CHECKPOINT": "tester/faces@v1", "CHECKPOINTS": "tester/faces@v1,pocket"}
+    assert variables == {
+        "CHECKPOINT": "tester/faces@v1",
+        "CHECKPOINTS": "tester/faces@v1,pocket",
+        "PARSER": "jonathandinu/face-parsing",
+    }
     assert sent.sha == hub_api.space_info("tester/app").sha
+
+
+def test_a_space_is_made_on_hardware_that_a_free_account_may_have(hub):
+    push_space("tester/app")
+    assert hub.ask("/_stub/repos")["spaces/tester/app"]["hardware"] == HARDWARE == "zero-a10g"
+
+
+def test_a_space_that_the_hub_wants_paid_for_is_explained(hub):
+    with pytest.raises(HubError, match=r"on cpu-basic .* without a paid plan \(402\).* give --hardware zero-a10g"):
+        push_space("tester/app", SpaceOptions(hardware="cpu-basic"))
+
+
+def test_a_space_fetches_a_large_parser_while_it_is_built_and_names_its_models():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    head = yaml.safe_load(card(text, "u/app", SpaceOptions("u/faces@v1", parser=PARSER)).split("---\n", 2)[1])
+    assert head["models"] == ["jonathandinu/face-parsing", "u/faces"]
+    assert head["preload_from_hub"] == [
+        f"{PARSER} config.json,preprocessor_config.json,model.safetensors {PARSER_REVISION}"
+    ]
+    plain = yaml.safe_load(card(text, "u/app", SpaceOptions()).split("---\n", 2)[1])
+    assert not {"models", "preload_from_hub"} & set(plain)
+
+
+def test_links_on_a_spaces_card_lead_to_files_that_are_there():
+    text = card((ROOT / "README.md").read_text(encoding="utf-8"), "u/app", SpaceOptions())
+    links = re.findall(r"\]\(([^)#]+)", text)
+    assert len(links) > 10
+    assert [link for link in links if not link.startswith("https://")] == []
+    ours = [link.split("/main/")[1] for link in links if "/spaces/u/app/" in link]
+    assert set(ours) <= set(space_files())
 
 
 @pytest.fixture
@@ -278,6 +316,7 @@ def test_the_app_starts_from_what_a_space_was_sent_and_restores_an_example(run, 
     assert call(environment, str(run), "tester/faces", "--tag", "v1", "--no_picture").returncode == 0
     done = call(environment, "--space", "tester/app", "--checkpoint", "tester/faces@v1")
     assert done.returncode == 0, done.stderr
+    assert "a new one runs on zero-a10g" in done.stdout
     copy = tmp_path / "copy"
     fetch = (
         "import sys, huggingface_hub as h; h.snapshot_download('tester/app', repo_type='space', local_dir=sys.argv[1])"

@@ -77,7 +77,7 @@ def test_labels_are_matched_by_name_whatever_their_order():
     np.testing.assert_array_equal(region_of_label(names), region_of_label(CELEBAMASK_LABELS)[::-1])
 
 
-def test_default_parser_covers_the_table():
+def test_the_large_parser_covers_the_table():
     names = names_in_id_order(FACE_PARSING_ID2LABEL)
     assert names[10] == "mouth"  # as text "10" would come before "2"
     assert set(region_of_label(names)) == {0, 1, 2, 3, 4, 5}

@@ -1,5 +1,8 @@
 """How the page's functions are run: errors as messages, GPU time as much as is needed."""
 
+import os
+import subprocess
+import sys
 import time
 
 import gradio as gr
@@ -33,6 +36,36 @@ def test_a_message_that_quotes_a_stranger_is_no_html():
 def test_gpu_time_asked_for_grows_with_the_picture():
     assert backend.gpu_seconds(np.empty((512, 512, 3))) == 8
     assert backend.gpu_seconds(np.empty((2048, 2048, 4), np.uint8)) == 24
+
+
+FORKED = """
+import os, sys, time
+from enhancer.imaging.io import read_image
+from page import backend
+backend.ON_ZERO_GPU = True
+image = read_image("examples/heads/head_02.png")
+backend.service().restore(image, degrade_first=True)  # the parent's threads begin here
+backend.service().parser.regions(image[..., :3].copy())
+if (child := os.fork()) == 0:
+    backend.restored(image, degrade_first=True)
+    backend.scores(image, image)
+    os._exit(0)
+for _ in range(300):
+    done, status = os.waitpid(child, os.WNOHANG)
+    if done:
+        sys.exit(os.waitstatus_to_exitcode(status))
+    time.sleep(0.1)
+os.kill(child, 9)
+sys.exit("the fork waits for threads that it has not")
+"""
+
+
+@pytest.mark.slow
+def test_a_process_that_zero_gpu_forks_does_not_wait_for_its_parents_threads(root):
+    threads = {"OMP_NUM_THREADS": "2", "PYTHONPATH": str(root)}
+    command = [sys.executable, "-W", "ignore", "-c", FORKED]
+    done = subprocess.run(command, cwd=root, env=os.environ | threads, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_first_result_tells_how_long_it_takes_not_how_long_loading_took(head, monkeypatch):

@@ -17,7 +17,8 @@ pytestmark = pytest.mark.usefixtures("fresh_accelerate")
 
 
 @pytest.fixture
-def config(train_config):
+def config(train_config, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "hf_local")
     return replace(train_config, max_train_steps=4, push_to_hub=True, hub_model_id="me/faces", push_steps=2)
 
 
@@ -49,6 +50,13 @@ def test_a_push_that_fails_is_said_with_the_command_to_repeat_it(config, monkeyp
     assert len(said) == 1
     assert str(error) in said[0]
     assert f"python -m training.push {best} me/faces" in said[0]
+
+
+def test_a_run_that_could_not_be_pushed_does_not_begin(config, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "")
+    with pytest.raises(HubError, match="not logged in"):
+        train.main(config)
+    assert not Path(config.output_dir).exists()
 
 
 def test_a_push_without_a_repository_is_refused_at_once(train_config):

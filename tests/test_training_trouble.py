@@ -32,7 +32,7 @@ def test_a_folder_with_another_run_is_refused_by_what_differs(train_config):
 def test_a_folder_with_something_else_in_it_is_refused(train_config):
     Path(train_config.output_dir).mkdir()
     (Path(train_config.output_dir) / "diary.txt").touch()
-    with pytest.raises(SettingsError, match="is not empty and holds no training run"):
+    with pytest.raises(SettingsError, match="holds something else, no training run"):
         train.main(train_config)
 
 

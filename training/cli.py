@@ -1,7 +1,7 @@
 """A dataclass as a command line: field name = flag name, its help text and default are the flag's."""
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import MISSING, field, fields
 from typing import Any, TypeVar, get_args, get_origin
 
@@ -44,12 +44,6 @@ def from_flags(cls: type[Config], argv: Sequence[str] | None, description: str) 
         parser.set_defaults(**defaults_of(given.preset, given.recipe))
     given = vars(parser.parse_args(argv))
     return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()})
-
-
-def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
-    """Say in words what differs between the settings a folder holds and those that are given; nothing does: ""."""
-    changed = [key for key in {**old, **new} if old.get(key) != new.get(key)]
-    return ", ".join(f"{key} was {old.get(key)!r} and is now {new.get(key)!r}" for key in changed)
 
 
 def _add(parser: argparse.ArgumentParser, item: Any) -> None:

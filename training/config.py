@@ -1,4 +1,4 @@
-"""What a training run can be told: one dataclass = the command line = `config.json` of a run."""
+"""The settings of a training run: one dataclass = the command line = `config.json` of a run."""
 
 import math
 from dataclasses import asdict, dataclass, fields
@@ -340,10 +340,9 @@ class TrainConfig:
         """Return the content of the run's `config.json`."""
         return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
 
-    def settled(self) -> dict[str, Any]:
-        """Return the settings a run cannot change on its way: all but where it writes, reports and how it is fed."""
-        free = {item.name for item in fields(self) if item.metadata["free"]}
-        return {key: value for key, value in self.to_json().items() if key not in free}
+    def free(self) -> set[str]:
+        """Return the names of the settings a run can change on its way: where it writes, reports and how it is fed."""
+        return {item.name for item in fields(self) if item.metadata["free"]}
 
     @classmethod
     def defaults_of(cls, preset: str | None, recipe: str | None) -> dict[str, Any]:

@@ -29,7 +29,9 @@ import torch
 from enhancer.degrade import PRESETS
 from enhancer.errors import EnhancerError, ImageError, SettingsError
 from enhancer.hub import resolve
+from enhancer.metrics.catalogue import LPIPS_NETS
 from enhancer.model import SplatEnhancer
+from enhancer.runtime.command_line import file_errors, print_every_name
 from enhancer.runtime.device import device_of, machine, program
 from enhancer.runtime.processes import Processes
 from training.cli import flag, from_flags
@@ -42,7 +44,7 @@ from training.evaluation.evaluator import Evaluator, Pictures, Row
 from training.evaluation.gates import Gate, failures
 from training.evaluation.results import ResultsFolder, fingerprint_of_files, fingerprint_of_names
 from training.evaluation.samples import load_sample
-from training.evaluation.summary import SCHEMA, set_metrics, summary
+from training.evaluation.summary import SCHEMA, set_scores, summary
 from training.report.comparison import write_comparison_report
 from training.report.evaluation import write_report, write_sheets
 from training.report.tables import for_card, for_terminal
@@ -54,7 +56,7 @@ FINE, GATE_FIRED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 class EvalConfig:
     """What is evaluated on what."""
 
-    data_dir: str = flag("", "folders to judge by, comma-separated: images/ with masks/, or ready pairs")
+    data_dir: str = flag("", "folders to evaluate on, comma-separated: images/ with masks/, or ready pairs")
     checkpoint: str = flag("pocket", "user/repo, user/repo@tag-or-commit, a folder, or pocket")
     output_dir: str = flag(
         "",
@@ -67,7 +69,7 @@ class EvalConfig:
         "put every person, cut out by alpha or label map, on this colour before anything is degraded: white, black, grey "
         "or #rrggbb; empty: pictures as they are, what is transparent over white",
     )
-    lpips_nets: str = flag("alex,vgg", "LPIPS networks, comma-separated, where they can be had; empty: none")
+    lpips_nets: str = flag("alex,vgg", "LPIPS networks, comma-separated, where they are there; empty: none")
     lpips_trunk: str = flag(
         "",
         "VGG16's weights, the convolutions or all of it; empty: LPIPS_TRUNK, torch's cache, else a download",
@@ -102,7 +104,7 @@ class EvalConfig:
             return
         if not self.data_dir:
             raise SettingsError(
-                "No pictures to judge by: give --data_dir FOLDER (with images/ and masks/, or ready pairs)."
+                "No pictures to evaluate on: give --data_dir FOLDER (with images/ and masks/, or ready pairs)."
             )
         if self.preset not in PRESETS:
             raise SettingsError(f"There is no preset {self.preset!r}. Choose one of {', '.join(PRESETS)}.")
@@ -111,8 +113,8 @@ class EvalConfig:
         if self.limit < 0:
             raise SettingsError(f"--limit must be 0 or more, got {self.limit}.")
         for net in self.nets:
-            if net not in ("alex", "vgg"):
-                raise SettingsError(f"--lpips_nets knows alex and vgg, got {net!r}.")
+            if net not in LPIPS_NETS:
+                raise SettingsError(f"--lpips_nets knows {' and '.join(LPIPS_NETS)}, got {net!r}.")
 
     @property
     def folder(self) -> Path:
@@ -180,7 +182,7 @@ def main(config: EvalConfig) -> dict[str, Any]:
         work = DistributedEvaluation(evaluator, records, processes, config.behind, keep_all=config.keep_pictures)
         rows, problems = work.evaluate(samples, found)
         if not rows:
-            raise ImageError(f"None of the {len(samples)} pictures in {config.data_dir} can be judged.")
+            raise ImageError(f"None of the {len(samples)} pictures in {config.data_dir} can be evaluated.")
         about = {
             "folders": config.data_dir,
             "listed": len(listed),
@@ -217,7 +219,7 @@ def finish(
 ) -> dict[str, Any]:
     """Write the results and say them; returns what `metrics.json` holds."""
     names = [row["file"] for row in rows]
-    metrics |= summary(rows) | set_metrics(records.features(names) if evaluator.inception else None)
+    metrics |= summary(rows) | set_scores(records.features(names) if evaluator.inception else None)
     metrics["missing"] = evaluator.missing
     records.write_results(metrics, rows, for_card(metrics))
     write_sheets(rows, find, records.folder)
@@ -242,8 +244,8 @@ def run(config: EvalConfig) -> int:
     problems: Mapping[str, str] = metrics["data"]["left_out"]
     if problems:
         raise ImageError(
-            f"{len(problems)} of {len(problems) + metrics['data']['scored']} pictures could not be judged: "
-            f"{', '.join(problems)}. Mend them and run the same command again: only they are judged then."
+            f"{len(problems)} of {len(problems) + metrics['data']['scored']} pictures could not be evaluated: "
+            f"{', '.join(problems)}. Mend them and run the same command again: only they are evaluated then."
         )
     return GATE_FIRED if failures([Gate.parse(text) for text in config.fail_if], metrics) else FINE
 
@@ -251,8 +253,10 @@ def run(config: EvalConfig) -> int:
 def command(argv: list[str] | None = None) -> int:
     """Run as a program. Of several processes one speaks."""
     speaks = os.environ.get("RANK", "0") == "0"
+    print_every_name()
     try:
-        return run(from_flags(EvalConfig, argv, __doc__ or ""))
+        with file_errors():
+            return run(from_flags(EvalConfig, argv, __doc__ or ""))
     except EnhancerError as error:
         if speaks:
             print(f"error: {error}", file=sys.stderr)

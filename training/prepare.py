@@ -2,6 +2,7 @@
 
     python -m training.prepare --photographs FOLDER --output_dir data/faces               # degraded while training
     python -m training.prepare --photographs FOLDER --output_dir data/pairs --write_pairs # degraded now, as files
+    python -m training.prepare --photographs FOLDER --output_dir data/splats --degradation splat # fitted by Gaussians
     python -m training.prepare --degraded RENDERS --clean PHOTOGRAPHS --output_dir data/renders
 
 Stop it at any time and run the same command again: it goes on where it was. Train on it with
@@ -10,7 +11,8 @@ Stop it at any time and run the same command again: it goes on where it was. Tra
 
 import importlib
 import sys
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -23,21 +25,27 @@ from tqdm import tqdm
 
 from enhancer.degrade import PRESETS, degrade, face_render, strengths_of
 from enhancer.errors import EnhancerError, ImageError, LabelError, SettingsError
+from enhancer.imaging.folders import left_out
 from enhancer.imaging.io import MIN_SIDE, read_image, read_labels
 from enhancer.imaging.masks import soft_masks
+from enhancer.imaging.names import encodable
 from enhancer.imaging.regions import region_map
+from enhancer.runtime.command_line import file_errors, print_every_name
 from enhancer.runtime.files import write_text
 from enhancer.seeding import rng_for
+from enhancer.splats.degradation import SPLAT_PRESETS, SplatPreset, degrade_as_splats, drawn_preset, splat_preset
 from training.cli import flag, from_flags
+from training.data.avatars import find_views
 from training.data.crop import LabelMaker, prepare
 from training.data.output import Output, Row
-from training.data.photographs import Photograph, find_pairs, find_photographs
+from training.data.photographs import Found, Photograph, find_pairs, find_photographs
 from training.report.figures import mask_figure, pipeline_figure
 
 FINE, BAD_INPUT, INTERRUPTED = 0, 2, 130  # exit codes, as of `python -m enhancer`
 WAITING = 2  # pictures handed out per worker: enough to keep them busy, few enough to stop at once
 NAMES_SHOWN = 10  # of pictures without a face
 PROBLEMS = "problems.txt"
+STEPS, DRAWN_SPLATS = "steps", "splat"  # degradations beside the splat presets
 
 
 @dataclass(frozen=True)
@@ -50,24 +58,38 @@ class PrepareConfig:
     image_column: str = flag("image", "its column of pictures")
     clean: str = flag("", "instead, ready pairs: folder of clean pictures")
     degraded: str = flag("", "ready pairs: folder of degraded pictures, matched by name")
+    renders: str = flag("", "instead, pairs from output folders of splat trainers, comma-separated; see training.pairs")
+    views: str = flag("", "of --renders: test, val, train; empty: those the trainer was not shown, else any")
     masks: str = flag("", "folder of label maps NAME.png, used instead of the parser")
     output_dir: str = flag("data/faces", "where train/ and test/ go")
     resolution: int = flag(512, "side of the square crops, pixels")
     min_crop: int = flag(256, "leave out pictures whose crop is narrower than this many pixels")
     test_share: float = flag(0.05, "share of pictures in test/, drawn by name: it stays when pictures are added")
     write_pairs: bool = flag(False, "write degraded pictures too, instead of degrading afresh while training")
-    preset: str = flag("v2", "degradation preset: v1 or v2")
-    parser: str = flag("", "face parser: folder, Hub id, 'pocket' or 'none'; empty: the default one if it can be had")
+    degradation: str = flag(
+        STEPS, f"of the pairs: the 14 steps, '{DRAWN_SPLATS}' (each of its own severity), or {', '.join(SPLAT_PRESETS)}"
+    )
+    preset: str = flag("v2", "degradation preset of the 14 steps: v1 or v2")
+    premultiplied: bool = flag(
+        False, "the colours of the pictures are multiplied by their alpha, as renderers may write them"
+    )
+    parser: str = flag("pocket", "face parser: folder, Hub id, 'pocket', the embedded one, or 'none'")
     num_workers: int = flag(2, "pictures worked on at once")
     seed: int = flag(0, "address of every random draw")
 
     def __post_init__(self) -> None:
         """Check what can be checked before anything is read."""
-        given = [bool(self.photographs), bool(self.dataset_name), bool(self.clean or self.degraded)]
+        given = [bool(self.photographs), bool(self.dataset_name), bool(self.clean or self.degraded), bool(self.renders)]
         if sum(given) != 1 or bool(self.clean) != bool(self.degraded):
-            raise SettingsError("Give one source: --photographs, --dataset_name, or --degraded and --clean together.")
-        if self.write_pairs and self.clean:
-            raise SettingsError("--write_pairs degrades photographs; --degraded and --clean are pairs already.")
+            raise SettingsError(
+                "Give one source: --photographs, --dataset_name, --renders, or --degraded and --clean together."
+            )
+        if self.writes_pairs and (self.clean or self.renders):
+            raise SettingsError(
+                "--write_pairs degrades photographs; --renders, or --degraded and --clean, are pairs already."
+            )
+        if self.degradation not in (STEPS, DRAWN_SPLATS):
+            splat_preset(self.degradation)
         if self.preset not in PRESETS:
             raise SettingsError(f"There is no preset {self.preset!r}. Choose one of {', '.join(PRESETS)}.")
         if self.resolution < MIN_SIDE or self.resolution % 16:
@@ -79,15 +101,26 @@ class PrepareConfig:
         if self.num_workers < 1:
             raise SettingsError(f"--num_workers must be at least 1, got {self.num_workers}.")
 
+    @property
+    def writes_pairs(self) -> bool:
+        """Whether degraded pictures are made here; splats always are, since a fit takes a second."""
+        return self.write_pairs or self.degradation != STEPS
+
     def to_json(self) -> dict[str, Any]:
         """Return what `prepare.json` records: all that changes the result."""
         kept = {key: value for key, value in asdict(self).items() if key not in ("output_dir", "num_workers")}
+        if self.degradation == STEPS:
+            del kept["degradation"]  # as folders have it that were prepared before there was another
+        else:
+            del kept["preset"], kept["write_pairs"]  # of the 14 steps
+            if self.degradation != DRAWN_SPLATS:
+                kept["splats"] = splats_json(SPLAT_PRESETS[self.degradation])
         folders = ("photographs", "clean", "degraded", "masks")
         return kept | {key: str(Path(kept[key]).resolve()) for key in folders if kept[key]}
 
 
-def find(config: PrepareConfig) -> tuple[list[Photograph], list[str]]:
-    """List what is to be prepared, and what cannot be, a sentence each.
+def find(config: PrepareConfig) -> Found:
+    """List what is to be prepared, and what cannot be.
 
     Raises:
         SettingsError: There is no picture at all.
@@ -96,16 +129,30 @@ def find(config: PrepareConfig) -> tuple[list[Photograph], list[str]]:
     if masks is not None and not masks.is_dir():
         raise SettingsError(f"There is no folder {masks} of label maps. Check --masks.")
     if config.dataset_name:
-        found, problems, where = _rows_of_dataset(config), [], config.dataset_name
+        found, where = Found(_rows_of_dataset(config), [], Counter()), config.dataset_name
+    elif config.renders:
+        found, where = _renders(config), config.renders
     elif config.clean:
-        found, problems = find_pairs(Path(config.clean), Path(config.degraded), masks)
+        found = find_pairs(Path(config.clean), Path(config.degraded), masks)
         where = f"{config.clean} with a partner in {config.degraded}"
     else:
         where = config.photographs
-        found, problems = find_photographs(Path(where), masks, leave_out=Path(config.output_dir))
-    if not found:
-        raise SettingsError("\n".join([f"There are no pictures in {where}.", *problems]))
-    return found, problems
+        found = find_photographs(Path(where), masks, leave_out=Path(config.output_dir))
+    if not found.photographs:
+        said = [f"There are no pictures in {where}.", *found.problems, left_out(found.others)]
+        raise SettingsError("\n".join(sentence for sentence in said if sentence))
+    return found
+
+
+def _renders(config: PrepareConfig) -> Found:
+    """Return the pairs of splat trainers, and say which views they are."""
+    found: list[Photograph] = []
+    problems: list[str] = []
+    for views in find_views(config.renders, config.views):
+        print(f"{len(views.pairs)} pairs of {views.split} views after {views.steps} steps in {views.folder}.")
+        found += views.pairs
+        problems += views.problems
+    return Found(found, problems, Counter())
 
 
 def _rows_of_dataset(config: PrepareConfig) -> list[Photograph]:
@@ -137,15 +184,13 @@ def _rows_of_dataset(config: PrepareConfig) -> list[Photograph]:
 
 def prepare_one(photograph: Photograph, config: PrepareConfig, parser: LabelMaker | None, output: Output) -> None:
     """Do one picture: crop, label map, degraded partner if there is or shall be one, and its row."""
-    done = prepare(photograph, parser, config.resolution, config.min_crop)
+    done = prepare(photograph, parser, config.resolution, config.min_crop, premultiplied=config.premultiplied)
     name = photograph.name
     split = "test" if rng_for(config.seed, "split", name).random() < config.test_share else "train"
     row: Row = {}
     degraded = done.degraded
-    if config.write_pairs and done.labels is not None:
-        seed = degradation_seed(config, name)
-        degraded = degrade(done.image, soft_masks(region_map(done.labels)), face_render(config.preset), seed=seed)
-        row = {"seed": seed, "preset": config.preset, "strengths": strengths_of(config.preset)}
+    if config.writes_pairs and done.labels is not None:
+        degraded, row = degraded_partner(done.image, done.labels, name, config)
     # In 8 bits these are the ids themselves.
     labels = None if done.labels is None else done.labels.astype(np.float32) / 255
     pictures = {"file_name": done.image, "degraded_file_name": degraded, "mask_file_name": labels}
@@ -156,13 +201,33 @@ def prepare_one(photograph: Photograph, config: PrepareConfig, parser: LabelMake
         "source": photograph.shown,
         "crop": [round(edge, 5) for edge in done.crop],
         "face": done.face,
+        "looks_premultiplied": done.looks_premultiplied,
         "labels": seen,
     }
     output.record(columns | {"name": name} | row | facts)
 
 
+def degraded_partner(image: np.ndarray, labels: np.ndarray, name: str, config: PrepareConfig) -> tuple[np.ndarray, Row]:
+    """Degrade a crop, and return it with what repeats it."""
+    seed, regions = degradation_seed(config, name), region_map(labels)
+    if config.degradation == STEPS:
+        degraded = degrade(image, soft_masks(regions), face_render(config.preset), seed=seed)
+        return degraded, {"seed": seed, "preset": config.preset, "strengths": strengths_of(config.preset)}
+    if config.degradation == DRAWN_SPLATS:
+        preset = drawn_preset(rng_for(seed, "preset"))
+    else:
+        preset = splat_preset(config.degradation)
+    degraded = degrade_as_splats(image, preset, seed, regions=regions, person=labels > 0)
+    return degraded, {"seed": seed, "degradation": config.degradation, "splats": splats_json(preset)}
+
+
+def splats_json(preset: SplatPreset) -> dict[str, Any]:
+    """Return a severity as JSON has it."""
+    return asdict(preset) | {"artefacts": list(preset.artefacts)}
+
+
 def degradation_seed(config: PrepareConfig, name: str) -> int:
-    """Return the seed of a picture's degradation: `enhancer.degrade.degrade` repeats it from this number."""
+    """Return the seed of a picture's degradation: `degrade` or `degrade_as_splats` repeats it from this number."""
     return int(rng_for(config.seed, "degrade", name).integers(2**31))
 
 
@@ -197,18 +262,20 @@ def work_through(
 def main(config: PrepareConfig) -> list[str]:
     """Prepare all that is not done yet; returns what could not be used, a sentence each."""
     cv2.setNumThreads(1)  # pictures are worked on in parallel, not parts of them
-    found, problems = find(config)
-    output = Output(Path(config.output_dir), config.to_json())
+    found, problems, others = find(config)
+    output = Output(Path(config.output_dir), config.to_json(), len(found))
     todo = [photograph for photograph in found if photograph.name not in output.done]
     parser = _load_parser(config) if any(each.labels is None for each in todo) else None
     problems += work_through(todo, config, parser, output, len(found))
     counts = output.finish()
     if problems:
-        write_text(output.folder / PROBLEMS, "\n".join(problems) + "\n")
+        write_text(output.folder / PROBLEMS, encodable("\n".join(problems) + "\n"))
     else:
         (output.folder / PROBLEMS).unlink(missing_ok=True)
-    print(f"{counts['train']} pictures in {output.folder / 'train'}, {counts['test']} in {output.folder / 'test'}.")
+    told = f"{counts['train']} pictures in {output.folder / 'train'}, {counts['test']} in {output.folder / 'test'}."
+    print(f"{told} {left_out(others)}".rstrip())
     _tell_of_faces(output)
+    _tell_of_premultiplied(output)
     if figures := draw_figures(config, output):
         print(f"Figures: {', '.join(str(path) for path in figures)}")
     return problems
@@ -221,9 +288,10 @@ def _load_parser(config: PrepareConfig) -> LabelMaker | None:
     import torch  # takes seconds, and is not needed where every label map is given
 
     from enhancer.parser import Parser
+    from enhancer.runtime.device import device_of
 
     torch.set_num_threads(1)
-    parser = Parser.from_pretrained(config.parser or None, device="cuda" if torch.cuda.is_available() else "cpu")
+    parser = Parser.from_pretrained(config.parser, device=device_of("auto"))
     print(parser.notice or f"Label maps by {parser.name}.")
     return parser
 
@@ -237,10 +305,19 @@ def _tell_of_faces(output: Output) -> None:
         print(f"No face was found in {len(faceless)}, cut from the middle: {shown}{more}.")
 
 
+def _tell_of_premultiplied(output: Output) -> None:
+    """Say how many pictures look premultiplied."""
+    count = sum(bool(row.get("looks_premultiplied")) for row in output.done.values())
+    if count:
+        print(
+            f"In {count} no colour exceeds its alpha, as if they were multiplied by it. If they are, give --premultiplied."
+        )
+
+
 def draw_figures(config: PrepareConfig, output: Output) -> list[Path]:
-    """Draw the pipeline and the mask logic on the first picture with a face; ready pairs have neither."""
+    """Draw the pipeline and the mask logic on the first picture with a face; ready pairs and splats have neither."""
     shown = sorted((row for row in output.done.values() if row["face"]), key=lambda row: row["name"])
-    if config.clean or not shown:
+    if config.clean or config.renders or config.degradation != STEPS or not shown:
         return []
     row = shown[0]
     folder = output.folder / row["split"]
@@ -256,8 +333,15 @@ def draw_figures(config: PrepareConfig, output: Output) -> list[Path]:
 
 def command(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns 0 all fine, 2 something could not be used (the rest is done), 130 interrupted."""
+    return run(lambda: from_flags(PrepareConfig, argv, __doc__ or ""))
+
+
+def run(settings: Callable[[], PrepareConfig]) -> int:
+    """Prepare what `settings()` asks for; an error of that is said like any other. Returns the exit code."""
+    print_every_name()
     try:
-        problems = main(from_flags(PrepareConfig, argv, __doc__ or ""))
+        with file_errors():
+            problems = main(settings())
     except EnhancerError as error:
         sys.stderr.write(f"error: {error}\n")
         return BAD_INPUT

@@ -15,6 +15,7 @@ import numpy as np
 
 from enhancer.errors import EnhancerError, SettingsError
 from enhancer.imaging.io import write_png
+from enhancer.runtime.command_line import file_errors, print_every_name
 from training.cli import flag, from_flags
 from training.config import TrainConfig
 from training.data.dataset import Pairs
@@ -80,8 +81,10 @@ def main(config: PreviewConfig) -> Path:
 
 def command(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns 0, or 2 for bad input."""
+    print_every_name()
     try:
-        main(from_flags(PreviewConfig, argv, __doc__ or ""))
+        with file_errors():
+            main(from_flags(PreviewConfig, argv, __doc__ or ""))
     except EnhancerError as error:
         sys.stderr.write(f"error: {error}\n")
         return 2

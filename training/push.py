@@ -2,7 +2,7 @@
 
     python -m training.push runs/train user/repo --tag v3           # a run: its best checkpoint
     python -m training.push runs/train/checkpoint-500 user/repo --pr --dry_run
-    python -m training.push --space user/name --checkpoint user/repo@v3
+    python -m training.push --space user/name --checkpoint user/repo@v3 --hardware zero-a10g
 
 One commit holds all of it; where nothing changed there is no commit. What a resume needs (training_state.pt) is never sent.
 The token is HF_TOKEN, or what `hf auth login` keeps.
@@ -13,8 +13,9 @@ import sys
 from collections.abc import Sequence
 
 from enhancer.errors import EnhancerError
+from enhancer.runtime.command_line import file_errors, print_every_name
 from training.publish.checkpoint import PushOptions, push
-from training.publish.space import push_space
+from training.publish.space import HARDWARE, SpaceOptions, push_space
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -37,17 +38,22 @@ def main(argv: Sequence[str] | None = None) -> None:
     space.add_argument("--space", metavar="USER/NAME", help="send the app to this Space")
     space.add_argument("--checkpoint", default="pocket", help="what the Space runs: pocket, or user/repo@tag")
     space.add_argument("--checkpoints", nargs="+", default=[], help="what its visitors may choose from")
+    space.add_argument("--parser", default="pocket", help="its face parser: pocket, or a name on the Hub")
+    hardware_help = f"what a new Space runs on ({HARDWARE}); cpu-basic needs a paid plan, t4-small is paid by the hour"
+    space.add_argument("--hardware", default=HARDWARE, help=hardware_help)
     given = parser.parse_args(argv)
     if given.space:
         if given.source:
             parser.error("give CHECKPOINT and REPO, or --space, not both")
-        result = push_space(
-            given.space,
+        options = SpaceOptions(
             checkpoint=given.checkpoint,
             checkpoints=given.checkpoints,
+            parser=given.parser,
+            hardware=given.hardware,
             private=given.private,
             dry_run=given.dry_run,
         )
+        result = push_space(given.space, options)
     else:
         if not given.repo:
             parser.error("give CHECKPOINT and REPO, or --space USER/NAME")
@@ -67,7 +73,9 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
+    print_every_name()
     try:
-        main()
+        with file_errors():
+            main()
     except EnhancerError as error:
         sys.exit(f"error: {error}")

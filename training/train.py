@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from enhancer.errors import EnhancerError
+from enhancer.runtime.command_line import file_errors, print_every_name
 from training.cli import from_flags
 from training.config import TrainConfig
 from training.loop.run import GaveUpError, Training
@@ -59,8 +60,10 @@ def command(argv: Sequence[str] | None = None) -> int:
     """Run the command line."""
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     logging.getLogger("training").setLevel(logging.INFO)
+    print_every_name()
     try:
-        main(from_flags(TrainConfig, argv, __doc__ or ""))
+        with file_errors():
+            main(from_flags(TrainConfig, argv, __doc__ or ""))
     except EnhancerError as error:
         sys.stderr.write(f"error: {error}\n")
         return GAVE_UP if isinstance(error, GaveUpError) else BAD_INPUT

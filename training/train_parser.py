@@ -5,6 +5,7 @@ have seen had it never stopped. The finished parser lies in ``<output_dir>/expor
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 import cv2
@@ -12,6 +13,8 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from enhancer.errors import EnhancerError
+from enhancer.runtime.command_line import file_errors, print_every_name
 from training.parser.data import Faces, batch, joined, read_faces
 from training.parser.model import Objective, export
 from training.parser.trainer import ParserTrainer, learning_rate, side_at
@@ -34,7 +37,7 @@ def flags_given() -> argparse.Namespace:
         default=data / "generated512",
         help="images/ and masks/ labelled by a network",
     )
-    add("--val_dir", type=Path, default=data / "celebamask512/val", help="images/ and masks/ to be judged on")
+    add("--val_dir", type=Path, default=data / "celebamask512/val", help="images/ and masks/ to validate on")
     add("--output_dir", type=Path, default=Path("runs/parser"))
     add("--seed", type=int, default=0)
     add("--max_train_steps", type=int, default=3600)
@@ -47,7 +50,7 @@ def flags_given() -> argparse.Namespace:
 
 
 def main() -> None:
-    """Train, judge, export."""
+    """Train, validate, export."""
     flags = flags_given()
     torch.set_num_threads(flags.num_threads)
     cv2.setNumThreads(flags.num_threads)
@@ -76,4 +79,10 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    print_every_name()
+    try:
+        with file_errors():
+            main()
+    except EnhancerError as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(2)

@@ -39,14 +39,14 @@ def latencies(works: Mapping[str, Work], device: torch.device, repeats: int) -> 
 
 
 def synchronize(device: torch.device) -> None:
-    """Wait until a GPU has done what it was told."""
+    """Wait until a GPU has done all queued work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
 
 @contextmanager
 def peak_of(device: torch.device) -> Iterator[list[float]]:
-    """Within, measure the most memory taken beyond what was taken before; the list then holds it, in MiB, if it is told.
+    """Within, measure the most memory taken beyond what was taken before; the list then holds it, in MiB, if the system reports it.
 
     On a GPU what tensors held, on Linux what the process held.
     """

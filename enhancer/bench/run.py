@@ -18,7 +18,7 @@ from enhancer.degrade import degrade, face_render
 from enhancer.errors import SettingsError
 from enhancer.imaging.masks import soft_masks
 from enhancer.imaging.regions import REGION_NAMES
-from enhancer.metrics import Scorer
+from enhancer.metrics.scores import Scorer
 from enhancer.model import SplatEnhancer, predict_clean, restore_whole
 from enhancer.model.reference import Reference, random_model
 from enhancer.model.restorer import most_pixels

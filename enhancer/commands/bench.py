@@ -8,6 +8,7 @@ from typing import Any
 
 from enhancer.commands.pictures import FINE, Load
 from enhancer.errors import SettingsError
+from enhancer.runtime.files import write_text
 
 
 def declare(commands: Any) -> None:
@@ -62,10 +63,7 @@ def bench(args: argparse.Namespace, load: Load | None) -> int:  # noqa: ARG001  
     sys.stdout.write(table(found))
     for path, text in ((args.json, json.dumps(found, indent=2) + "\n"), (args.figure, figure(found))):
         if path is not None:
-            try:
-                path.write_text(text, encoding="utf-8")
-            except OSError as error:
-                raise SettingsError(f"{path} cannot be written: {error.strerror}.") from error
+            write_text(path, text)
     return FINE
 
 

@@ -1,6 +1,7 @@
 """`python -m enhancer degrade IN`: degrade pictures."""
 
 import argparse
+import sys
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -9,14 +10,16 @@ from enhancer.commands.pictures import (
     Input,
     Load,
     LogLines,
+    Partners,
     Progress,
     add_shared,
     degrade_settings,
-    labels_of,
     outputs_of,
     pipeline_for,
+    read_picture,
     share_of,
 )
+from enhancer.errors import LabelError
 from enhancer.runtime.processes import Processes
 
 
@@ -32,37 +35,43 @@ def declare(commands: Any) -> None:
 
 def degrade(args: argparse.Namespace, load: Load | None) -> int:
     """Degrade a clean picture or a folder of them."""
-    from enhancer.imaging.io import read_image, write_png
+    from enhancer.imaging.folders import left_out
+    from enhancer.imaging.io import read_labels, write_png
     from enhancer.imaging.provenance import write_recorded
     from enhancer.service import Service
 
-    outputs = outputs_of(args, [""])
-    service = cache(partial(load or Service.load, None, lpips_net=None))
+    outputs = outputs_of(args, ["", "_steps"] if args.steps else [""])
+    service = cache(partial(load or Service.load, None, parser=args.parser, lpips_net=None))
     settings = degrade_settings(args)
+    outputs.require_writable()
+    maps = Partners(args.labels, "labels", LabelError)
 
-    def read(picture: Input) -> tuple[Any, Any]:
+    def read(picture: Input) -> tuple[Any, Any, tuple[Any, ...]]:
         source, name = picture
-        image = read_image(source, "this file")
+        image, notes = read_picture(source, "this file", args, 8)
         outputs.path(f"{name}.png")  # what is wrong with the folder should be known now
-        return image, labels_of(source, args)
+        labels = maps.of(source)
+        return image, None if labels is None else read_labels(labels), notes
 
-    def write(picture: Input, made: Any) -> LogLines:
-        source, name = picture
+    def write(picture: Input, done: tuple[Any, list[str]]) -> LogLines:
+        (source, name), (made, notes) = picture, done
         output = outputs.path(f"{name}.png")
         write_recorded(made.image, output, made.record)
         for number, (step, image) in enumerate(made.steps, start=1):
             write_png(image, outputs.path(f"{name}_steps/{number:02d}_{step.replace(' ', '_')}.png"))
-        return f"{source} -> {output}", made.notes
+        return f"{source} -> {output}", [*notes, *made.notes]
 
     processes = Processes(cpu=True)
     try:
         pictures = share_of(list(outputs.names.items()), processes)
         with Progress(len(pictures), processes) as progress, pipeline_for(progress, processes) as pipeline:
-            for picture, given in pipeline.read(pictures, read, weigh=lambda given: given[0].nbytes):
+            for picture, (image, labels, notes) in pipeline.read(pictures, read, weigh=lambda given: given[0].nbytes):
                 with pipeline.failing(picture):
-                    made = service().degrade(*given, keep_steps=args.steps, **settings)
-                    pipeline.write(picture, write, made)
+                    made = service().degrade(image, labels, keep_steps=args.steps, **settings)
+                    pipeline.write(picture, write, (made, notes))
                     del made  # the thread has it
+        if outputs.others and processes.is_main:
+            sys.stdout.write(f"{left_out(outputs.others)}\n")
         return progress.code
     finally:
         processes.part()

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,7 +10,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from enhancer.commands.pipeline import Pipeline, threads_for
-from enhancer.errors import EnhancerError, ImageError, LabelError, SettingsError
+from enhancer.errors import EnhancerError, ImageError, SettingsError
+from enhancer.messages import Message
 from enhancer.runtime.processes import Processes
 
 if TYPE_CHECKING:  # the imports that take time wait until a command runs, so that --help is quick
@@ -17,18 +19,40 @@ if TYPE_CHECKING:  # the imports that take time wait until a command runs, so th
 
 FINE, BAD_INPUT, INTERRUPTED = 0, 2, 130  # exit codes
 
+PREMULTIPLIED = Message(
+    "note.premultiplied",
+    "No colour of this picture exceeds its alpha, as if they were multiplied by it. If they are, give --premultiplied.",
+)
+
 Input = tuple[Path, str]  # the file, and the name of its results without suffix
 LogLines = tuple[str, Sequence[str]]  # a line about a picture, and notes: what writing it returns
+Others = Counter[str]  # suffix -> how many files of it are no pictures that can be read here
 Load = Callable[..., "Service"]  # Service.load, or what stands in for it
 
 
 class Outputs:
     """Where results go: one name for each picture, and never on top of a picture that was given."""
 
-    def __init__(self, folder: Path, names: dict[Path, str], given: Sequence[Path]) -> None:
+    def __init__(self, folder: Path, names: dict[Path, str], given: Sequence[Path], others: Others) -> None:
         self.folder = folder
         self.names = names  # picture -> its name, without suffix
+        self.others = others  # what the folders given hold besides
         self._given = {(file.stat().st_dev, file.stat().st_ino) for file in given if file.is_file()}
+
+    def require_writable(self) -> None:
+        """Make the folder, and see that files can be written there, before any work is done for it.
+
+        Raises:
+            SettingsError: They cannot.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.folder):
+                pass
+        except OSError as error:
+            raise SettingsError(
+                f"Nothing can be written to the folder {self.folder}: {error.strerror or error}. Choose another with -o."
+            ) from error
 
     def path(self, name: str) -> Path:
         """Return the path of an output, its folder made."""
@@ -43,18 +67,27 @@ class Outputs:
 
 
 def _names(sources: Sequence[Path], endings: Sequence[str]) -> dict[Path, str]:
-    """Return each picture's stem, told apart where two pictures have the same (`face.png`, `face.jpg`).
+    """Return each picture's stem, made unique where two pictures have the same (`face.png`, `face.jpg`).
 
-    Case does not count: on some disks `Face.png` and `face.png` are one file.
+    Neither case nor Unicode form counts: on some disks `Face.png` and `face.png` are one file. What is too long with an
+    ending of a result is cut.
     """
-    stems = Counter(source.stem.casefold() for source in sources)
+    from enhancer.imaging.names import LONGEST, fitting, normalised
+
+    room = LONGEST - max(len(f"{ending}.png") for ending in endings)
+
+    def key(name: str) -> str:
+        return normalised(name).casefold()
+
+    stems = Counter(key(source.stem) for source in sources)
     taken: set[str] = set()
     names: dict[Path, str] = {}
     for source in sources:
-        name = source.stem if stems[source.stem.casefold()] == 1 else f"{source.stem}_{source.suffix[1:]}"
-        while taken & {f"{name}{ending}".casefold() for ending in endings}:
-            name += "_"
-        taken |= {f"{name}{ending}".casefold() for ending in endings}
+        name = source.stem if stems[key(source.stem)] == 1 else f"{source.stem}_{source.suffix[1:]}"
+        name = fitting(name, room)
+        while taken & {key(f"{name}{ending}") for ending in endings}:
+            name = fitting(f"{name}_", room)
+        taken |= {key(f"{name}{ending}") for ending in endings}
         names[source] = name
     return names
 
@@ -121,63 +154,104 @@ def share_of(pictures: Sequence[Input], processes: Processes) -> Sequence[Input]
 
 def outputs_of(args: argparse.Namespace, endings: Sequence[str]) -> Outputs:
     """Find the pictures, and settle what may be written, before anything is loaded."""
-    sources = pictures_of(args.input)
+    sources, others = pictures_of(args.input)
     given = list(sources)
     for option in ("labels", "reference"):
         partner = getattr(args, option, None)
         if partner is None:
             continue
-        if args.input.is_dir() and not partner.is_dir():
-            raise SettingsError(f"With a folder of pictures, --{option} must be a folder too, got {partner}.")
+        if are_several(args) and not partner.is_dir():
+            raise SettingsError(f"With several pictures, --{option} must be a folder, got {partner}.")
         given += partner.iterdir() if partner.is_dir() else [partner]
     report = getattr(args, "json", None)
     if report is not None and (report.is_dir() or report.resolve() in {file.resolve() for file in given}):
         raise SettingsError(f"The report cannot be written over {report}. Choose another --json file.")
-    return Outputs(args.output, _names(sources, endings), given)
+    return Outputs(args.output, _names(sources, endings), given, others)
 
 
-def pictures_of(given: Path) -> list[Path]:
-    """Return the picture itself, or the pictures in a folder (not in its subfolders), label maps left out.
+def are_several(args: argparse.Namespace) -> bool:
+    """Say whether a folder was given, or more than one picture."""
+    return len(args.input) > 1 or args.input[0].is_dir()
+
+
+def pictures_of(given: Sequence[Path]) -> tuple[list[Path], Others]:
+    """Return pictures, for a folder those in it (not in its subfolders), label maps left out; and what else lies there.
 
     Raises:
-        ImageError: There is no such file or folder, or no picture in it.
+        ImageError: The only file or folder given does not exist, or a folder holds no picture.
     """
+    from enhancer.imaging.folders import LABELS_SUFFIX, left_out, pictures_in
     from enhancer.imaging.io import IMAGE_SUFFIXES
 
-    if not given.is_dir():
-        if not given.exists():
-            raise ImageError(f"There is no file or folder {given}. Check the path.")
-        return [given]
-    found = sorted(
-        file
-        for file in given.iterdir()
-        if file.suffix.lower() in IMAGE_SUFFIXES
-        and not file.name.startswith(".")
-        and not file.stem.endswith("_labels")
-        and file.is_file()
-    )
-    if not found:
-        raise ImageError(f"The folder {given} holds no pictures. They end in {', '.join(IMAGE_SUFFIXES)}.")
-    return found
+    sources: dict[Path, None] = {}  # as a set that keeps the order: a picture given twice is done once
+    others: Others = Counter()
+    for path in given:
+        if not path.is_dir():
+            if len(given) == 1 and not path.exists():  # one of several is named when it is its turn
+                raise ImageError(f"There is no file or folder {path}. Check the path.")
+            sources[path] = None
+            continue
+        inside, besides = pictures_in(path)
+        found = [picture for picture in inside if not picture.stem.endswith(LABELS_SUFFIX)]
+        if not found:
+            said = f" {left_out(besides)}" if besides else ""
+            raise ImageError(f"The folder {path} holds no pictures. They end in {', '.join(IMAGE_SUFFIXES)}.{said}")
+        sources |= dict.fromkeys(found)
+        others += besides
+    return list(sources), others
 
 
-def partner_of(source: Path, given: Path | None, what: str, error: type[EnhancerError]) -> Path | None:
-    """Return the file that goes with a picture: the one given, or the one of its stem in the folder given."""
-    if given is None or not given.is_dir():
-        return given
-    for stem in (f"{source.stem}_{what}", source.stem):
-        found = sorted(file for file in given.iterdir() if file.stem == stem and file.is_file())
-        if found:
-            return found[0]
-    raise error(f"there is no {what} in {given} for this picture. Name it {source.stem}.png, or leave it out.")
+class Partners:
+    """The files that go with the pictures, such as their label maps: one that was given, or those of a folder by name."""
+
+    def __init__(self, given: Path | None, what: str, error: type[EnhancerError]) -> None:
+        """Look into the folder.
+
+        Args:
+            given: A file, a folder, or None.
+            what: They are called NAME.* or NAME_what.*, where NAME is the picture's.
+            error: What a picture without its partner ends in.
+        """
+        from enhancer.imaging.folders import by_stem
+
+        self._given, self._what, self._error = given, what, error
+        self._by_stem = by_stem(given) if given is not None and given.is_dir() else None
+
+    def of(self, source: Path) -> Path | None:
+        """Return the file that goes with a picture, None where none was given."""
+        from enhancer.imaging.names import normalised
+
+        if self._by_stem is None:
+            return self._given
+        stem = normalised(source.stem)
+        found = self._by_stem.get(f"{stem}_{self._what}") or self._by_stem.get(stem)
+        if found is None:
+            raise self._error(
+                f"there is no {self._what} in {self._given} for this picture. Name it {source.stem}.png, or leave it out."
+            )
+        return found
 
 
-def labels_of(source: Path, args: argparse.Namespace) -> Any:
-    """Return the label map of a picture, None where none was given."""
-    from enhancer.imaging.io import read_labels
+def read_picture(source: Path, name: str, args: argparse.Namespace, bits: int) -> tuple[Any, tuple[Message, ...]]:
+    """Read a picture as the command line says, with notes on it.
 
-    path = partner_of(source, args.labels, "labels", LabelError)
-    return None if path is None else read_labels(path)
+    Args:
+        source: The file.
+        name: What to call it in messages.
+        args: Of the command line.
+        bits: A channel of what is made of it.
+
+    Returns:
+        An `image` with straight alpha, and notes.
+    """
+    from enhancer.imaging.io import read
+    from enhancer.imaging.premultiplied import looks_premultiplied, straight
+
+    reading = read(source, name)
+    image, notes = reading.image, reading.notes(bits)
+    if args.premultiplied:
+        return straight(image), notes
+    return image, (*notes, PREMULTIPLIED) if looks_premultiplied(image) else notes
 
 
 def degrade_settings(args: argparse.Namespace) -> dict[str, Any]:
@@ -198,8 +272,12 @@ def degrade_settings(args: argparse.Namespace) -> dict[str, Any]:
 def add_shared(command: argparse.ArgumentParser) -> None:
     """Declare what every command on pictures takes."""
     add = command.add_argument
-    add("input", metavar="IN", type=Path, help="a picture, or a folder of pictures")
+    add("input", metavar="IN", type=Path, nargs="+", help="pictures, or folders of pictures")
+    premultiplied_help = "the colours of the pictures are multiplied by their alpha, as many renderers write them"
+    add("--premultiplied", action="store_true", help=premultiplied_help)
     add("--labels", metavar="MAP", type=Path, help="label map, or a folder of NAME_labels.png")
+    parser_help = "face parser where there is no label map: a folder, a Hub id, or pocket (pocket, the embedded one)"
+    add("--parser", metavar="REF", default="pocket", help=parser_help)
     add("--seed", metavar="N", type=int, default=0, help="what the degradation draws from (0)")
     add("--preset", metavar="NAME", default="v2", help="degradation preset, v1 or v2 (v2)")
     strength_help = "degradation strength, 0 to 1, such as eyes=0.5; may be given again for other regions"

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 from enhancer.errors import CheckpointError, EnhancerError, UnavailableError
+from enhancer.runtime.command_line import file_errors
 
 IN_FLIGHT = 1 << 30  # bytes of pictures read and not yet written; one picture may be more
 MOST_THREADS = 16
@@ -43,7 +44,7 @@ class Pipeline:
         """Start the threads.
 
         Args:
-            report: Is told, on the calling thread, what became of each item.
+            report: Called on the calling thread with what became of each item.
             threads: How many read and write.
             heaviest: Bytes that an item may turn out to be when it is read; one that is not read yet counts as that.
         """
@@ -106,7 +107,8 @@ class Pipeline:
             UnavailableError: As above.
         """
         try:
-            yield
+            with file_errors():
+                yield
         except (CheckpointError, UnavailableError):
             raise
         except EnhancerError as error:
@@ -115,7 +117,8 @@ class Pipeline:
     def _finish(self, written: _Underway) -> None:
         """Wait until an item is written, and report it."""
         try:
-            outcome = written.future.result()
+            with file_errors():
+                outcome = written.future.result()
         except EnhancerError as error:
             outcome = error
         self._report(written.item, outcome)

@@ -13,16 +13,21 @@ from enhancer.commands.pictures import (
     Input,
     Load,
     LogLines,
+    Others,
     Outputs,
+    Partners,
     Progress,
     add_shared,
+    are_several,
     degrade_settings,
     outputs_of,
-    partner_of,
     pipeline_for,
+    read_picture,
     share_of,
 )
 from enhancer.errors import EnhancerError, ImageError, LabelError
+from enhancer.messages import Message
+from enhancer.runtime.files import sweep
 from enhancer.runtime.processes import Processes
 
 
@@ -59,6 +64,7 @@ def restore(args: argparse.Namespace, load: Load | None) -> int:
     """Restore a picture or a folder of them, with scores where there is a clean picture to compare with."""
     outputs = outputs_of(args, ["", "_degraded"] if args.degrade else [""])
     degrade_settings(args)  # a typo should not cost the loading of a model
+    outputs.require_writable()
     processes = Processes(cpu=True)  # they have little to tell each other: their GPUs are for the pictures
     try:
         return _Restoring(args, outputs, processes, load).run()
@@ -73,7 +79,7 @@ class _Given(NamedTuple):
     reference: Any
     labels: Any
     stamps: list[Any]  # of its files, before they were read
-    notes: tuple[Any, ...]  # on how it was read
+    notes: tuple[Message, ...]  # on how it was read
 
 
 class _Made(NamedTuple):
@@ -89,6 +95,7 @@ class _Share(NamedTuple):
     """What one process did."""
 
     rows: dict[Path, dict[str, Any]]
+    written: int  # pictures
     code: int
     clock: "_Clock"
 
@@ -97,19 +104,21 @@ class _Restoring:
     """One process's part in restoring pictures."""
 
     def __init__(self, args: argparse.Namespace, outputs: Outputs, processes: Processes, load: Load | None) -> None:
-        from enhancer.commands.journal import Journal
+        from enhancer.commands.finished import FinishedPictures
         from enhancer.service import Service
 
         self._args, self._outputs, self._processes = args, outputs, processes
         self._degradation = degrade_settings(args)
         scores = args.degrade or args.reference is not None
-        options: dict[str, Any] = {"lpips_net": args.lpips if scores else None}
+        options: dict[str, Any] = {"parser": args.parser, "lpips_net": args.lpips if scores else None}
         if args.lpips_trunk is not None:
             options["lpips_trunk"] = args.lpips_trunk
         if processes.world_size > 1:
             options["device"] = _own_device(processes)
         self._service = cache(partial(load or Service.load, args.checkpoint, **options))
-        self._journal = Journal(args.output, processes.rank) if args.input.is_dir() else None
+        self._finished = FinishedPictures(args.output, processes.rank) if are_several(args) else None
+        self._references = Partners(args.reference, "reference", ImageError)
+        self._maps = Partners(args.labels, "labels", LabelError)
         self._rows: dict[Path, dict[str, Any]] = {}
         self._clock = _Clock()
 
@@ -126,8 +135,8 @@ class _Restoring:
                         pipeline.write(picture, self._write, self._restored(picture, given))
             self._clock.stop()
             shares = processes.gathered(self._share(progress))
-            if self._journal is not None and processes.is_main:
-                sys.stdout.write(_summary(shares, len(done)))
+            if self._finished is not None and processes.is_main:
+                sys.stdout.write(_summary(shares, len(done), self._outputs.others))
             return max(share.code for share in shares)
         finally:  # also when interrupted half-way: then of what this process did
             if self._args.json is not None and processes.is_main:
@@ -137,19 +146,17 @@ class _Restoring:
 
     def _done(self) -> dict[Path, dict[str, Any]]:
         """Return the rows of the pictures that are finished; with several processes also see to the download."""
-        from enhancer.commands.journal import sweep
-
         found: dict[Path, dict[str, Any]] = {}
         if self._processes.world_size > 1:
             self._service()
-        if self._journal is None or not self._args.output.is_dir():
+        if self._finished is None or not self._args.output.is_dir():
             return found
         sweep(self._args.output)
-        if self._args.overwrite or not self._journal.knows():
+        if self._args.overwrite or not self._finished.any():
             return found
         for source, name in self._outputs.names.items():
             try:
-                row = self._journal.find(self._made_from(name, self._stamps(source)))
+                row = self._finished.find(self._made_from(name, self._stamps(source)))
             except (EnhancerError, OSError):  # said when it is its turn
                 continue
             if row is not None:
@@ -166,20 +173,21 @@ class _Restoring:
             "degradation": self._degradation if args.degrade else None,
             "allow_colour": args.allow_colour,
             "bits": args.bits,
+            "parser": args.parser if args.degrade or args.reference else None,
             "lpips": args.lpips if args.degrade or args.reference else None,
+            "premultiplied": args.premultiplied,
         }
         return {"name": name, "files": stamps, "settings": settings}
 
     def _stamps(self, source: Path) -> list[Any]:
         """Return the stamps of everything that is read for a picture."""
-        from enhancer.commands.journal import stamp
+        from enhancer.commands.finished import stamp
 
         return [None if file is None else stamp(file) for file in (source, *self._partners(source))]
 
     def _partners(self, source: Path) -> tuple[Path | None, Path | None]:
         """Return the files of the clean picture and of the label map, None where none was given."""
-        reference = partner_of(source, self._args.reference, "reference", ImageError)
-        return reference, partner_of(source, self._args.labels, "labels", LabelError)
+        return self._references.of(source), self._maps.of(source)
 
     def _files(self, source: Path, name: str) -> dict[str, str]:
         """Return the part of a report's row that names files."""
@@ -189,19 +197,21 @@ class _Restoring:
         return files
 
     def _read(self, picture: Input) -> _Given:
-        from enhancer.imaging.io import read, read_image, read_labels
+        from enhancer.imaging.io import read_labels
 
         source, name = picture
-        stamps = [] if self._journal is None else self._stamps(source)
-        reading = read(source, "this file")
+        stamps = [] if self._finished is None else self._stamps(source)
+        image, notes = read_picture(source, "this file", self._args, self._args.bits)
         self._files(source, name)  # what is wrong with the output should be known now
         reference, labels = self._partners(source)
         return _Given(
-            reading.image,
-            None if reference is None else read_image(reference, f"its reference {reference.name}"),
+            image,
+            None
+            if reference is None
+            else read_picture(reference, f"its reference {reference.name}", self._args, 16)[0],
             None if labels is None else read_labels(labels),
             stamps,
-            reading.notes(self._args.bits),
+            notes,
         )
 
     def _restored(self, picture: Input, given: _Given) -> _Made:
@@ -235,8 +245,8 @@ class _Restoring:
     def _write(self, picture: Input, made: _Made) -> LogLines:
         from enhancer.imaging.provenance import write_recorded
 
-        if self._journal is not None:
-            self._journal.finish(made.made_from, made.pictures, made.row, self._args.bits)
+        if self._finished is not None:
+            self._finished.add(made.made_from, made.pictures, made.row, self._args.bits)
         else:
             for path, (image, record) in made.pictures.items():
                 write_recorded(image, path, record, self._args.bits)
@@ -250,7 +260,7 @@ class _Restoring:
             source: {"file": str(source), "output": None, **failed_row(error)}
             for source, error in progress.failures.items()
         }
-        return _Share(self._rows | failed, progress.code, self._clock)
+        return _Share(self._rows | failed, len(self._rows), progress.code, self._clock)
 
     def _report(self, rows: dict[Path, dict[str, Any]]) -> None:
         from enhancer.results import write_report
@@ -293,14 +303,18 @@ class _Clock:
         self.seconds = time.perf_counter() - self.start if self.pictures > 1 else 0.0
 
 
-def _summary(shares: list[_Share], skipped: int) -> str:
-    """Return how fast the pictures came, as a line."""
+def _summary(shares: list[_Share], skipped: int, others: Others) -> str:
+    """Return how many pictures there are now and how fast they came, as a line."""
+    from enhancer.imaging.folders import left_out
+
     clocks = [share.clock for share in shares]
-    said = f"{sum(clock.pictures for clock in clocks)} pictures restored."
+    said = f"{sum(share.written for share in shares)} pictures restored."
     if seconds := max(clock.seconds for clock in clocks):
         rate = sum(max(0, clock.pictures - 1) for clock in clocks) / seconds
         busy = sum(clock.busy for clock in clocks) / sum(clock.seconds for clock in clocks)
         said += f" After the first, {rate:.2f} a second for {seconds:.1f} s, the device busy {busy:.0%} of the time."
     if skipped:
         said += f" {skipped} were there already (--overwrite restores them anew)."
+    if others:
+        said += f" {left_out(others)}"
     return f"{said}\n"

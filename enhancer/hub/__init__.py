@@ -4,14 +4,17 @@
 """
 
 from enhancer.hub.publishing import Published, publish
-from enhancer.hub.references import ARTIFACTS, BASE, BASE_REVISION, POCKET
-from enhancer.hub.resolving import Resolved, resolve, resolve_base
+from enhancer.hub.references import ARTIFACTS, BASE, BASE_REVISION, PARSER, PARSER_REVISION, POCKET
+from enhancer.hub.resolving import Access, Resolved, resolve, resolve_base
 
 __all__ = [
     "ARTIFACTS",
     "BASE",
     "BASE_REVISION",
+    "PARSER",
+    "PARSER_REVISION",
     "POCKET",
+    "Access",
     "Published",
     "Resolved",
     "publish",

@@ -71,6 +71,9 @@ def _trouble(error: Exception, repo: str) -> HubError:
                     reason=brief(error),
                 )
             )
+        case ValueError() if "Invalid metadata in README.md" in str(error):  # what a commit with a refused card ends in
+            reasons = "; ".join(line.strip(" -.") for line in str(error).splitlines()[1:])
+            return HubError(f"The Hub refuses the card of {repo} (the head of its README.md): {scrubbed(reasons)}.")
         case OSError(errno=errno.ENOSPC | errno.EDQUOT):
             where = constants.HF_HUB_CACHE
             return HubError(f"No space is left in {where}. Make room, or set HF_HOME to another disk.")
@@ -109,6 +112,8 @@ def _by_status(status: int, said: str, repo: str) -> HubError:
             f"The Hub does not accept the token (401): it is wrong or has expired. Set HF_TOKEN to a new one from "
             f"{constants.ENDPOINT}/settings/tokens, or unset it for what is public."
         )
+    if status == 402:
+        return HubError(f"The Hub wants this to be paid for: {repo} (402{f': {said}' if said else ''}).")
     if status == 403:
         return HubError(
             f"The token may not do this with {repo} (403{f': {said}' if said else ''}). "
@@ -126,6 +131,21 @@ def _by_status(status: int, said: str, repo: str) -> HubError:
         answer = f"{status}: {said}" if said else str(status)
         return UnreachableError(Message("hub.failing", "The Hub has trouble of its own ({answer}).", answer=answer))
     return HubError(f"The Hub refused {repo} ({status}{f': {said}' if said else ''}).")
+
+
+def require_login(token: str | None = None) -> None:
+    """Refuse to go on without a token.
+
+    Raises:
+        HubError: None is given, set or kept.
+    """
+    from huggingface_hub import constants
+
+    if not token and not has_token():
+        raise HubError(
+            "You are not logged in to the Hub: set HF_TOKEN to a token with write access, from "
+            f"{constants.ENDPOINT}/settings/tokens, or run hf auth login."
+        )
 
 
 def has_token() -> bool:

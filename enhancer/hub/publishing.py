@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from enhancer.errors import CheckpointError, HubError, SettingsError
-from enhancer.hub.errors import UnreachableError, explain, has_token
+from enhancer.hub.cards import check_card
+from enhancer.hub.errors import UnreachableError, explain, has_token, require_login
 from enhancer.hub.references import is_repo_id, is_revision
 from enhancer.hub.timeouts import in_time, limit_silence
 
@@ -22,9 +23,11 @@ OWNED = (
     "adapters.safetensors",
     "base/*",
     "NOTICE",
+    "LICENSE",
     "before_after.png",
     "pytorch_lora_weights.safetensors",
 )
+CARD = "README.md"
 ATTEMPTS = 2  # commits tried: others may push at the same time, and the Hub may falter; two silences are 20 s
 PAUSE_S = 1.0  # between two attempts
 _AGAIN = "Publish again later: what has arrived is not sent twice, and no commit is made twice."
@@ -62,6 +65,7 @@ class _Target:
     """Where a version goes."""
 
     api: "HfApi"
+    token: str | None
     repo: str
     branch: str
     pull_request: bool
@@ -116,7 +120,9 @@ def publish(  # noqa: PLR0913  one call says it all
     local = {path: folder / path for path in _matching(folder, files)}
     if not local:
         raise CheckpointError(f"{folder} holds nothing of {', '.join(files)}. Check the folder.")
-    target = _Target(HfApi(token=token), repo, branch or "main", pull_request, message)
+    if not dry_run:
+        require_login(token)
+    target = _Target(HfApi(token=token), token, repo, branch or "main", pull_request, message)
     limit_silence()
     try:
         return _publish(target, local, tag=tag, private=private, dry_run=dry_run)
@@ -135,6 +141,8 @@ def _publish(target: _Target, local: dict[str, Path], *, tag: str | None, privat
     plan = _plan(target, local)
     tagged = _tagged(target, tag, plan) if plan.parent else None
     changed = bool(plan.add or plan.delete)
+    if CARD in plan.add:
+        check_card(plan.add[CARD].read_text(encoding="utf-8"), target.repo, token=target.token)
     sizes = tuple((path, file.stat().st_size) for path, file in sorted(plan.add.items()))
     if dry_run:
         return Published(url, plan.parent, changed, sizes, plan.delete, dry_run=True, tag=tag)
@@ -173,7 +181,7 @@ def _plan(target: _Target, local: dict[str, Path]) -> _Plan:
     except RevisionNotFoundError:
         parent = _head(target, "main")  # the branch will be made from there
     except RepositoryNotFoundError:
-        if not target.api.token and not has_token():
+        if not target.token and not has_token():
             raise
         return _Plan("", dict(local), ())
     tree = target.api.list_repo_tree(target.repo, recursive=True, revision=parent)

@@ -5,12 +5,22 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 from enhancer.errors import CheckpointError, HubError
 from enhancer.hub.errors import UnreachableError, explain
 from enhancer.hub.references import ARTIFACTS, BASE, BASE_REVISION, POCKET, TEXT_FILES, Kind, Reference
 from enhancer.hub.timeouts import in_time, limit_silence
 from enhancer.messages import Message
+from enhancer.runtime.files import atomic_write
+
+
+class Access(TypedDict, total=False):
+    """How the Hub and its cache are come by, under the names that the Hub's own library has for it."""
+
+    token: str | None  # None: HF_TOKEN, or what `hf auth login` keeps
+    cache_dir: str | Path | None  # where what is fetched is kept; None: the library's cache
+    local_files_only: bool  # take what is on this machine, and ask nobody
 
 
 @dataclass(frozen=True)
@@ -29,7 +39,8 @@ def resolve(
     *,
     kind: str = "checkpoint",
     allow: Sequence[str] | None = None,
-    token: str | None = None,
+    revision: str | None = None,
+    **access: Unpack[Access],
 ) -> Resolved:
     """Return the folder of a checkpoint, a parser or a base, downloaded if need be.
 
@@ -37,14 +48,15 @@ def resolve(
         ref: ``"user/repo"``, ``"user/repo@tag-or-commit"``, a folder, or ``"pocket"`` for what is embedded.
         kind: What it is, a key of `ARTIFACTS`.
         allow: Patterns of the files to fetch; None: those of the kind.
-        token: None: HF_TOKEN, or what `hf auth login` keeps.
+        revision: Tag, branch or commit of a name without one; nothing to a folder.
+        access: See `Access`.
 
     Returns:
         The folder. A commit that is on this machine asks nobody. Where the Hub cannot be reached, the commit that the
         name meant when it was last fetched stands in, with a `notice`.
 
     Raises:
-        CheckpointError: `ref` is neither a name nor a folder.
+        CheckpointError: `ref` is neither a name nor a folder, or names a revision where another is given.
         HubError: The Hub says no, or says nothing and no copy is here; within 30 seconds of the last byte.
     """
     what = ARTIFACTS[kind]
@@ -57,11 +69,15 @@ def resolve(
     if isinstance(ref, Path) or ref.startswith((".", "/", "~", "\\")):
         raise CheckpointError(f"There is no {what.word} folder {ref}. Check the path.")
     reference = Reference.parse(ref, what.word)
-    return _from_hub(reference, what, tuple(allow or what.files), token)
+    if revision is not None:
+        if reference.revision not in (None, revision):
+            raise CheckpointError(f"{ref!r} names a revision, and {revision!r} is given as well. Give one of the two.")
+        reference = Reference.parse(f"{reference.repo}@{revision}", what.word)
+    return _from_hub(reference, what, tuple(allow or what.files), access)
 
 
 def resolve_base(
-    ref: str | Path = BASE, revision: str | None = None, *, text: bool = False, token: str | None = None
+    ref: str | Path = BASE, revision: str | None = None, *, text: bool = False, **access: Unpack[Access]
 ) -> Resolved:
     """Return the folder of a base model: `unet/`, `vae/` and `scheduler/`, half precision, safetensors only.
 
@@ -69,35 +85,42 @@ def resolve_base(
         ref: Name on the Hub, or a folder.
         revision: For a name without one; None: the pinned commit of SD-Turbo, the main branch of others.
         text: Fetch tokenizer and text encoder too, to encode a prompt.
-        token: As in `resolve`.
+        access: As in `resolve`.
     """
     if revision is None and str(ref) == BASE:
         revision = BASE_REVISION
-    pinned = revision is not None and "@" not in str(ref) and not Path(ref).is_dir()
+    if "@" in str(ref):
+        revision = None
     allow = ARTIFACTS["base"].files + (TEXT_FILES if text else ())
-    return resolve(f"{ref}@{revision}" if pinned else ref, kind="base", allow=allow, token=token)
+    return resolve(ref, kind="base", allow=allow, revision=revision, **access)
 
 
-def _from_hub(reference: Reference, what: Kind, allow: tuple[str, ...], token: str | None) -> Resolved:
-    repo = reference.repo
+def _from_hub(reference: Reference, what: Kind, allow: tuple[str, ...], access: Access) -> Resolved:
+    repo, cache = reference.repo, _cache(access)
 
     def resolved(folder: Path, notice: Message | None = None) -> Resolved:
         return Resolved(folder, f"{repo}@{folder.name[:7]}", repo, folder.name, notice)
 
-    if reference.is_commit and (folder := _copy_here(repo, str(reference.revision), allow, what)):
+    def copy_here(commit: str | None) -> Path | None:
+        return _copy_here(repo, commit, allow, what, cache) if commit else None
+
+    if reference.is_commit and (folder := copy_here(reference.revision)):
         return resolved(folder)
+    if access.get("local_files_only"):
+        if folder := copy_here(_last_known(reference, cache)):
+            return resolved(folder)
+        raise HubError(f"The {what.word} {reference} is not on this machine, and local_files_only asks nobody for it.")
     limit_silence()
     try:
-        commit = _commit_on_hub(reference, token)
-        folder = _copy_here(repo, commit, allow, what)
+        commit = _commit_on_hub(reference, access.get("token"))
+        folder = copy_here(commit)
         if folder is None:
-            folder = _download(repo, commit, allow, token)
+            folder = _download(repo, commit, allow, access)
             _check_complete(folder, reference, what)
-        _remember(reference, commit)
+        _remember(reference, commit, cache)
         return resolved(folder)
     except UnreachableError as why:
-        known = _last_known(reference)
-        folder = _copy_here(repo, known, allow, what) if known else None
+        folder = copy_here(_last_known(reference, cache))
         if folder is None:
             stand_in = " Or use 'pocket', which is embedded." if what.pocket else ""
             raise HubError(f"The {what.word} {reference} is not on this machine. {why}{stand_in}") from why
@@ -122,29 +145,31 @@ def _commit_on_hub(reference: Reference, token: str | None) -> str:
     tags: list[str] = []
     try:
         return in_time(lambda: api.model_info(repo, revision=reference.revision)).sha or ""
-    except Exception as error:  # told in plain words, whatever it is
+    except Exception as error:  # whatever it is, it is explained in plain words
         if isinstance(error, RevisionNotFoundError):
             with suppress(Exception):  # the tags are only a hint
                 tags = [tag.name for tag in api.list_repo_refs(repo).tags]
         raise explain(error, repo, reference.revision, tags) from error
 
 
-def _download(repo: str, commit: str, allow: Sequence[str], token: str | None) -> Path:
-    """Download a commit's files into the library's cache, with its progress bar, and return their folder."""
+def _download(repo: str, commit: str, allow: Sequence[str], access: Access) -> Path:
+    """Download a commit's files into the cache, with the library's progress bar, and return their folder."""
     from huggingface_hub import snapshot_download
 
     try:
-        return Path(snapshot_download(repo, revision=commit, allow_patterns=list(allow), token=token))
-    except Exception as error:  # told in plain words, whatever it is
+        wanted = {"revision": commit, "allow_patterns": list(allow), "cache_dir": _cache(access)}
+        return Path(snapshot_download(repo, **wanted, token=access.get("token")))
+    except Exception as error:  # whatever it is, it is explained in plain words
         raise explain(error, repo, commit) from error
 
 
-def _copy_here(repo: str, commit: str, allow: Sequence[str], what: Kind) -> Path | None:
+def _copy_here(repo: str, commit: str, allow: Sequence[str], what: Kind, cache: Path) -> Path | None:
     """Return the folder of a commit in the cache if all of it is there. Asks nobody."""
     from huggingface_hub import snapshot_download
 
     try:
-        folder = Path(snapshot_download(repo, revision=commit, allow_patterns=list(allow), local_files_only=True))
+        wanted = {"revision": commit, "allow_patterns": list(allow), "cache_dir": cache}
+        folder = Path(snapshot_download(repo, **wanted, local_files_only=True))
     except OSError:
         return None
     return folder if all((folder / name).exists() for name in what.needed) else None
@@ -159,32 +184,38 @@ def _check_complete(folder: Path, reference: Reference, what: Kind) -> None:
         )
 
 
-def _storage(repo: str) -> Path:
-    """Return the repository's folder in the library's cache, whose layout is documented and stable."""
+def _cache(access: Access) -> Path:
     from huggingface_hub import constants
+
+    return Path(access.get("cache_dir") or constants.HF_HUB_CACHE).expanduser()
+
+
+def _storage(repo: str, cache: Path) -> Path:
+    """Return the repository's folder in the cache, whose layout is documented and stable."""
     from huggingface_hub.file_download import repo_folder_name
 
-    return Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=repo, repo_type="model")
+    return cache / repo_folder_name(repo_id=repo, repo_type="model")
 
 
-def _remember(reference: Reference, commit: str) -> None:
+def _remember(reference: Reference, commit: str, cache: Path) -> None:
     """Note what a branch or tag means now that its commit is here, where the library would note it too."""
     if reference.is_commit:
         return
-    note = _storage(reference.repo) / "refs" / (reference.revision or "main")
+    note = _storage(reference.repo, cache) / "refs" / (reference.revision or "main")
     try:
         if not note.is_file() or note.read_text() != commit:
             note.parent.mkdir(parents=True, exist_ok=True)
-            note.write_text(commit)
+            with atomic_write(note) as temporary:
+                temporary.write_text(commit)
     except OSError:
         pass  # a cache that cannot be written to serves all the same
 
 
-def _last_known(reference: Reference) -> str | None:
+def _last_known(reference: Reference, cache: Path) -> str | None:
     """Return the commit that the name meant when it was last fetched."""
     if reference.is_commit:
         return reference.revision
-    storage = _storage(reference.repo)
+    storage = _storage(reference.repo, cache)
     note = storage / "refs" / (reference.revision or "main")
     if note.is_file():
         return note.read_text().strip()

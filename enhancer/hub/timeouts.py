@@ -59,7 +59,7 @@ def limit_silence() -> None:
                 answer.stream = Body(answer.stream)
             told_to_wait = answer.status_code >= 500 and "Retry-After" in answer.headers
             if told_to_wait or answer.status_code == 429:
-                hf_raise_for_status(answer)  # the library would wait for as long as it is told to
+                hf_raise_for_status(answer)  # the library would wait for as long as the Hub asks it to
             return answer
 
     def client() -> httpx.Client:

@@ -6,7 +6,6 @@ premultiplied). `rgb` is always (H, W, 3), `alpha` (H, W).
 
 import contextlib
 import io
-import secrets
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -14,34 +13,37 @@ from typing import Any, BinaryIO, NamedTuple
 
 import cv2
 import numpy as np
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError, features
 from PIL.PngImagePlugin import PngInfo
 
+from enhancer import lfs
 from enhancer.errors import ImageError, LabelError
 from enhancer.imaging import deep
 from enhancer.imaging.arrays import as_image
 from enhancer.imaging.colour import Profile, encode_srgb, from_gamma, read_profile
 from enhancer.messages import Message
+from enhancer.runtime.files import atomic_write
 
 MIN_SIDE = 64  # pixels
 MAX_SIDE = 4096  # pixels
 WHITE = (1.0, 1.0, 1.0)
 PNG_LEVEL = 3  # of compression: under half the time of Pillow's 6 for 3 to 8 % more bytes
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".hdr")
-
+AVIF = (".avif",) if features.check("avif") else ()  # a Pillow built without it has no decoder
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".webp", *AVIF, ".bmp", ".tif", ".tiff", ".gif", ".tga", ".hdr")
 MOST_BEYOND = 0.25  # of linear values that may lie outside 0 to 1, such as highlights: more is another scale
 
 LINEAR = Message("note.linear", "The picture holds linear light: it was converted to sRGB.")
 CLIPPED = Message("note.clipped", "What is darker than 0 or brighter than 1 in it was cut off.")
 EIGHT_BITS = Message(
-    "note.eight_bits", "The picture has 16 bits a channel, its result 8 (--bits 16 on the command line)."
+    "note.eight_bits",
+    "The picture has 16 bits a channel, its result 8 (restore --bits 16 on the command line keeps them).",
 )
 
 Source = str | Path | bytes | BinaryIO
 Colour = tuple[float, float, float] | np.ndarray  # one colour, or an (H, W, 3) picture of colours
 
 # Only these decoders are tried: others (EPS, PDF, FITS, ...) call programs or bring nothing for photographs.
-_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
+_FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "BMP", "TIFF", "GIF")
 _SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
 # An ICC profile's colour space -> the mode it applies to, and the picture modes we trust it for.
 _PROFILE_MODES = {
@@ -148,12 +150,15 @@ def opened(source: Source, name: str, largest: int = MAX_SIDE) -> Iterator[Image
     """
     with _stream_of(source, name) as stream:
         try:
-            picture = Image.open(stream, formats=_FORMATS)
+            picture = Image.open(stream, formats=_formats(source))
         except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
             raise _far_larger(name, largest) from error
         except UnidentifiedImageError as error:
             stream.seek(0)
-            raise (_no_picture(name) if stream.read(1) else _empty(name)) from error
+            start = stream.read(len(lfs.START))
+            if start == lfs.START:
+                raise ImageError(lfs.pointer_message(name)) from error
+            raise (_no_picture(name) if start else _empty(name)) from error
         except Exception as error:  # decoders raise whatever they stumble over in a damaged header
             raise _damaged(name, error) from error
         _check_size(picture.size, name, 1, largest)
@@ -276,14 +281,11 @@ def write_png(image: np.ndarray, path: str | Path, chunks: PngInfo | None = None
         ImageError: The file cannot be written, or the array is no such picture.
     """
     path = Path(path)
-    unfinished = path.with_name(f".{secrets.token_hex(8)}.unfinished")  # beside it, so that the rename is atomic
     try:
-        unfinished.write_bytes(png_file(image, chunks, bits))
-        unfinished.replace(path)
+        with atomic_write(path) as temporary:
+            temporary.write_bytes(png_file(image, chunks, bits))
     except OSError as error:
         raise ImageError(f"{path} cannot be written: {error.strerror or error}.") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def read_labels(source: Source, name: str | None = None, largest: int = MAX_SIDE) -> np.ndarray:
@@ -403,6 +405,16 @@ def composite(image: np.ndarray, background: Colour = WHITE) -> np.ndarray:
     return a * rgb + (1 - a) * behind  # in this form exact where alpha is 0 or 1
 
 
+def uncomposite(rgb: np.ndarray, alpha: np.ndarray, background: Colour) -> np.ndarray:
+    """Return the straight colour F of a composite C = a F + (1 - a) B, clipped; filled in where a is 0.
+
+    For exact composites alone, such as a renderer's: of an estimate it would multiply the errors by 1 / a.
+    """
+    a = alpha[..., None]
+    colour = (rgb - (1 - a) * np.asarray(background, np.float32)) / np.where(a > 0, a, 1)
+    return fill_transparent(np.clip(colour, 0.0, 1.0).astype(np.float32), alpha)
+
+
 def fill_transparent(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """Replace colours under zero alpha by bled neighbouring ones, so that no blur pulls in what nobody saw.
 
@@ -438,6 +450,11 @@ def _name_of(source: Source) -> str:
     return Path(path).name if isinstance(path, str | Path) and str(path) else "image"
 
 
+def _formats(source: Source) -> tuple[str, ...]:
+    """Return the decoders to try. TGA has no signature that would tell it from other files, so its suffix must."""
+    return (*_FORMATS, "TGA") if Path(_name_of(source)).suffix.lower() == ".tga" else _FORMATS
+
+
 def _loaded(picture: Image.Image, name: str) -> Image.Image:
     """Decode the pixels and turn the picture upright by its EXIF orientation."""
     try:
@@ -466,7 +483,7 @@ def _no_picture(name: str) -> ImageError:
     return ImageError(
         Message(
             "picture.unknown",
-            "{name} is not a picture that can be read here. Give a PNG, JPEG, WebP, BMP, TIFF, GIF or Radiance HDR file.",
+            "{name} is not a picture that can be read here. Give a PNG, JPEG, WebP, AVIF, BMP, TIFF, GIF, TGA or Radiance HDR file.",
             name=name,
         )
     )
@@ -487,7 +504,7 @@ def _empty(name: str) -> ImageError:
     return ImageError(
         Message(
             "picture.empty",
-            "{name} is empty (0 bytes). Give a PNG, JPEG, WebP, BMP, TIFF, GIF or Radiance HDR file.",
+            "{name} is empty (0 bytes). Give a PNG, JPEG, WebP, AVIF, BMP, TIFF, GIF, TGA or Radiance HDR file.",
             name=name,
         )
     )

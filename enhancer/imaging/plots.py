@@ -17,7 +17,7 @@ LARGEST = 768  # px, the longer side of a tinted picture
 BETTER, WORSE = (
     (22, 150, 104),
     (214, 84, 44),
-)  # 8-bit sRGB; told apart by the colour-blind too, and by the sign
+)  # 8-bit sRGB; the colour-blind can tell them apart too, and each has its sign
 MARGIN = 0.35  # around a close-up, as a share of the region's own size
 SIDE = 320  # px, the width of a close-up
 

@@ -1,5 +1,4 @@
-"""How close a picture is to its reference: PSNR, SSIM and LPIPS, whole and per region."""
+"""How close a picture is to its reference: PSNR, SSIM and LPIPS, whole and per region.
 
-from enhancer.metrics.scores import RegionScores, Scorer, Scores
-
-__all__ = ["RegionScores", "Scorer", "Scores"]
+Nothing is imported here: the page reads `catalogue` without torch, which `scores` brings.
+"""

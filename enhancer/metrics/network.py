@@ -45,7 +45,6 @@ def vgg16() -> list[nn.Module]:
 class Architecture:
     """Which convolutions, and which of their outputs LPIPS compares."""
 
-    title: str
     layers: Callable[[], list[nn.Module]]
     taps: tuple[int, ...]  # numbers of the ReLUs
 
@@ -56,8 +55,8 @@ class Architecture:
 
 
 ARCHITECTURES = {
-    "alex": Architecture("AlexNet", alexnet, (1, 4, 7, 9, 11)),
-    "vgg": Architecture("VGG16", vgg16, (3, 8, 15, 22, 29)),  # relu1_2, 2_2, 3_3, 4_3, 5_3
+    "alex": Architecture(alexnet, (1, 4, 7, 9, 11)),
+    "vgg": Architecture(vgg16, (3, 8, 15, 22, 29)),  # relu1_2, 2_2, 3_3, 4_3, 5_3
 }
 
 

@@ -42,7 +42,7 @@ class Perceptual:
             trunk: File with VGG16's weights; see `enhancer.metrics.trunks.read_trunk`.
 
         Raises:
-            UnavailableError: Its ImageNet trunk, or the lpips package, cannot be had.
+            UnavailableError: Its ImageNet trunk, or the lpips package, is missing.
         """
         return cls(LpipsNetwork(net, read_trunk(net, trunk), published_heads(net)), device)
 

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypedDict
 
@@ -12,17 +12,15 @@ from enhancer.errors import ImageError, SettingsError, UnavailableError
 from enhancer.imaging.arrays import as_image
 from enhancer.imaging.masks import Masks
 from enhancer.messages import Message
-from enhancer.metrics.fidelity import psnr, similarity, squared_error, weighted_mean, without_border
-from enhancer.metrics.network import ARCHITECTURES
-from enhancer.metrics.perceptual import Features, Perceptual
-
-MIN_REGION = 64.0  # px; a mask that weighs less in sum is no region to score
+from enhancer.metrics.catalogue import LPIPS, LPIPS_NETS, WHOLE, lpips_of
+from enhancer.metrics.perceptual import Perceptual
+from enhancer.metrics.regional import RegionalScorer
 
 _log = logging.getLogger(__name__)
 
 
 class RegionScores(TypedDict):
-    """The three scores; `lpips` is None where it cannot be had."""
+    """The three scores; `lpips` is None where its network is missing."""
 
     psnr: float  # dB, higher is better, at most fidelity.PSNR_CAP
     ssim: float  # at most 1, higher is better
@@ -57,8 +55,8 @@ class Scorer:
         Raises:
             SettingsError: There is no such network.
         """
-        if lpips_net not in ARCHITECTURES:
-            raise SettingsError(f"LPIPS has no network {lpips_net!r} here; use one of {', '.join(ARCHITECTURES)}.")
+        if lpips_net not in LPIPS_NETS:
+            raise SettingsError(f"LPIPS has no network {lpips_net!r} here; use one of {', '.join(LPIPS_NETS)}.")
         if lpips_trunk is not None and lpips_net != "vgg":
             raise SettingsError("--lpips_trunk names VGG16's weights: give --lpips vgg too. AlexNet's are embedded.")
         self.lpips_net = lpips_net
@@ -72,10 +70,10 @@ class Scorer:
     @property
     def lpips_name(self) -> str:
         """What to call the LPIPS column: numbers of different networks do not compare."""
-        return f"LPIPS ({ARCHITECTURES[self.lpips_net].title})"
+        return lpips_of(self.lpips_net).label
 
     def prepare(self) -> None:
-        """Load LPIPS if it can be had; where not, `lpips_missing` says why, within 30 s."""
+        """Load LPIPS. Where its network is missing, `lpips_missing` says why, within 30 s."""
         with self._preparing:
             if self._is_prepared:
                 return
@@ -115,32 +113,19 @@ class Scorer:
             _require_alike(rgb, reference)
         pictures, reference = [as_image(rgb, channels=(3,)) for rgb in pictures], as_image(reference, channels=(3,))
         self.prepare()
-        seen = self._perceptual.features(reference) if self._perceptual else None
-        return [self._scored(rgb, reference, seen, masks) for rgb in pictures]
+        networks = {} if self._perceptual is None else {LPIPS.key: self._perceptual}
+        scorer = RegionalScorer(reference, masks or {}, networks)
+        return [_by_region(scorer.score(rgb), masks or {}) for rgb in pictures]
 
-    def _scored(self, rgb: np.ndarray, reference: np.ndarray, seen: Features | None, masks: Masks | None) -> Scores:
-        """Score one picture; `seen` is what the LPIPS network sees in the reference."""
-        error = squared_error(rgb, reference)
-        likeness = similarity(rgb, reference)
-        number, distance = None, None
-        if self._perceptual and seen:
-            number, distance = self._perceptual.compare(self._perceptual.features(rgb), seen)
 
-        def under(mask: np.ndarray) -> RegionScores | None:
-            if without_border(mask).sum() < MIN_REGION:
-                return None
-            return {
-                "psnr": psnr(weighted_mean(error, mask)),
-                "ssim": weighted_mean(likeness, without_border(mask)),
-                "lpips": None if distance is None else weighted_mean(distance, mask),
-            }
+def _by_region(scores: Mapping[str, Mapping[str, float]], names: Iterable[str]) -> Scores:
+    """Return a `RegionalScorer`'s scores as a report has them: every region named, None where there is no score."""
 
-        return {
-            "psnr": psnr(weighted_mean(error, None)),
-            "ssim": weighted_mean(likeness, None),
-            "lpips": number,
-            "regions": {name: under(mask) for name, mask in (masks or {}).items()},
-        }
+    def of(part: str) -> RegionScores:
+        found = scores[part]
+        return {"psnr": found["psnr"], "ssim": found["ssim"], "lpips": found.get("lpips")}
+
+    return {**of(WHOLE), "regions": {name: of(name) if name in scores else None for name in names}}
 
 
 def _require_alike(rgb: np.ndarray, reference: np.ndarray) -> None:

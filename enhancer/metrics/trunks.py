@@ -20,8 +20,10 @@ from torch import Tensor
 
 from enhancer.errors import UnavailableError
 from enhancer.finite import first_not_finite
+from enhancer.lfs import refuse_pointers
 from enhancer.messages import Message
-from enhancer.metrics.network import ARCHITECTURES, trunk_keys
+from enhancer.metrics.catalogue import LPIPS_NETS
+from enhancer.metrics.network import trunk_keys
 
 EMBEDDED = Path(__file__).with_name("weights") / "alex_features_fp16.safetensors"  # 4.9 MB; its NOTICE is beside it
 VARIABLE = "LPIPS_TRUNK"  # names a file with VGG16's weights
@@ -56,7 +58,7 @@ def read_trunk(net: str, file: str | Path | None = None) -> dict[str, Tensor]:
         file: Of VGG16.
 
     Raises:
-        UnavailableError: They cannot be had, within seconds, or the file holds something else; the message says what.
+        UnavailableError: They cannot be downloaded, or the file holds something else; the message says what.
     """
     if net == "alex":
         return read_weights(EMBEDDED, net)
@@ -72,7 +74,7 @@ def read_weights(path: Path, net: str) -> dict[str, Tensor]:
     Raises:
         UnavailableError: The file cannot be read, or lacks some of them; the message names them.
     """
-    title = ARCHITECTURES[net].title
+    title = LPIPS_NETS[net]
     if not path.is_file():
         raise UnavailableError(
             Message(
@@ -82,6 +84,7 @@ def read_weights(path: Path, net: str) -> dict[str, Tensor]:
                 title=title,
             )
         )
+    refuse_pointers([path], UnavailableError)
     try:
         if path.suffix == ".safetensors":
             state = load_file(path)

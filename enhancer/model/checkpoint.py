@@ -4,11 +4,10 @@ Loading is strict both ways: what is missing, extra or of another shape is refus
 """
 
 import json
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
@@ -18,8 +17,10 @@ from torch import Tensor
 
 from enhancer.errors import CheckpointError
 from enhancer.finite import require_finite_tensors
-from enhancer.hub import resolve_base
+from enhancer.hub import Access, resolve_base
+from enhancer.lfs import refuse_pointers
 from enhancer.model.config import EMBEDDED, EnhancerConfig
+from enhancer.runtime.files import atomic_folder
 
 if TYPE_CHECKING:
     from enhancer.model.enhancer import SplatEnhancer
@@ -40,16 +41,16 @@ class Parts:
     adapters: dict[str, Tensor]  # with "prompt_embedding"
 
 
-def read_checkpoint(folder: Path, token: str | None = None) -> Parts:
+def read_checkpoint(folder: Path, **access: Unpack[Access]) -> Parts:
     """Read a checkpoint folder and the base it names, in float32; a base on the Hub is fetched.
 
     Raises:
         CheckpointError: The folder is not a checkpoint, or its base does not load.
-        HubError: The base cannot be had.
+        HubError: The base is not here and the Hub does not give it.
     """
     config, adapters = read_adapters(folder)
     embedded = config.base == EMBEDDED
-    base = folder / EMBEDDED if embedded else resolve_base(config.base, config.base_revision, token=token).folder
+    base = folder / EMBEDDED if embedded else resolve_base(config.base, config.base_revision, **access).folder
     return Parts(config, *load_base(base), adapters)
 
 
@@ -86,6 +87,7 @@ def load_base(folder: Path) -> tuple[UNet2DConditionModel, AutoencoderKL, dict[s
 
 
 def _load_part(kind: type, folder: Path) -> Any:
+    refuse_pointers(folder.glob("*"), CheckpointError)
     half = list(folder.glob("*.fp16.safetensors"))
     try:
         part, info = kind.from_pretrained(
@@ -130,11 +132,7 @@ def write_checkpoint(model: "SplatEnhancer", folder: str | Path, card: str | Non
         folder: Where to.
         card: Text of the model card, README.md.
     """
-    folder = Path(folder).absolute()
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
-        fresh = Path(scratch) / folder.name
-        fresh.mkdir()
+    with atomic_folder(Path(folder)) as fresh:
         (fresh / CONFIG).write_text(json.dumps(model.config.to_json(), indent=2) + "\n")
         adapters = {name: tensor.detach().cpu().contiguous() for name, tensor in model.adapter_state().items()}
         save_file(adapters, fresh / ADAPTERS, metadata={"format": "pt"})
@@ -146,9 +144,6 @@ def write_checkpoint(model: "SplatEnhancer", folder: str | Path, card: str | Non
             scheduler.write_text(json.dumps(model.scheduler_config, indent=2) + "\n")
         if card is not None:
             (fresh / "README.md").write_text(card)
-        if folder.exists():
-            folder.rename(Path(scratch) / "old")
-        fresh.rename(folder)
 
 
 def _plain(part: Any) -> Any:
@@ -162,6 +157,7 @@ def _plain(part: Any) -> Any:
 
 
 def _read_json(path: Path) -> Any:
+    refuse_pointers([path], CheckpointError)
     try:
         return json.loads(path.read_text())
     except FileNotFoundError as error:
@@ -173,10 +169,12 @@ def _read_json(path: Path) -> Any:
 def _read_tensors(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise CheckpointError(f"{path} does not exist: {path.parent} is not a complete checkpoint folder.")
+    refuse_pointers([path], CheckpointError)
     try:
-        return load_file(path)
+        tensors = load_file(path)
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"{path} is damaged or no safetensors file: {error}") from error
+    return tensors
 
 
 def _refuse(missing: Iterable[str], extra: Iterable[str], wrong: Iterable[Any], source: str) -> None:

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from enhancer.errors import CheckpointError
 from enhancer.finite import require_finite_tensors
+from enhancer.lfs import refuse_pointers
 from enhancer.model.checkpoint import load_adapters
 from enhancer.model.config import EnhancerConfig
 from enhancer.model.enhancer import SplatEnhancer
@@ -61,7 +62,7 @@ def convert(
 
     Raises:
         CheckpointError: The file is another one, holds code, or does not fit the base; the message names what.
-        HubError: The base cannot be had.
+        HubError: The base is not here and the Hub does not give it.
     """
     content = read_pickle(Path(source))
     adapters = adapters_of(content)
@@ -105,6 +106,7 @@ def read_pickle(path: Path) -> dict[str, Any]:
     Raises:
         CheckpointError: It is no such file; or it asks for code, which is named and not run.
     """
+    refuse_pointers([path], CheckpointError)
     try:
         if not zipfile.is_zipfile(path):
             asked = _names_asked_for(path)

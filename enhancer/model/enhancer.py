@@ -3,7 +3,7 @@
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import torch
 from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from enhancer.errors import CheckpointError, ImageError
 from enhancer.finite import require_finite_numbers
-from enhancer.hub import Published, Resolved, publish, resolve
+from enhancer.hub import Access, Published, Resolved, publish, resolve
 from enhancer.model.adapters import attach_lora, merge_lora
 from enhancer.model.checkpoint import ADAPTERS, load_adapters, read_checkpoint, write_checkpoint
 from enhancer.model.config import EnhancerConfig
@@ -89,19 +89,22 @@ class SplatEnhancer(nn.Module):
         self.size_multiple = 2 ** (len(vae.config["block_out_channels"]) - 1)
 
     @classmethod
-    def from_pretrained(cls, ref: str | Path = "pocket", *, token: str | None = None) -> "SplatEnhancer":
+    def from_pretrained(
+        cls, ref: str | Path = "pocket", *, revision: str | None = None, **access: Unpack[Access]
+    ) -> "SplatEnhancer":
         """Load a checkpoint; the model is on the CPU, in float32, ready for training or `for_inference()`.
 
         Args:
             ref: A folder, ``"user/repo"``, ``"user/repo@tag-or-sha"``, or ``"pocket"``, the embedded one.
-            token: For private and gated repositories; `HF_TOKEN` where it is not given.
+            revision: Tag, branch or commit of ``"user/repo"``.
+            access: `token`, `cache_dir` and `local_files_only`, for its base too; see `enhancer.hub.Access`.
 
         Raises:
             CheckpointError: It is no checkpoint, or its tensors do not fit its config.
-            HubError: It, or its base, cannot be had from the Hub.
+            HubError: The Hub does not give it, or its base.
         """
-        source = resolve(ref, token=token)
-        parts = read_checkpoint(source.folder, token)
+        source = resolve(ref, revision=revision, **access)
+        parts = read_checkpoint(source.folder, **access)
         model = cls(parts.config, parts.unet, parts.vae, parts.scheduler, parts.adapters["prompt_embedding"].float())
         load_adapters(model, parts.adapters, str(source.folder / ADAPTERS))
         model.source = source

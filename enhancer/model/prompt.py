@@ -11,6 +11,7 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from enhancer.errors import CheckpointError
 from enhancer.hub import resolve_base
+from enhancer.lfs import refuse_pointers
 from enhancer.model.checkpoint import load_base
 from enhancer.model.config import EnhancerConfig
 from enhancer.model.enhancer import SplatEnhancer
@@ -26,6 +27,7 @@ def encode_prompt(base: Path, prompt: str) -> Tensor:
     Raises:
         CheckpointError: The folder has no `tokenizer/` or `text_encoder/` that can be loaded.
     """
+    refuse_pointers([*base.glob("tokenizer/*"), *base.glob("text_encoder/*")], CheckpointError)
     half = list(base.glob("text_encoder/*.fp16.safetensors"))
     try:
         tokenizer = CLIPTokenizer.from_pretrained(base / "tokenizer", local_files_only=True)
@@ -54,7 +56,7 @@ def adapt(base: str | Path, config: EnhancerConfig) -> SplatEnhancer:
 
     Raises:
         CheckpointError: The base is incomplete or does not fit.
-        HubError: It cannot be had.
+        HubError: It is not here and the Hub does not give it.
     """
     found = resolve_base(base, config.base_revision, text=True)
     unet, vae, scheduler = load_base(found.folder)

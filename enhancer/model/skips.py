@@ -77,7 +77,7 @@ def decode(
 
 
 def _run(side: Any, block: nn.Module, x: Tensor) -> Tensor:
-    """Run a block, its activations recomputed in the backward pass where the VAE's side was told so.
+    """Run a block, its activations recomputed in the backward pass where the VAE's side asks for it.
 
     diffusers asks for that in the sides' own forward passes, which the skips bypass.
     """

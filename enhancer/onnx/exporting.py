@@ -1,7 +1,6 @@
 """From a checkpoint to a folder of graphs, proven to restore as it does: whole or not at all."""
 
 import hashlib
-import tempfile
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from enhancer.onnx.graphs import OPSET, write_graphs
 from enhancer.onnx.memory import attention_bytes
 from enhancer.onnx.parity import LEAST, parity
 from enhancer.onnx.runner import OnnxEnhancer
+from enhancer.runtime.files import atomic_folder
 
 
 def export(ref: str | Path, folder: str | Path, *, dtype: str = "float32", token: str | None = None) -> OnnxConfig:
@@ -43,10 +43,7 @@ def export(ref: str | Path, folder: str | Path, *, dtype: str = "float32", token
     if dtype not in LEAST:
         raise SettingsError(f"dtype must be {' or '.join(LEAST)}, got {dtype!r}.")
     model = SplatEnhancer.from_pretrained(ref, token=token).for_inference()
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
-        fresh = Path(scratch) / folder.name
-        fresh.mkdir()
+    with atomic_folder(folder) as fresh:
         write_graphs(model if dtype == "float32" else deepcopy(model).to(getattr(torch, dtype)), fresh)
         config = _config(model, dtype)
         config.write(fresh)
@@ -58,9 +55,6 @@ def export(ref: str | Path, folder: str | Path, *, dtype: str = "float32", token
             )
         config = replace(config, parity=round(found, 1))
         config.write(fresh)
-        if folder.exists():
-            folder.rename(Path(scratch) / "old")
-        fresh.rename(folder)
     return config
 
 

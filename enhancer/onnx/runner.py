@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from enhancer.errors import CheckpointError, ImageError, UnavailableError
-from enhancer.hub import resolve
+from enhancer.hub import Access, resolve
+from enhancer.lfs import refuse_pointers
 from enhancer.model.one_step import predict_clean
 from enhancer.onnx.folder import GRAPHS, OnnxConfig, package
 from enhancer.onnx.memory import check_free, running_out_of_memory
@@ -36,6 +37,7 @@ class OnnxEnhancer:
 
     def __init__(self, folder: Path, providers: Sequence[Provider] | None = None, threads: int | None = None) -> None:
         """Open the graphs of an exported folder; see `from_pretrained`."""
+        refuse_pointers(folder.glob("*"), CheckpointError)
         self.config = OnnxConfig.read(folder)
         self.size_multiple, self.bytes_per_pixel = self.config.size_multiple, self.config.bytes_per_pixel
         self.dtype: torch.dtype = getattr(torch, self.config.dtype)
@@ -54,7 +56,8 @@ class OnnxEnhancer:
         *,
         providers: Sequence[Provider] | None = None,
         threads: int | None = None,
-        token: str | None = None,
+        revision: str | None = None,
+        **access: Unpack[Access],
     ) -> "OnnxEnhancer":
         """Load what `python -m enhancer export` wrote.
 
@@ -63,14 +66,15 @@ class OnnxEnhancer:
             providers: onnxruntime's execution providers, the preferred one first, such as ``["CUDAExecutionProvider"]``
                 (package onnxruntime-gpu); None: the CPU. What a provider cannot compute, the next one does.
             threads: On the CPU; None: as many as torch uses.
-            token: For private and gated repositories; `HF_TOKEN` where it is not given.
+            revision: Tag, branch or commit of ``"user/repo"``.
+            access: `token`, `cache_dir` and `local_files_only`; see `enhancer.hub.Access`.
 
         Raises:
             CheckpointError: It is no export, or damaged.
             UnavailableError: onnxruntime, or a provider, is not installed.
-            HubError: It cannot be had from the Hub.
+            HubError: The Hub does not give it.
         """
-        return cls(resolve(ref, kind="onnx", token=token).folder, providers, threads)
+        return cls(resolve(ref, kind="onnx", revision=revision, **access).folder, providers, threads)
 
     def __call__(self, degraded: Tensor) -> Tensor:
         """Restore a batch.

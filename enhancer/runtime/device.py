@@ -1,5 +1,7 @@
-"""What an evaluation ran on and with: the device, the machine, the version of the program."""
+"""Which device is used, and what an evaluation ran on and with: the machine, the version of the program."""
 
+import logging
+import os
 import platform
 import subprocess
 import sys
@@ -11,6 +13,43 @@ import torch
 
 from enhancer import __version__
 from enhancer.errors import SettingsError
+from enhancer.messages import Message
+
+_log = logging.getLogger(__name__)
+
+
+def best_device() -> str:
+    """Return the fastest device there is: a CUDA GPU, Apple's, or the CPU. An NVIDIA GPU that cannot be used is logged."""
+    if torch.cuda.is_available():
+        return "cuda"
+    if trouble := cuda_trouble():
+        _log.warning("%s", trouble)
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def cuda_trouble(devices: Path = Path("/dev")) -> Message | None:
+    """Return why an NVIDIA GPU of this machine is not used, and what to do; None where there is none, or it works.
+
+    torch itself falls back to the CPU, some hundred times slower, with a warning at most.
+
+    Args:
+        devices: Where the system lists its devices; none are listed on Windows, and nothing is said there.
+    """
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES", "all").strip() in ("", "-1")
+    if hidden or torch.cuda.is_available() or not any(devices.glob("nvidia[0-9]*")):
+        return None
+    try:
+        torch.cuda.init()
+        reason = "it finds no device"
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+    return Message(
+        "note.no_cuda",
+        "This machine has an NVIDIA GPU, but torch {torch} cannot use it ({reason}), so the slow CPU is at work. "
+        "Whoever runs it: docs/space.md has the build of torch for drivers below 580.",
+        torch=torch.__version__,
+        reason=reason,
+    )
 
 
 def device_of(name: str, place: int = 0) -> torch.device:
@@ -20,7 +59,9 @@ def device_of(name: str, place: int = 0) -> torch.device:
         SettingsError: It cannot be used here.
     """
     if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
+        name = best_device()
+        if name == "mps":  # nothing that takes this flag has been run there
+            name = "cpu"
     if name == "cuda" and torch.cuda.is_available():
         name = f"cuda:{place % torch.cuda.device_count()}"
     try:
@@ -67,7 +108,7 @@ def program() -> dict[str, str | None]:
 
 
 def peak_memory(device: torch.device) -> float | None:
-    """Return MiB: what tensors held at most on a GPU; on a CPU the most the whole process held, where that is told."""
+    """Return MiB: what tensors held at most on a GPU; on a CPU the most the whole process held, where the system reports that."""
     if device.type == "cuda":
         return round(torch.cuda.max_memory_allocated(device) / 2**20, 1)
     try:

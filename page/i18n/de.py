@@ -36,7 +36,7 @@ WORDS = {
     "Strength": "Stärke",
     "0 keeps the picture as it came, 1 takes the restored one.": "0 lässt das Bild, wie es kam, 1 nimmt das restaurierte.",
     "Background": "Hintergrund",
-    "Stands behind transparent parts where pictures are compared.": "Steht hinter durchsichtigen Teilen, wo Bilder verglichen werden.",
+    "Transparent pictures are shown and scored over it.": "Durchsichtige Bilder werden darüber gezeigt und bewertet.",
     "Scores: give the clean picture too": "Bewertung: das saubere Bild dazugeben",
     "The same view, clean": "Dieselbe Ansicht, sauber",
     "The clean picture": "Das saubere Bild",
@@ -63,7 +63,7 @@ WORDS = {
     "before": "vorher",
     "after": "nachher",
     "clean": "sauber",
-    # told about a result
+    # about a result
     "The full model runs on a processor here, not on a GPU. This picture takes about": "Das große Modell läuft hier auf einem Prozessor, nicht auf einer GPU. Dieses Bild dauert etwa",
     "Restored in": "Restauriert in",
     "on": "auf",
@@ -127,8 +127,10 @@ MESSAGES = {
     "picture.none": "Noch ist kein Bild da. Legen Sie eines auf die Seite, oder wählen Sie ein Beispiel.",
     "picture.elsewhere": "Bilder werden nicht von anderen Adressen geholt. Laden Sie das Bild hoch, oder senden Sie es als data:-Adresse.",
     "picture.unopened": "{name} kann nicht geöffnet werden: {reason}. Prüfen Sie den Pfad.",
-    "picture.empty": "{name} ist leer (0 Bytes). Nehmen Sie PNG, JPEG, WebP, BMP, TIFF, GIF oder Radiance HDR.",
-    "picture.unknown": "{name} ist kein Bild, das hier gelesen werden kann. Nehmen Sie PNG, JPEG, WebP, BMP, TIFF, GIF oder Radiance HDR.",
+    "file.pointer": "{name} ist ein Git-LFS-Zeiger, ein kurzer Text an der Stelle der Datei. Rufen Sie dort, wohin geklont "
+    "wurde, `git lfs pull` auf, oder laden Sie die Datei herunter.",
+    "picture.empty": "{name} ist leer (0 Bytes). Nehmen Sie PNG, JPEG, WebP, AVIF, BMP, TIFF, GIF, TGA oder Radiance HDR.",
+    "picture.unknown": "{name} ist kein Bild, das hier gelesen werden kann. Nehmen Sie PNG, JPEG, WebP, AVIF, BMP, TIFF, GIF, TGA oder Radiance HDR.",
     "picture.damaged": "{name} ist beschädigt oder abgeschnitten ({reason}). Speichern oder laden Sie sie noch einmal.",
     "picture.heavy": "{name} hat {megabytes:.0f} MB; höchstens {most} MB werden genommen. Speichern Sie sie kleiner.",
     "picture.far_larger": "{name} ist viel größer als {most}x{most} Pixel, mehr wird hier nicht genommen, und wurde nicht gelesen. "
@@ -141,9 +143,10 @@ MESSAGES = {
     "picture.light": "{name} enthält lineares Licht von {low:g} bis {high:g}; fast alles davon muss zwischen 0 und 1 liegen. Rechnen Sie es zuerst um.",
     "picture.float": "{name} ist ein Bild aus Gleitkommazahlen, das hier nicht gelesen werden kann: OpenEXR, beschädigt, oder nicht mit 32 Bit. "
     "Speichern Sie als PNG mit 16 Bit, als TIFF mit 32-Bit-Gleitkomma oder als Radiance HDR.",
+    "note.premultiplied": "Keine Farbe dieses Bildes übersteigt sein Alpha, als wären sie damit multipliziert. Sind sie es, geben Sie --premultiplied an.",
     "note.linear": "Das Bild enthält lineares Licht: Es wurde nach sRGB umgerechnet.",
     "note.clipped": "Was darin dunkler als 0 oder heller als 1 ist, wurde abgeschnitten.",
-    "note.eight_bits": "Das Bild hat 16 Bit je Kanal, das Ergebnis 8 (--bits 16 auf der Kommandozeile).",
+    "note.eight_bits": "Das Bild hat 16 Bit je Kanal, das Ergebnis 8 (restore --bits 16 auf der Kommandozeile erhält sie).",
     "array.shape": "{name} hat die Form {shape}. Geben Sie Höhe, Breite und {channels} Kanäle.",
     "array.type": "{name} ist vom Typ {dtype}. Geben Sie Gleitkommazahlen von 0 bis 1: Teilen Sie 8-Bit-Werte durch 255.",
     "array.range": "{name} enthält Werte von {low:g} bis {high:g}. Geben Sie Werte von 0 bis 1: Teilen Sie 8-Bit-Werte durch 255.",
@@ -168,6 +171,7 @@ MESSAGES = {
     # settings
     "settings.checkpoint": "Den Modellstand {name!r} gibt es hier nicht. Wählen Sie unter {known}.",
     "settings.preset": "Die Voreinstellung {preset!r} gibt es nicht. Wählen Sie unter {known}.",
+    "settings.splat_preset": "Die Splat-Voreinstellung {preset!r} gibt es nicht. Wählen Sie unter {known}.",
     "settings.region": "Die Region {name!r} gibt es nicht. Wählen Sie unter {known}.",
     "settings.seed": "Der Startwert muss eine ganze Zahl sein, nicht {seed!r}.",
     "settings.strengths": "Stärken sind Zahlen je Region, etwa {{'eyes': 0.5}}, nicht {strengths!r}.",
@@ -191,6 +195,8 @@ MESSAGES = {
     "note.parser": "Der Gesichtsparser {name} ist jetzt nicht zu haben; der kleine eingebaute findet die Regionen.",
     "note.checkpoint": "Der Modellstand {name} ist jetzt nicht zu haben; der kleine eingebaute arbeitet.",
     "note.older_copy": "{reason} Genommen wird die Kopie von {name}, die am {date} geholt wurde: {commit}.",
+    "note.no_cuda": "Diese Maschine hat eine NVIDIA-GPU, aber torch {torch} kann sie nicht benutzen ({reason}); deshalb arbeitet die langsame "
+    "CPU. Wer sie betreibt, findet in docs/space.md die Fassung von torch für Treiber unter 580.",
     "note.lpips": "Kein {name}: {reason} Die anderen Werte sind davon nicht berührt.",
     # why there is no LPIPS
     "lpips.package": "Das Paket lpips ist nicht installiert.",
@@ -202,6 +208,67 @@ MESSAGES = {
     "hub.trouble": "{repo} ist von {address} jetzt nicht zu haben ({reason}).",
     "hub.busy": "Der Hub bittet zu warten: zu viele Anfragen (429). Versuchen Sie es in einigen Minuten wieder.",
     "hub.failing": "Der Hub hat selbst Schwierigkeiten ({answer}).",
+    # clouds of Gaussians
+    "splats.unseen": "Die Kamera sieht keinen der {count} Gauß-Splats. Sie soll entlang ihrer z-Achse blicken, mit x nach rechts und "
+    "y nach unten, und in der Einheit der Wolke messen.",
+    "splats.unopened": "{name} kann nicht geöffnet werden: {reason}. Prüfen Sie den Pfad.",
+    "splats.no_bytes": "{name} ist leer (0 Bytes). Kopieren oder exportieren Sie die Datei noch einmal.",
+    "splats.empty": "{name} enthält keine Gauß-Splats. Exportieren Sie die Datei noch einmal, mit Inhalt.",
+    "splats.not_finite": "{name} enthält {count} Gauß-Splats mit Zahlen, die nicht endlich sind (NaN oder unendlich). Entfernen Sie sie in "
+    "einem Editor, oder trainieren Sie noch einmal.",
+    "splats.memory": "{name} enthält {millions:.1f} Millionen Gauß-Splats, die {needed:.1f} GB Speicher brauchen; {free:.1f} GB sind frei. "
+    "Dünnen Sie die Wolke in einem Editor aus, schneiden Sie den Kopf aus, oder nehmen Sie einen Rechner mit mehr Speicher.",
+    "splats.truncated": "{name} ist abgeschnitten: Nach dem Kopf der Datei hat sie {wanted} Bytes, aber nur {got} sind da. Kopieren oder "
+    "exportieren Sie sie noch einmal.",
+    "splats.damaged": "{name} ist beschädigt ({problem}). Kopieren oder exportieren Sie die Datei noch einmal.",
+    "splats.unknown": "{name} ist keine Datei mit Gauß-Splats, die hier gelesen werden kann. Nehmen Sie eine .ply von 3D Gaussian "
+    "Splatting, eine komprimierte .ply, oder .splat, .spz, .ksplat.",
+    "splats.version": "{name} ist eine .spz der Version {version}; gelesen werden 2 und 3. Exportieren Sie sie als eine davon, oder als .ply.",
+    "splats.network": "{name} enthält Anker und Merkmale ({property}), wie Scaffold-GS sie hat: Form und Farben kommen aus einem Netz, das "
+    "nicht in der Datei ist. Exportieren Sie die Gauß-Splats einer Ansicht als .ply von 3D Gaussian Splatting.",
+    "splats.bound": "{name} enthält Gauß-Splats, die an die Dreiecke eines Netzes gebunden sind ({property}), wie bei GaussianAvatars und "
+    "SplattingAvatar: Ohne das Netz sind sie am falschen Ort. Exportieren Sie ein Einzelbild in Weltkoordinaten.",
+    "splats.time": "{name} enthält Gauß-Splats, die sich mit der Zeit ändern ({property}), wie 4D Gaussian Splatting sie hat. Exportieren "
+    "Sie einen Augenblick als .ply von 3D Gaussian Splatting.",
+    "splats.incomplete": "{name} fehlt {missing}, was Gauß-Splats brauchen. Exportieren Sie die Datei als .ply von 3D Gaussian Splatting.",
+    "splats.mesh": "{name} ist ein Dreiecksnetz ({vertices} Punkte, {faces} Flächen), keine Wolke von Gauß-Splats. Nehmen Sie die .ply, die "
+    "das Training geschrieben hat, oft point_cloud/iteration_30000/point_cloud.ply.",
+    "splats.points": "{name} ist eine Wolke von {points} Punkten ohne Größe und Drehung, oft das, womit ein Training beginnt. Nehmen Sie die "
+    ".ply, die das Training geschrieben hat, oft point_cloud/iteration_30000/point_cloud.ply.",
+    "splats.left_handed": "Die Achsen der Datei sind linkshändig; eine wurde umgedreht, sonst wäre alles gespiegelt.",
+    "splats.views": "Die Farben ändern sich stark mit dem Blick (im Mittel um {percent:.0f} %). Wurde die Wolke in einem Editor gedreht, der "
+    "ihre Kugelflächenfunktionen ließ, wie sie waren, so sind sie von jeder Seite falsch: Drehen Sie stattdessen die Kamera.",
+    "splats.degree": "Die Kugelflächenfunktionen sind vom Grad {degree}; die über 3 fallen weg, der feinste Teil der Spiegelungen.",
+    "splats.filter": "Der 3D-Filter von Mip-Splatting (filter_3D) ist in Größen und Deckkraft eingerechnet.",
+    "splats.linear_scales": "Keine Größe liegt unter 0, daher wurden sie als Längen genommen, nicht als Logarithmen. Sagen Sie es, wenn es "
+    "Logarithmen sind.",
+    "splats.flat": "Dies sind flache Scheiben mit zwei Größen (2D Gaussian Splatting); die dritte wird {percent:g} % der kleineren.",
+    "splats.linear_opacities": "Alle Werte der Deckkraft liegen zwischen 0 und 1, daher wurden sie genommen, wie sie sind, nicht als Logits. "
+    "Sagen Sie es, wenn es Logits sind.",
+    "splats.rgb": "Alle Farben liegen zwischen 0 und {most}, daher wurden sie als RGB genommen, nicht als Kugelflächenfunktionen. Sagen Sie "
+    "es, wenn es solche sind.",
+    # cameras
+    "cameras.size": "Die Kamera {camera} macht Bilder von {width}x{height} Pixeln; eine Seite hat 1 bis {most}. Verkleinern Sie die Größe und "
+    "die Brennweite.",
+    "cameras.lens": "Die Kamera {camera} hat die Brennweiten {fx:g} und {fy:g} und den Hauptpunkt {cx:g}, {cy:g}. Geben Sie Zahlen in Pixeln "
+    "an, die Brennweiten über 0.",
+    "cameras.pose": "Die Lage der Kamera {camera} ist keine Drehung und Verschiebung: Ihre Matrix ist singulär, gespiegelt, geschert oder nicht "
+    "endlich. Exportieren Sie die Kameras noch einmal.",
+    "cameras.orbit": "Eine Kreisfahrt braucht mindestens 1 Kamera und 1 Gauß-Splat, eine Höhe zwischen -90 und 90 Grad und einen Bogen über 0 "
+    "und bis 360; gegeben sind {count} Kameras, {gaussians} Gauß-Splats, {elevation:g} und {arc:g} Grad.",
+    "cameras.guessed": "Als oben wurde {up} genommen, und dass das Gesicht nach {front} blickt. Liegt der Kopf auf der Seite oder zeigt er den "
+    "Hinterkopf, so geben Sie an, wo oben und vorn ist.",
+    "cameras.axis": "{axis} ist keine Richtung. Nehmen Sie x, -x, y, -y, z, -z, oder drei Zahlen, die nicht alle 0 sind.",
+    "cameras.parallel": "Oben und vorn sind dieselbe Richtung, oder entgegengesetzte. Geben Sie zwei verschiedene an.",
+    "cameras.none": "{name} enthält keine Kameras. Exportieren Sie sie noch einmal, oder nehmen Sie eine Kreisfahrt.",
+    "cameras.distortion": "{count} von {cameras} Kameras haben ein Objektiv mit Verzeichnung, die wegbleibt: Die Bilder sind die einer "
+    "Lochkamera. Vergleichen Sie sie mit entzerrten Fotos.",
+    "cameras.unopened": "{name} kann nicht geöffnet werden: {reason}. Prüfen Sie den Pfad.",
+    "cameras.missing": "{name} fehlt {missing}, was eine Kamera braucht. Exportieren Sie die Kameras noch einmal, damit.",
+    "cameras.damaged": "{name} ist nicht zu verstehen ({problem}). Exportieren Sie die Kameras noch einmal.",
+    "cameras.unknown": "{name} enthält keine Kameras, die hier gelesen werden können. Nehmen Sie eine transforms.json von nerfstudio, eine "
+    "cameras.json von 3D Gaussian Splatting, oder den Ordner eines Modells von COLMAP mit cameras und images als .bin oder .txt, oft sparse/0.",
+    "cameras.json": "{name} ist kein JSON ({problem}). Exportieren Sie die Kameras noch einmal, oder nehmen Sie eine andere Datei.",
 }
 
 _ABOUT = about(
@@ -248,6 +315,8 @@ PASSAGES = {
     "footer": "<p>Die Beispielköpfe sind Renderings von Menschen, die es nicht gibt. Bilder, die Sie bringen, werden binnen zwei "
     "Stunden gelöscht.</p>",
     "waking": "<p role='status'>Wacht auf: Nach einer Pause braucht das Modell etwa zehn Sekunden.</p>",
+    "gpu is lent": "<p role='status'>Wählen Sie ein Gesicht oder drücken Sie auf Restaurieren. Für jedes Bild wird eine GPU geliehen: Nach "
+    "einer Pause braucht das erste etwa zehn Sekunden.</p>",
     "nothing yet": "<p role='status'>Noch nichts restauriert: Legen Sie links ein Rendering ab. Es wird genommen, wie es ist; "
     "Durchsichtigkeit bleibt.</p>",
     "difference": "<p>Je heller, desto verschiedener; vierfach verstärkt. Schwarz ist gleich.</p>",

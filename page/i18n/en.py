@@ -50,6 +50,9 @@ PASSAGES = {
     "back in one step, and measures what it won, region by region.</p>",
     "footer": "<p>The example heads are renders of people who do not exist. Pictures you bring are deleted within two hours.</p>",
     "waking": "<p role='status'>Waking up: after a pause the model takes some ten seconds to load.</p>",
+    # on ZeroGPU nothing is restored before somebody asks for it
+    "gpu is lent": "<p role='status'>Choose a face, or press Restore. A GPU is lent for each picture: after a pause the first one "
+    "takes some ten seconds.</p>",
     "nothing yet": "<p role='status'>Nothing restored yet: drop a render on the left. It is taken as it is, transparency kept.</p>",
     "difference": "<p>The brighter, the further apart; amplified four times. Black is equal.</p>",
     "files": "<p>PNG without loss. Each file holds the settings it was made with: drop it on the page to set them again.</p>",

@@ -53,6 +53,6 @@ def refusal(message: str) -> gr.Error:
         message: What was wrong, what was given and what to do. A sentence that is no `Message` stays English, such as one
             about a broken installation.
     """
-    told = translator(LocalContext.request.get(None))(message)
+    translated = translator(LocalContext.request.get(None))(message)
     # The page shows messages as HTML, and some of them quote what a stranger sent.
-    return gr.Error(escape(told, quote=False), print_exception=False)
+    return gr.Error(escape(translated, quote=False), print_exception=False)

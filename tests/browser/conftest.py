@@ -3,7 +3,9 @@
 import contextlib
 import os
 import shutil
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,6 +21,8 @@ QUIET = [
     "--disable-component-update",
     "--disable-sync",
 ]
+PORTFOLIO = """<!doctype html><title>Work</title><h1>Somebody's work</h1>
+<iframe src="{address}" width="1200" height="700" title="Splat Enhancer"></iframe>"""
 HARMLESS = (
     "Method not implemented",  # chromium says this about a picture's clipboard button; nothing of the page's is missing
     "Failed to load resource: the server responded with a status of 503",  # the answer to whom the queue has no place for
@@ -36,17 +40,24 @@ def pace():
 
 
 @pytest.fixture(scope="session")
-def address(head):
-    """Serve the page."""
+def service(head):
+    """Answers at once, or at the `pace` that is set."""
     from enhancer.parts import Restorer
     from enhancer.service import Service
-    from tests.stand_ins import KnownParser, PlainScorer, served
+    from tests.stand_ins import KnownParser, PlainScorer
 
     def brighten(rgb):
         time.sleep(PACE.seconds)
         return (rgb * 0.9 + 0.1).astype("float32")
 
-    service = Service(KnownParser(head.labels), Restorer(brighten, "<stand-in>", "0123456789"), PlainScorer())
+    return Service(KnownParser(head.labels), Restorer(brighten, "<stand-in>", "0123456789"), PlainScorer())
+
+
+@pytest.fixture(scope="session")
+def address(service):
+    """Serve the page."""
+    from tests.stand_ins import served
+
     with served(service) as address:
         yield address
 
@@ -61,6 +72,45 @@ def browser():
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=QUIET)
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def framed(address, browser, request):
+    """Open a page of another origin that shows the app in a frame, and return the frame."""
+    answer = PORTFOLIO.format(address=address).encode()
+
+    class Portfolio(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, format, *args):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Portfolio)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    context = browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-US")
+    page = context.new_page()
+    page.set_default_timeout(90_000)
+
+    def open_frame():
+        page.goto(f"http://localhost:{server.server_port}/")  # to a browser another site than 127.0.0.1
+        return page.frames[1]
+
+    yield open_frame
+    keep_picture(page, request)
+    context.close()
+    server.shutdown()
+    server.server_close()
+
+
+def keep_picture(page, request, number=""):
+    """Keep a picture for people, if SCREENSHOTS names a folder; its lack fails no test."""
+    if folder := os.environ.get("SCREENSHOTS"):
+        with contextlib.suppress(Exception):
+            page.screenshot(path=Path(folder) / f"{request.node.name}{number}.png".replace("/", "_"))
 
 
 @pytest.fixture
@@ -85,11 +135,7 @@ def visit(address, browser, request):
         return not url.startswith((address, "data:", "blob:"))
 
     yield open_page
-    folder = os.environ.get("SCREENSHOTS")
     for number, page in enumerate(pages):
-        if folder:
-            with contextlib.suppress(Exception):  # a picture for people; its lack fails no test
-                name = f"{request.node.name}{number or ''}.png".replace("/", "_")
-                page.screenshot(path=Path(folder) / name)
+        keep_picture(page, request, number or "")
         page.context.close()
     assert [said for said in complaints if not said.startswith(HARMLESS)] == []

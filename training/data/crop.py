@@ -1,6 +1,8 @@
 """A photograph -> a square crop, framed round the face, and its label map. No torch."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import cv2
@@ -9,6 +11,7 @@ import numpy as np
 from enhancer.errors import ImageError, LabelError
 from enhancer.imaging.faces import largest_face
 from enhancer.imaging.io import composite, fill_transparent, read_labels, split_alpha, with_alpha
+from enhancer.imaging.premultiplied import looks_premultiplied
 from enhancer.imaging.regions import HEAD_LABELS, region_map
 from training.data.photographs import Photograph, Source, Window, read_photograph, read_window
 
@@ -40,9 +43,12 @@ class Prepared:
     degraded: np.ndarray | None  # (S, S, 3) or (S, S, 4), of a ready pair
     crop: Window
     face: bool  # whether the label map shows one
+    looks_premultiplied: bool  # and was not said to be
 
 
-def prepare(photograph: Photograph, parser: LabelMaker | None, size: int, smallest: int) -> Prepared:
+def prepare(
+    photograph: Photograph, parser: LabelMaker | None, size: int, smallest: int, *, premultiplied: bool = False
+) -> Prepared:
     """Read a photograph, frame its face, and find out what is where.
 
     Args:
@@ -50,13 +56,16 @@ def prepare(photograph: Photograph, parser: LabelMaker | None, size: int, smalle
         parser: Finds the face; without one, or with label maps given, those are used.
         size: Side of the crop, px.
         smallest: Refuse a crop of fewer px than this: enlarged, it would teach blur.
+        premultiplied: The colours of the pictures are multiplied by their alpha.
 
     Raises:
         ImageError: A file cannot be read, the partners differ in size, or the face is too small.
         LabelError: There is no label map, or it does not fit the picture.
     """
-    image = read_photograph(photograph.source, photograph.shown)
-    degraded = _partner(photograph, image)
+    read = partial(read_photograph, premultiplied=premultiplied)
+    closer = partial(read_window, premultiplied=premultiplied)
+    image = read(photograph.source, photograph.shown)
+    degraded = _partner(photograph, image, read)
     given = _given_labels(photograph, image.shape[:2])
     if given is None and parser is None and degraded is None:
         raise LabelError(f"{photograph.shown} has no label map. Give --masks FOLDER, or a --parser.")
@@ -65,7 +74,7 @@ def prepare(photograph: Photograph, parser: LabelMaker | None, size: int, smalle
     if guide is None and parser is not None:
         guide = _parse(_fitted(image, short=size), parser)
     crop = face_crop(guide, image.shape[:2])
-    window = _window(image, crop, photograph.source, photograph.shown)
+    window = _window(image, crop, closer, photograph.source, photograph.shown)
     if min(window.shape[:2]) < smallest:
         raise ImageError(
             f"{photograph.shown}: its crop is only {min(window.shape[:2])} pixels wide, less than {smallest}. "
@@ -79,9 +88,10 @@ def prepare(photograph: Photograph, parser: LabelMaker | None, size: int, smalle
     else:
         labels = guide
     if degraded is not None and photograph.degraded is not None:
-        degraded = _fitted(_window(degraded, crop, photograph.degraded, photograph.degraded.name), size)
+        degraded = _fitted(_window(degraded, crop, closer, photograph.degraded, photograph.degraded_shown), size)
     face = labels is not None and largest_face(region_map(labels)) is not None
-    return Prepared(cut, labels, degraded, _shares(crop, image.shape), face)
+    hint = not premultiplied and looks_premultiplied(image)
+    return Prepared(cut, labels, degraded, _shares(crop, image.shape), face, hint)
 
 
 def face_crop(labels: np.ndarray | None, shape: tuple[int, ...]) -> Crop:
@@ -110,14 +120,14 @@ def face_crop(labels: np.ndarray | None, shape: tuple[int, ...]) -> Crop:
     return left, top, length
 
 
-def _partner(photograph: Photograph, image: np.ndarray) -> np.ndarray | None:
+def _partner(photograph: Photograph, image: np.ndarray, read: Callable[..., np.ndarray]) -> np.ndarray | None:
     """Read the degraded partner of a ready pair; None for a photograph alone."""
     if photograph.degraded is None:
         return None
-    degraded = read_photograph(photograph.degraded, f"the degraded {photograph.degraded.name}")
+    degraded = read(photograph.degraded, photograph.degraded_shown)
     if degraded.shape[:2] != image.shape[:2]:
         raise ImageError(
-            f"{photograph.shown} is {_size(image)} pixels, but its degraded partner {photograph.degraded.name} is "
+            f"{photograph.shown} is {_size(image)} pixels, but {photograph.degraded_shown} is "
             f"{_size(degraded)}. Give both at one size."
         )
     return degraded
@@ -154,10 +164,12 @@ def _shares(crop: Crop, shape: tuple[int, ...]) -> Window:
     return left / width, top / height, (left + side) / width, (top + side) / height
 
 
-def _window(image: np.ndarray, crop: Crop, source: Source, name: str) -> np.ndarray:
+def _window(
+    image: np.ndarray, crop: Crop, read: Callable[..., np.ndarray | None], source: Source, name: str
+) -> np.ndarray:
     """Return the crop, from the file itself if that holds more pixels than `image`."""
     left, top, side = crop
-    closer = read_window(source, name, _shares(crop, image.shape))
+    closer = read(source, name, _shares(crop, image.shape))
     return image[top : top + side, left : left + side] if closer is None else closer
 
 

@@ -15,6 +15,7 @@ from enhancer.errors import EnhancerError, ImageError, SettingsError
 from enhancer.imaging.background import over_one_background
 from enhancer.imaging.io import WHITE, read_image, read_labels, to_bytes
 from enhancer.imaging.masks import soft_masks
+from enhancer.imaging.names import encodable
 from enhancer.imaging.regions import region_map
 from enhancer.seeding import rng_for
 from training.config import CLEAN, PAIRS, TrainConfig
@@ -140,7 +141,7 @@ class Pairs(Dataset[tuple[Tensor, Tensor] | EnhancerError]):
 
     def fingerprint(self) -> str:
         """Return a short hash of which pictures there are, so that a resume on other data is noticed."""
-        names = "\n".join(sample.image.name for sample in self.samples)
+        names = encodable("\n".join(sample.image.name for sample in self.samples))
         return hashlib.sha256(names.encode()).hexdigest()[:16]
 
 

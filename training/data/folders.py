@@ -1,19 +1,25 @@
 """What training and evaluation are given: folders of ready pairs, or of photographs with label maps. No torch.
 
 `training.prepare` writes both kinds. A folder of ready pairs is a Hugging Face imagefolder: its `metadata.jsonl` names a
-degraded picture, and perhaps a label map, for each clean one. Photographs lie in `images/`, their label maps in `masks/`.
+degraded picture, and perhaps a label map, for each clean one. Photographs lie in `images/`, their label maps in `masks/`, both
+perhaps in subfolders.
 """
 
 import json
+import logging
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from enhancer.errors import ImageError
-from enhancer.imaging.io import IMAGE_SUFFIXES
+from enhancer.imaging.folders import finder, left_out, pictures_in
+from enhancer.imaging.names import encodable
 
 METADATA = "metadata.jsonl"
 NAMED = 5  # missing files that a message names
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,7 @@ def find_samples(folders: str) -> list[Sample]:
             samples += _pairs(folder) or _photographs(folder)
     names = [sample.name for sample in samples]
     if len(set(names)) < len(names):
-        return [replace(sample, name=sample.image.as_posix()) for sample in samples]
+        return [replace(sample, name=encodable(sample.image.as_posix())) for sample in samples]
     return samples
 
 
@@ -54,7 +60,7 @@ def _pairs(folder: Path) -> list[Sample]:
     path = folder / METADATA
     if not path.is_file():
         return []
-    pairs = []
+    find, pairs = finder(folder), []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         try:
             row = json.loads(line)
@@ -66,22 +72,34 @@ def _pairs(folder: Path) -> list[Sample]:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ImageError(f"{path}, line {number}, is no row with a file_name. Write the file again.") from error
         if degraded is not None:
-            beside = folder / "masks" / f"{Path(image).stem}.png"
-            labels = folder / named if named else beside if beside.is_file() else None
-            pairs.append(Sample(Path(image).name, folder / image, folder / degraded, labels))
+            beside = find(f"masks/{Path(image).stem}.png")
+            labels = find(named) if named else beside if beside.is_file() else None
+            pairs.append(Sample(encodable(Path(image).name), find(image), find(degraded), labels))
     _require([file for pair in pairs for file in pair.files], f"{path} names files that do not exist")
     return pairs
 
 
 def _photographs(folder: Path) -> list[Sample]:
-    pictures = sorted(p for p in (folder / "images").glob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
+    images, mask = folder / "images", finder(folder / "masks")
+    subfolders = (path for path in images.glob("[!.]*") if path.is_dir())
+    pictures: list[Path] = []
+    others: Counter[str] = Counter()
+    for inside in (images, *subfolders) if images.is_dir() else ():
+        found, besides = pictures_in(inside)
+        pictures += found
+        others += besides
+    if others:
+        _log.warning("%s: %s", images, left_out(others))
     if not pictures:
         advice = "Put photographs there and label maps in masks/."
         if (folder / "train").is_dir():
             advice = f"Give one of its splits, such as {folder / 'train'}."
-        raise ImageError(f"No pictures in {folder / 'images'}. {advice}")
-    samples = [Sample(p.name, p, labels=folder / "masks" / f"{p.stem}.png") for p in pictures]
-    _require([s.labels for s in samples if s.labels], f"Pictures in {folder / 'images'} have no label map")
+        raise ImageError(f"No pictures in {images}. {advice}")
+    samples = [
+        Sample(encodable(p.name), p, labels=mask(str(p.relative_to(images).with_suffix(".png"))))
+        for p in sorted(pictures)
+    ]
+    _require([s.labels for s in samples if s.labels], f"Pictures in {images} have no label map")
     return samples
 
 

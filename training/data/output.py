@@ -1,75 +1,67 @@
 """The folder a data set is prepared into: its settings, what is done already, and the `metadata.jsonl` of each split."""
 
 import json
-import threading
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from enhancer.errors import EnhancerError, ImageError, SettingsError
+from enhancer.errors import EnhancerError, ImageError
 from enhancer.imaging.io import write_png
 from enhancer.runtime.files import write_text
-from training.cli import differences
+from enhancer.runtime.resumable import Journal, Row, claim
 from training.data.folders import METADATA
 
 SPLITS = ("train", "test")
 SETTINGS, JOURNAL = "prepare.json", "done.jsonl"
 # `file_name` leads: `datasets` (5.2) gives it to the first picture column of a row, whichever that is.
+# The Hub takes at most this many files in a folder; of a larger data set a picture lies in one of so many subfolders.
+LARGEST_FOLDER, SUBFOLDERS = 10_000, 100
 FILE_COLUMNS = {"file_name": "images", "degraded_file_name": "degraded", "mask_file_name": "masks"}
-
-Row = dict[str, Any]  # what `metadata.jsonl` says of a picture; file names are relative to its split's folder
 
 
 class Output:
-    """An output folder. A picture counts as done once its files are there whole and its row is in the journal."""
+    """An output folder. A picture counts as done once its files are there whole and its row is in the journal.
 
-    def __init__(self, folder: Path, settings: Mapping[str, Any]) -> None:
+    A row is what `metadata.jsonl` says of a picture; file names in it are relative to its split's folder.
+    """
+
+    def __init__(self, folder: Path, settings: Mapping[str, Any], pictures: int = 0) -> None:
         """Open or create the folder.
+
+        Args:
+            folder: Where it is.
+            settings: What its pictures are prepared with.
+            pictures: How many there will be.
 
         Raises:
             SettingsError: It holds pictures prepared with other settings, which are named, or is not ours at all.
         """
-        self.folder = folder
-        self._lock = threading.Lock()
-        path = folder / SETTINGS
-        if path.exists():
-            old = json.loads(path.read_text(encoding="utf-8"))
-            if changes := differences(old, settings):
-                raise SettingsError(
-                    f"{folder} was prepared with other settings: {changes}. Choose another --output_dir, or repeat "
-                    "its own settings to go on with it."
-                )
-        elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise SettingsError(
-                f"{folder} holds something else. Choose an --output_dir that is empty or does not exist."
-            )
-        else:
-            write_text(path, json.dumps(settings, indent=2) + "\n")
-        for unfinished in folder.rglob(".*.unfinished"):  # of a run that was killed while it wrote
-            unfinished.unlink(missing_ok=True)
-        self.done = {row["name"]: row for row in self._journal() if self._is_whole(row)}
-        write_text(folder / JOURNAL, "".join(json.dumps(row) + "\n" for row in self.done.values()))
+        self.folder, self._is_large = folder, pictures > LARGEST_FOLDER
+        claim(folder, SETTINGS, settings, holds="prepared data set")
+        self._journal = Journal(folder, JOURNAL, JOURNAL, key="name")
+        self.done = {row["name"]: row for row in self._journal.rows() if self._is_whole(row)}
 
     def write_pictures(self, split: str, name: str, pictures: Mapping[str, np.ndarray]) -> Row:
         """Write pictures, by the column of `metadata.jsonl` they go under, and return those columns."""
+        # by its name: a picture keeps its place when others are added
+        subfolder = f"{zlib.crc32(name.encode()) % SUBFOLDERS:03d}/" if self._is_large else ""
         columns: Row = {}
         for column, picture in pictures.items():
-            path = self.folder / split / FILE_COLUMNS[column] / f"{name}.png"
-            self.write_picture(path, picture)
-            columns[column] = f"{path.parent.name}/{path.name}"
+            columns[column] = f"{FILE_COLUMNS[column]}/{subfolder}{name}.png"
+            self.write_picture(self.folder / split / columns[column], picture)
         return columns
 
     def record(self, row: Row) -> None:
-        """Note that a picture is done. Threads may call at once."""
-        with self._lock:
-            self.done[row["name"]] = row
-            try:
-                with (self.folder / JOURNAL).open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(row) + "\n")
-            except OSError as error:
-                raise EnhancerError(f"{self.folder / JOURNAL} cannot be written: {error.strerror or error}.") from error
+        """Note that a picture is done. Threads may call at once.
+
+        Raises:
+            SettingsError: The journal cannot be written.
+        """
+        self._journal.append(row)
+        self.done[row["name"]] = row
 
     def finish(self) -> dict[str, int]:
         """Write the `metadata.jsonl` of each split, and return how many pictures each has."""
@@ -93,17 +85,6 @@ class Output:
             write_png(picture, path)
         except (OSError, ImageError) as error:
             raise EnhancerError(f"{error} What is done is kept: the same command goes on from there.") from error
-
-    def _journal(self) -> list[Row]:
-        """Return the rows of earlier runs; a line cut off by a kill is dropped."""
-        path = self.folder / JOURNAL
-        rows = []
-        for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []:
-            try:
-                rows.append(json.loads(line))
-            except ValueError:
-                continue
-        return rows
 
     def _is_whole(self, row: Row) -> bool:
         """Say whether a row's pictures are all there."""

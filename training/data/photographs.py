@@ -1,21 +1,26 @@
 """What `training.prepare` is given: pictures in folders of any layout, matched by name, read at any size. No torch."""
 
-import io
+import os
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageOps
 
 from enhancer.errors import SettingsError
-from enhancer.imaging.io import IMAGE_SUFFIXES, from_pil, read_image
+from enhancer.imaging.folders import LABELS_SUFFIX, finder, is_picture
+from enhancer.imaging.io import from_pil, opened, read_image
+from enhancer.imaging.names import LONGEST, encodable, fitting, normalised
+from enhancer.imaging.premultiplied import straight
 
 Source = Path | Callable[[], bytes]  # a file, or what returns its bytes
 Window = tuple[float, float, float, float]  # left, top, right, bottom; shares of the upright picture's sides
 
-LABELS_SUFFIX = "_labels"  # of a label map that lies beside its picture, as in examples/heads
 LOOKED_AT = 2048  # pixels a side; larger photographs are scaled down to find the face in them
+LARGEST = 1 << 20  # pixels a side of what is scaled down: Pillow's own limit on the pixels comes first
 
 
 @dataclass(frozen=True)
@@ -25,17 +30,33 @@ class Photograph:
     name: str  # unique; what its files are called, without suffix
     source: Source
     labels: Path | None = None  # a label map given with it
-    degraded: Path | None = None  # its partner, in ready pairs
+    degraded: Source | None = None  # its partner, in ready pairs
 
     @property
     def shown(self) -> str:
         """What to call it in messages."""
-        return self.source.name if isinstance(self.source, Path) else self.name
+        return encodable(self.source.name) if isinstance(self.source, Path) else self.name
+
+    @property
+    def degraded_shown(self) -> str:
+        """What to call its partner in messages."""
+        return f"the degraded {encodable(self.degraded.name) if isinstance(self.degraded, Path) else self.name}"
 
 
-def find_photographs(
-    folder: Path, masks: Path | None = None, leave_out: Path | None = None
-) -> tuple[list[Photograph], list[str]]:
+class Found(NamedTuple):
+    """What lies in the folders given."""
+
+    photographs: list[Photograph]
+    problems: list[str]  # what cannot be used, a sentence each
+    others: Counter[str]  # suffix -> how many files of it are no pictures that can be read here
+
+
+def file_name(text: str) -> str:
+    """Return what the files of a picture are called, without suffix: a name that any system takes."""
+    return fitting(encodable(text), LONGEST - len(".png"))
+
+
+def find_photographs(folder: Path, masks: Path | None = None, leave_out: Path | None = None) -> Found:
     """List the pictures in a folder and below, in the order of their names.
 
     A label map is ``masks/NAME.png``, where `masks` is by default the sister of a folder called ``images``, or
@@ -45,38 +66,36 @@ def find_photographs(
         folder: Where to look; if it holds a folder ``images``, that one.
         masks: Folder of label maps.
         leave_out: A folder whose files do not count, such as our own output.
-
-    Returns:
-        The photographs, and what cannot be used, a sentence each.
     """
     if (folder / "images").is_dir():
         masks = masks or folder / "masks"
         folder = folder / "images"
-    files = {str(path.relative_to(folder).with_suffix("")): path for path in _pictures(folder, leave_out)}
-    photographs, problems, seen = [], [], {}
-    for path in _pictures(folder, leave_out):
-        stem = str(path.relative_to(folder).with_suffix(""))
+    pictures, others, problems = _walk(folder, leave_out)
+    stems = [normalised(str(path.relative_to(folder).with_suffix(""))) for path in pictures]
+    files = dict(zip(stems, pictures, strict=True))
+    mask = finder(masks) if masks else None
+    photographs, seen = [], {}
+    for path, stem in zip(pictures, stems, strict=True):
         if stem.endswith(LABELS_SUFFIX) and stem.removesuffix(LABELS_SUFFIX) in files:
             continue  # a label map, not a photograph
-        name = stem.replace("/", "_").replace("\\", "_")
+        name = file_name(stem.replace("/", "_").replace("\\", "_"))
         if name in seen:
             problems.append(f"{path} would be called {name}.png, as {seen[name]} is: rename one of them.")
             continue
         seen[name] = path
         beside = files.get(stem + LABELS_SUFFIX)
-        given = masks / f"{stem}.png" if masks else None
+        given = mask(f"{stem}.png") if mask else None
         photographs.append(Photograph(name, path, given if given and given.is_file() else beside))
-    return photographs, problems
+    return Found(photographs, problems, others)
 
 
-def find_pairs(clean: Path, degraded: Path, masks: Path | None = None) -> tuple[list[Photograph], list[str]]:
-    """Match two folders of pictures by name, whatever their suffixes; list what has no partner.
+def find_pairs(clean: Path, degraded: Path, masks: Path | None = None) -> Found:
+    """Match two folders of pictures by name, whatever their suffixes; what has no partner is a problem.
 
-    Returns:
-        The clean pictures with their degraded partners, and what cannot be used, a sentence each.
+    The photographs found are the clean pictures with their degraded partners.
     """
-    found, problems = find_photographs(clean, masks)
-    partners, double = find_photographs(degraded)
+    found, problems, others = find_photographs(clean, masks)
+    partners, double, others_degraded = find_photographs(degraded)
     theirs = {each.name: each for each in partners}
     pairs = []
     for each in found:
@@ -86,30 +105,43 @@ def find_pairs(clean: Path, degraded: Path, masks: Path | None = None) -> tuple[
         elif isinstance(partner.source, Path):
             pairs.append(Photograph(each.name, each.source, each.labels, partner.source))
     problems += [f"{left.shown} in {degraded} has no partner {left.name}.* in {clean}." for left in theirs.values()]
-    return pairs, problems + double
+    return Found(pairs, problems + double, others + others_degraded)
 
 
-def read_photograph(source: Source, name: str) -> np.ndarray:
-    """Read a picture as `enhancer.imaging.io.read_image` does, scaled down first where a side is longer than `LOOKED_AT`."""
+def read_photograph(source: Source, name: str, *, premultiplied: bool = False) -> np.ndarray:
+    """Read a picture as `enhancer.imaging.io.read_image` does, scaled down first where a side is longer than `LOOKED_AT`.
+
+    Args:
+        source: The file, or what returns its bytes.
+        name: What to call it in messages.
+        premultiplied: Its colours are multiplied by its alpha.
+    """
     encoded = source() if callable(source) else source
-    smaller = _scaled_down(encoded, (0, 0, 1, 1))
-    return read_image(encoded, name) if smaller is None else from_pil(smaller, name)
+    smaller = _scaled_down(encoded, (0, 0, 1, 1), premultiplied)
+    if smaller is not None:
+        return from_pil(smaller, name)
+    image = read_image(encoded, name)
+    return straight(image) if premultiplied else image
 
 
-def read_window(source: Source, name: str, window: Window) -> np.ndarray | None:
+def read_window(source: Source, name: str, window: Window, *, premultiplied: bool = False) -> np.ndarray | None:
     """Read a window of a picture that `read_photograph` had to scale down, closer; None if it had not."""
-    picture = _scaled_down(source() if callable(source) else source, window)
+    picture = _scaled_down(source() if callable(source) else source, window, premultiplied)
     return None if picture is None else from_pil(picture, name)
 
 
-def _scaled_down(encoded: Path | bytes, window: Window) -> Image.Image | None:
+def _scaled_down(encoded: Path | bytes, window: Window, premultiplied: bool) -> Image.Image | None:
     """Return a window of a picture that is too large; None if it is not, or cannot be read: `read_image` says why."""
     try:
-        with Image.open(io.BytesIO(encoded) if isinstance(encoded, bytes) else encoded) as picture:
+        with opened(encoded, "", LARGEST) as picture:
             if max(picture.size) <= LOOKED_AT:
                 return None
             if picture.mode in ("1", "P", "PA"):  # these modes scale by picking pixels
                 picture = picture.convert("RGBA")
+            if premultiplied and picture.has_transparency_data:  # scaling weighs straight colours by alpha
+                info, picture = picture.info, picture.convert("RGBA")
+                picture = Image.frombytes("RGBa", picture.size, picture.tobytes()).convert("RGBA")
+                picture.info = info
             if window != (0, 0, 1, 1):
                 picture = ImageOps.exif_transpose(picture)
                 left, top, right, bottom = window
@@ -122,10 +154,32 @@ def _scaled_down(encoded: Path | bytes, window: Window) -> Image.Image | None:
         return None
 
 
-def _pictures(folder: Path, leave_out: Path | None) -> list[Path]:
-    """Return the picture files in and below a folder, sorted; hidden ones and those below `leave_out` do not count."""
+def _walk(folder: Path, leave_out: Path | None) -> tuple[list[Path], Counter[str], list[str]]:
+    """Look into a folder and all below it; hidden ones and those below `leave_out` do not count.
+
+    Returns:
+        The picture files, sorted; how many others there are, by suffix; and what cannot be looked into, a sentence each.
+    """
     if not folder.is_dir():
         raise SettingsError(f"There is no folder {folder}. Check the path.")
-    inside = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
-    shown = [path for path in inside if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
-    return [path for path in shown if leave_out is None or leave_out.resolve() not in path.resolve().parents]
+    pictures: list[Path] = []
+    others: Counter[str] = Counter()
+    problems: list[str] = []
+
+    def closed(error: OSError) -> None:
+        problems.append(f"{error.filename} cannot be read: {error.strerror}.")
+
+    ours = leave_out and leave_out.resolve()
+    for where, folders, names in os.walk(folder, onerror=closed):
+        folders[:] = [name for name in folders if not name.startswith(".") and Path(where, name).resolve() != ours]
+        for path in (Path(where, name) for name in names if not name.startswith(".")):
+            try:
+                is_file = path.is_file()
+            except OSError as error:
+                closed(error)
+                continue
+            if is_file and is_picture(path):
+                pictures.append(path)
+            elif is_file:
+                others[path.suffix.lower()] += 1
+    return sorted(pictures), others, problems

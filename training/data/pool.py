@@ -46,13 +46,15 @@ class Pool:
         # Enough on the way for two steps, however few workers there are
         wanted = max(phase.batch_size for phase in self.config.schedule) // self.config.crops_per_image
         ahead = max(2, math.ceil(2 * wanted / workers)) if workers else None
+        # The other cores are the other workers' and the model's. Not in a worker: OpenCV then waits for ever for threads that a
+        # fork did not bring along.
+        cv2.setNumThreads(1)
         self.stream = iter(
             DataLoader(
                 pairs,
                 batch_size=None,
                 sampler=numbers,
                 num_workers=workers,
-                worker_init_fn=_one_thread,
                 prefetch_factor=ahead,
             )
         )
@@ -115,8 +117,3 @@ def to_grey(crop: Tensor) -> Tensor:
     """Return an (H, W, 3) uint8 picture without its colours."""
     luma = crop.float() @ torch.tensor(LUMA)
     return luma.round().to(torch.uint8)[..., None].expand(-1, -1, 3)
-
-
-def _one_thread(_worker: int) -> None:
-    """Leave the other cores to the other workers, and to the model."""
-    cv2.setNumThreads(1)

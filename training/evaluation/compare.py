@@ -24,11 +24,19 @@ TOLERANCE = 0.01  # dB between the scores of what both were given; machines diff
 
 def interval(differences: np.ndarray, name: str) -> tuple[float, float]:
     """Return the bootstrap percentile interval of the mean of paired differences, drawn from a stream of its own."""
-    rng = rng_for("compare", name)
-    drawn = rng.integers(0, len(differences), (RESAMPLES, len(differences)))
-    means = differences[drawn].mean(axis=1)
-    low, high = np.quantile(means, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    return float(low), float(high)
+    from scipy.stats import bootstrap  # here rather than above: it takes a second, which an evaluation need not wait
+
+    if len(differences) == 1:  # nothing to draw from
+        return float(differences[0]), float(differences[0])
+    found = bootstrap(
+        (differences,),
+        np.mean,
+        n_resamples=RESAMPLES,
+        confidence_level=CONFIDENCE,
+        method="percentile",
+        rng=rng_for("compare", name),
+    ).confidence_interval
+    return float(found.low), float(found.high)
 
 
 def read_evaluation(folder: Path) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:

@@ -19,16 +19,16 @@ from torch.nn.functional import adaptive_avg_pool2d, pad
 from enhancer.degrade import degrade, face_render
 from enhancer.errors import EnhancerError, UnavailableError
 from enhancer.imaging.io import WHITE
-from enhancer.metrics.fidelity import psnr, similarity, squared_error, weighted_mean, without_border
+from enhancer.metrics.catalogue import LPIPS_NETS, lpips_of
 from enhancer.metrics.perceptual import Perceptual
-from enhancer.metrics.scores import MIN_REGION
+from enhancer.metrics.regional import RegionalScorer
 from enhancer.model import SplatEnhancer, restore
 from enhancer.model.config import EMBEDDED
 from enhancer.runtime.device import peak_memory
 from enhancer.tensors import to_model_range, to_rgb
 from training.evaluation.fid import Inception
 from training.evaluation.identity import Identity, landmarks
-from training.evaluation.metrics import COLOURS, COLUMNS, KINDS, SCORES, WHOLE, column
+from training.evaluation.metrics import COLOURS, COLUMNS, KINDS, SCORES, SET_SCORES, column
 from training.evaluation.samples import LoadedSample
 from training.losses.networks import SqueezeFeatures
 from training.losses.terms import feature_distance
@@ -102,8 +102,8 @@ class Evaluator:
         Raises:
             UnavailableError: A file that was named does not exist.
         """
-        for net in ("alex", "vgg"):
-            key = f"lpips_{net}"
+        for net in LPIPS_NETS:
+            key = lpips_of(net).key
             if net not in lpips_nets:
                 self.missing[key] = f"Not asked for (--lpips_nets {','.join(lpips_nets) or repr('')})."
                 continue
@@ -124,7 +124,7 @@ class Evaluator:
         if inception:
             self.inception = Inception(Path(inception), self.model.device)
         else:
-            self.missing |= dict.fromkeys(("fid", "kid"), "No network was named (--inception_weights).")
+            self.missing |= dict.fromkeys(SET_SCORES, "No network was named (--inception_weights).")
         try:
             module = import_module("torchmetrics.functional.image")
             self.ms_ssim = module.multiscale_structural_similarity_index_measure
@@ -180,38 +180,33 @@ class Evaluator:
 
 
 class PictureScorer:
-    """Scores versions of one picture; what only depends on the clean one is computed once."""
+    """Scores versions of one picture: by the library's regional scorer, and by what an evaluation alone has."""
 
     def __init__(self, evaluator: Evaluator, loaded: LoadedSample) -> None:
         """Prepare the clean picture's features and embedding."""
-        self.evaluator, self.loaded = evaluator, loaded
-        clean = loaded.clean
-        self.features = _activations(evaluator.features, clean) if evaluator.features else []
-        self.perceptual_features = {key: net.features(clean) for key, net in evaluator.perceptuals.items()}
+        self.evaluator, self.clean = evaluator, loaded.clean
+        self.regional = RegionalScorer(loaded.clean, loaded.masks, evaluator.perceptuals)
+        self.features = _activations(evaluator.features, loaded.clean) if evaluator.features else []
         self.points = landmarks(loaded.labels) if evaluator.identity and loaded.labels is not None else None
-        self.embedding = (
-            evaluator.identity.embedding(clean, self.points) if evaluator.identity and self.points is not None else None
-        )
+        self.embedding = None
+        if evaluator.identity is not None and self.points is not None:
+            self.embedding = evaluator.identity.embedding(loaded.clean, self.points)
 
     def score(self, rgb: np.ndarray) -> dict[str, float | None]:
         """Return column -> value of one version."""
-        evaluator, clean = self.evaluator, self.loaded.clean
-        parts = {part: mask for part, mask in self.loaded.masks.items() if without_border(mask).sum() >= MIN_REGION}
-        error, likeness = squared_error(rgb, clean), similarity(rgb, clean)
+        evaluator = self.evaluator
         out: dict[str, float | None] = {}
-        for part, mask in {WHOLE: None, **parts}.items():
-            inner = None if mask is None else without_border(mask)
-            out[column(part, "psnr")] = psnr(weighted_mean(error, mask))
-            out[column(part, "ssim")] = weighted_mean(likeness, inner)
-        for key, network in evaluator.perceptuals.items():
-            out[key], field = network.compare(network.features(rgb), self.perceptual_features[key])
-            out |= {column(part, key): weighted_mean(field, mask) for part, mask in parts.items()}
+        for part, scores in self.regional.score(rgb).items():
+            out |= {column(part, key): value for key, value in scores.items()}
         if evaluator.features is not None:
             ours = _activations(evaluator.features, rgb)
             out["squeeze"] = float(feature_distance(ours, self.features))
-            out |= {column(part, "squeeze"): part_distance(ours, self.features, mask) for part, mask in parts.items()}
+            out |= {
+                column(part, "squeeze"): part_distance(ours, self.features, mask)
+                for part, mask in self.regional.masks.items()
+            }
         if evaluator.ms_ssim is not None and min(rgb.shape[:2]) >= MS_SSIM_SIDE:
-            pair = [torch.from_numpy(picture.transpose(2, 0, 1)[None].copy()) for picture in (rgb, clean)]
+            pair = [torch.from_numpy(picture.transpose(2, 0, 1)[None].copy()) for picture in (rgb, self.clean)]
             out["ms_ssim"] = float(evaluator.ms_ssim(*pair, data_range=1.0))
         if evaluator.identity is not None and self.points is not None and self.embedding is not None:
             out["identity"] = float(evaluator.identity.embedding(rgb, self.points) @ self.embedding)

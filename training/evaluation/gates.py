@@ -18,19 +18,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from enhancer.errors import SettingsError
-from training.evaluation.metrics import COLUMNS, KINDS, PARTS, SCORES
+from training.evaluation.metrics import COLUMNS, KINDS, PARTS, SCORES, SET_SCORES
 
 _COMPARISONS = {"<": operator.lt, ">": operator.gt, "<=": operator.le, ">=": operator.ge}
 _GATE = re.compile(r"\s*([a-z_.]+[a-z0-9_]*)\s*(<=|>=|<|>)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)\s*", re.I)
 _OF_ROW = ("mean", "median", "std")
-_OTHERS = (
-    "colour_error.",
-    "latency.",
-    "memory.",
-    "fid.",
-    "kid.",
-    "pictures.",
-)  # what is reported besides scores
+# What is reported besides scores.
+_OTHERS = ("colour_error.", "latency.", "memory.", *(f"{name}." for name in SET_SCORES), "pictures.")
 
 
 def named_values(metrics: Mapping[str, Any]) -> dict[str, float | None]:
@@ -53,7 +47,7 @@ def named_values(metrics: Mapping[str, Any]) -> dict[str, float | None]:
     tint, latency = metrics.get("colour_error_levels", {}), metrics.get("latency_seconds", {})
     out |= {f"colour_error.{name}": tint.get(name) for name in ("red", "green", "blue", "largest")}
     out |= {f"latency.{name}": latency.get(name) for name in ("p50", "p95", "mean")}
-    for name in ("fid", "kid"):
+    for name in SET_SCORES:
         out |= {f"{name}.{kind}": (metrics.get(name) or {}).get(kind) for kind in ("degraded", "restored")}
     data = metrics.get("data", {})
     out |= {

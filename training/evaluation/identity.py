@@ -12,9 +12,11 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
+from skimage.transform import SimilarityTransform
 
 from enhancer.errors import UnavailableError
 from enhancer.imaging.regions import CELEBAMASK_LABELS, HEAD_LABELS
+from enhancer.lfs import refuse_pointers
 
 SIDE = 112  # px of the template
 FINE = 4  # the face is cut out this many times larger and then averaged down, so that nothing aliases
@@ -43,11 +45,7 @@ def landmarks(labels: np.ndarray) -> np.ndarray | None:
 
 def alignment(points: np.ndarray) -> np.ndarray:
     """Return the (2, 3) similarity transform that brings `points` nearest to the template, by least squares."""
-    x, y = points.T
-    one, zero = np.ones_like(x), np.zeros_like(x)
-    rows = np.concatenate([np.stack([x, -y, one, zero], 1), np.stack([y, x, zero, one], 1)])
-    a, b, across, down = np.linalg.lstsq(rows, TEMPLATE.T.ravel(), rcond=None)[0]
-    return np.array([[a, -b, across], [b, a, down]])
+    return SimilarityTransform.from_estimate(points, TEMPLATE).params[:2]
 
 
 class Identity:
@@ -61,6 +59,7 @@ class Identity:
         """
         if not weights.is_file():
             raise UnavailableError(f"The identity network {weights} does not exist.")
+        refuse_pointers([weights], UnavailableError)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", DeprecationWarning)  # of torch.jit: such files are what there is

@@ -1,12 +1,10 @@
 """The catalogue of what an evaluation reports: the scores, the parts of a picture, and the rows of the table."""
 
-from dataclasses import dataclass
-
-import numpy as np
+from dataclasses import replace
 
 from enhancer.imaging.regions import REGION_NAMES
+from enhancer.metrics.catalogue import LPIPS_NETS, PSNR, SSIM, WHOLE, Metric, lpips_of
 
-WHOLE = ""  # the part that is the whole picture: its scores carry no prefix
 FOREGROUND = "foreground"  # what alpha covers, of pictures that have it
 PARTS = (WHOLE, *REGION_NAMES, FOREGROUND)
 COLOURS = ("red", "green", "blue")
@@ -26,30 +24,13 @@ KIND_MEANING = {
 }
 
 
-@dataclass(frozen=True)
-class Score:
-    """One number that says how close a picture is to the clean one."""
-
-    key: str
-    label: str
-    unit: str
-    digits: int  # after the point
-    higher_is_better: bool
-    is_regional: bool  # also reported per part of the picture
-    meaning: str  # for somebody who never met it
-
-    def gain(self, before: np.ndarray, after: np.ndarray) -> np.ndarray:
-        """Return by how much `after` is better: above 0 is better, for every score."""
-        return after - before if self.higher_is_better else before - after
-
-
+# What the library scores by, under names that tell the LPIPS networks apart, and what an evaluation alone has.
 _SCORES = (
-    Score("psnr", "PSNR", "dB", 2, True, True, "Size of the differences, pixel by pixel"),
-    Score("ssim", "SSIM", "", 4, True, True, "Likeness of local structure; 1 is identical"),
-    Score("ms_ssim", "MS-SSIM", "", 4, True, False, "The same at five scales, from fine to coarse"),
-    Score("lpips_alex", "LPIPS (AlexNet)", "", 4, False, True, "Difference to a trained eye; 0 is identical"),
-    Score("lpips_vgg", "LPIPS (VGG16)", "", 4, False, True, "Difference to a trained eye; 0 is identical"),
-    Score(
+    replace(PSNR, meaning="Size of the differences, pixel by pixel"),
+    replace(SSIM, meaning="Likeness of local structure; 1 is identical"),
+    Metric("ms_ssim", "MS-SSIM", "", 4, True, False, "The same at five scales, from fine to coarse"),
+    *(replace(lpips_of(net), meaning="Difference to a trained eye; 0 is identical") for net in LPIPS_NETS),
+    Metric(
         "squeeze",
         "SqueezeNet distance",
         "",
@@ -58,17 +39,10 @@ _SCORES = (
         True,
         "Distance of SqueezeNet 1.1 features, rises with blur; it is not LPIPS",
     ),
-    Score(
-        "identity",
-        "Identity similarity",
-        "",
-        4,
-        True,
-        False,
-        "Cosine of two face embeddings; 1 is the same face",
-    ),
+    Metric("identity", "Identity similarity", "", 4, True, False, "Cosine of two face embeddings; 1 is the same face"),
 )
-SCORES = {score.key: score for score in _SCORES}
+SCORES = {metric.key: metric for metric in _SCORES}
+SET_SCORES = ("fid", "kid")  # distances of all pictures of a row, as a set, to the clean ones
 
 
 def column(part: str, score: str) -> str:
@@ -76,9 +50,9 @@ def column(part: str, score: str) -> str:
     return f"{part}.{score}" if part else score
 
 
-def score_of(name: str) -> Score:
+def score_of(name: str) -> Metric:
     """Return the catalogue's entry for a column."""
     return SCORES[name.rpartition(".")[2]]
 
 
-COLUMNS = tuple(column(part, score.key) for part in PARTS for score in _SCORES if part == WHOLE or score.is_regional)
+COLUMNS = tuple(column(part, metric.key) for part in PARTS for metric in _SCORES if part == WHOLE or metric.is_regional)

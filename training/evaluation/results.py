@@ -9,6 +9,7 @@ metrics.json, images.csv, table.md, report.html, sheet_*.png   the results
 import csv
 import io
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
@@ -18,8 +19,9 @@ import numpy as np
 
 from enhancer.errors import EnhancerError, ImageError, SettingsError
 from enhancer.imaging.io import read_image, split_alpha, write_png
-from enhancer.runtime.files import append_line, remove, write_text
-from training.cli import differences
+from enhancer.imaging.names import LONGEST, fitting
+from enhancer.runtime.files import atomic_write, remove, write_text
+from enhancer.runtime.resumable import Journal, Row, claim
 
 SETTINGS, ROWS, METRICS, TABLE, MARKDOWN = (
     "settings.json",
@@ -29,7 +31,6 @@ SETTINGS, ROWS, METRICS, TABLE, MARKDOWN = (
     "table.md",
 )
 SHOWN = ("degraded", "restored", "clean")  # kept for the sheets
-Row = dict[str, Any]
 
 
 def fingerprint_of_files(paths: Iterable[Path], *, contents: bool) -> str:
@@ -37,7 +38,7 @@ def fingerprint_of_files(paths: Iterable[Path], *, contents: bool) -> str:
     digest = blake2b(digest_size=8)
     for path in sorted(paths):
         what = path.read_bytes() if contents else str(path.stat().st_size).encode()
-        digest.update(path.name.encode() + b"\0" + what + b"\0")
+        digest.update(os.fsencode(path.name) + b"\0" + what + b"\0")
     return digest.hexdigest()
 
 
@@ -53,7 +54,7 @@ class ResultsFolder:
         """Name the folder; `open` makes it."""
         self.folder, self.settings = folder, dict(settings)
         self.pictures = folder / "pictures"
-        self.rows = folder / (f"rows-{process}.jsonl" if process else ROWS)
+        self._journal = Journal(folder, f"rows-{process}.jsonl" if process else ROWS, "rows*.jsonl", key="file")
 
     def open(self, *, overwrite: bool = False) -> dict[str, Row]:
         """Open or make the folder; returns the rows of earlier runs by picture. For the main process.
@@ -61,70 +62,39 @@ class ResultsFolder:
         Raises:
             SettingsError: The folder holds another evaluation (the message names what differs), or something else.
         """
-        path = self.folder / SETTINGS
         try:
-            if self.folder.exists() and not self.folder.is_dir():
-                raise SettingsError(f"--output_dir {self.folder} is a file. Name a folder.")
-            if self.folder.exists() and any(self.folder.iterdir()) and not path.exists():
-                raise SettingsError(
-                    f"--output_dir {self.folder} holds something else, no evaluation. Name an empty or a new folder."
-                )
-            self.pictures.mkdir(parents=True, exist_ok=True)
-            if overwrite:
-                made = (METRICS, TABLE, MARKDOWN, "report.html")
+            if overwrite and (self.folder / SETTINGS).is_file():  # else it is not ours
+                made = [self.folder / name for name in (METRICS, TABLE, MARKDOWN, "report.html")]
                 pictures = [*self.pictures.glob("*.*"), *self.folder.glob("sheet_*.png")]
-                # settings.json goes last: a folder without it is not ours
-                for old in (*self._all_rows(), *pictures, *(self.folder / name for name in made), path):
+                for old in (*self._journal.paths(), *pictures, *made):
                     old.unlink(missing_ok=True)
+            claim(
+                self.folder,
+                SETTINGS,
+                self.settings,
+                holds="evaluation",
+                free=self.settings if overwrite else (),
+                otherwise="throw the old one away with --overwrite",
+            )
+            self.pictures.mkdir(exist_ok=True)
         except OSError as error:
             raise SettingsError(f"{self.folder} cannot be written: {error.strerror or error}.") from error
-        if path.exists():
-            self._check_settings(path)
-        else:
-            write_text(path, json.dumps(self.settings, indent=2) + "\n")
-        return self._read()
-
-    def _check_settings(self, path: Path) -> None:
-        try:
-            old = dict(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError) as error:
-            raise SettingsError(f"{path} is damaged ({error}). Name another --output_dir.") from error
-        new = json.loads(json.dumps(self.settings))
-        if changes := differences(old, new):
-            raise SettingsError(
-                f"{self.folder} holds another evaluation: {changes}. "
-                "Choose another --output_dir, or throw the old one away with --overwrite."
-            )
-
-    def _all_rows(self) -> list[Path]:
-        return [path for path in (self.folder / ROWS, *sorted(self.folder.glob("rows-*.jsonl"))) if path.exists()]
-
-    def _read(self) -> dict[str, Row]:
-        """Return all rows by picture, in one file again; a line that a kill or a full disk cut short is dropped."""
-        paths, rows, cut = self._all_rows(), {}, False
-        for path in paths:
-            whole, _, rest = path.read_text(encoding="utf-8").rpartition("\n")
-            cut |= bool(rest)
-            try:
-                rows |= {row["file"]: row for row in map(json.loads, whole.splitlines())}
-            except (ValueError, KeyError, TypeError) as error:
-                raise SettingsError(f"{path} is damaged ({error}). Start over with --overwrite.") from error
-        if cut or len(paths) > 1:
-            self.unite(rows.values())
-        return rows
+        return {row["file"]: row for row in self._journal.rows()}
 
     def unite(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Put the rows of all processes into one file, in their order. For the main process."""
         write_text(self.folder / ROWS, "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows))
-        for path in self.folder.glob("rows-*.jsonl"):
-            remove(path)
+        for path in self._journal.paths():
+            if path.name != ROWS:
+                remove(path)
 
-    def append(self, row: Mapping[str, Any]) -> None:
+    def append(self, row: Row) -> None:
         """Put one row on disk."""
-        append_line(self.rows, json.dumps(row, allow_nan=False))
+        self._journal.append(row)
 
     def _path(self, name: str, kind: str) -> Path:
-        return self.pictures / f"{Path(name).stem}-{blake2b(name.encode(), digest_size=4).hexdigest()}.{kind}.png"
+        ending = f"-{blake2b(name.encode(), digest_size=4).hexdigest()}.{kind}.png"
+        return self.pictures / f"{fitting(Path(name).stem, LONGEST - len(ending))}{ending}"
 
     def keep(self, name: str, pictures: Mapping[str, np.ndarray]) -> None:
         """Keep what a sheet would show of a picture.
@@ -162,7 +132,8 @@ class ResultsFolder:
         """Keep one picture's Inception features, a vector a version."""
         path = self._path(name, "features").with_suffix(".npz")
         try:
-            np.savez(path, allow_pickle=False, **features)
+            with atomic_write(path) as temporary, temporary.open("wb") as file:
+                np.savez(file, allow_pickle=False, **features)
         except OSError as error:
             raise SettingsError(f"{path} cannot be written: {error.strerror or error}.") from error
 

@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 
 from training.evaluation.fid import frechet_distance, kernel_distance
-from training.evaluation.metrics import COLOURS, COLUMNS, KINDS, score_of
+from training.evaluation.metrics import COLOURS, COLUMNS, KINDS, SET_SCORES, score_of
 
 SCHEMA = 3
 PER_SHEET = 8  # pictures
@@ -101,11 +101,11 @@ def summary(rows: Sequence[Row]) -> dict[str, Any]:
     return out
 
 
-def set_metrics(features: Mapping[str, np.ndarray] | None) -> dict[str, Any]:
+def set_scores(features: Mapping[str, np.ndarray] | None) -> dict[str, Any]:
     """Return FID and KID of the degraded and the restored pictures against the clean ones; null without features."""
     if features is None or len(features["clean"]) < 2:
-        return {"fid": None, "kid": None}
-    distances = {"fid": frechet_distance, "kid": kernel_distance}
+        return dict.fromkeys(SET_SCORES)
+    distances = dict(zip(SET_SCORES, (frechet_distance, kernel_distance), strict=True))
     return {
         name: {kind: round(distance(features[kind], features["clean"]), 6) for kind in ("degraded", "restored")}
         for name, distance in distances.items()

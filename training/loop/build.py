@@ -13,7 +13,7 @@ def build_model(config: TrainConfig) -> SplatEnhancer:
     """Lay out the model a run trains, on the CPU, in float32; `trainable()` says what it changes.
 
     Raises:
-        EnhancerError: What it starts from cannot be had, or does not fit the settings.
+        EnhancerError: What it starts from is missing, or does not fit the settings.
     """
     if config.checkpoint == NEW_POCKET:
         model = new_pocket(config.preset, config.timestep or 199)

@@ -10,13 +10,13 @@ from pathlib import Path
 from types import FrameType
 from typing import Protocol
 
-import cv2
 import torch
 from accelerate import Accelerator
 from accelerate.utils import GradScalerKwargs
 from tqdm import tqdm
 
 from enhancer.errors import EnhancerError, SettingsError
+from enhancer.runtime.device import best_device, cuda_trouble
 from training.config import TrainConfig
 from training.data.dataset import Pairs
 from training.data.folders import find_samples
@@ -82,7 +82,6 @@ class Training:
         require_installed(config.trackers)
         self.config, self.accelerator = config, build_accelerator(config)
         self.is_main = self.accelerator.is_main_process
-        cv2.setNumThreads(1)  # the other cores are the model's
         self.pairs = Pairs(find_samples(config.train_data_dir), config)
         self.run = RunFolder(config, self.pairs.fingerprint(), self.is_main)
         self.accelerator.wait_for_everyone()
@@ -206,7 +205,7 @@ class Training:
         if self.validation and (done % config.validation_steps == 0 or last) and not stop:
             self.validate(done)
         elif not self.validation and self.is_main and self.saved == done:
-            self.run.save_if_best(done, -done, self.trainer)  # nothing to judge by: the newest
+            self.run.save_if_best(done, -done, self.trainer)  # nothing to compare by: the newest
         if self.pusher and config.push_steps and done % config.push_steps == 0 and self.run.checkpoints():
             self.pusher.push_newest(self.run.checkpoints()[-1])
 
@@ -246,15 +245,17 @@ def build_accelerator(config: TrainConfig) -> Accelerator:
     """Find device, processes and precision.
 
     Raises:
-        SettingsError: The precision cannot be had on this device.
+        SettingsError: This device does not have the precision.
     """
     precision = "no" if config.mixed_precision == "bf16_weights" else config.mixed_precision
     if precision == "auto":
-        precision = "fp16" if torch.cuda.is_available() else "no"
+        precision = "fp16" if best_device() == "cuda" else "no"
     if precision == "fp16" and not torch.cuda.is_available():
-        raise SettingsError("--mixed_precision fp16 needs a GPU, and there is none. Give bf16, or no.")
+        raise SettingsError(
+            cuda_trouble() or "--mixed_precision fp16 needs a GPU, and there is none. Give bf16, or no."
+        )
     try:
         scaler = GradScalerKwargs(init_scale=FIRST_LOSS_SCALE)
         return Accelerator(mixed_precision=precision, kwargs_handlers=[scaler])
     except ValueError as error:
-        raise SettingsError(f"--mixed_precision {precision} cannot be had here: {error}") from error
+        raise SettingsError(f"--mixed_precision {precision} does not work here: {error}") from error

@@ -4,7 +4,6 @@ import json
 import logging
 import math
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,9 @@ import torch
 from safetensors import SafetensorError
 
 from enhancer.errors import CheckpointError, SettingsError
-from enhancer.runtime.files import append_line, write_text
-from training.cli import differences
+from enhancer.lfs import refuse_pointers
+from enhancer.runtime.files import append_line, atomic_folder, write_text
+from enhancer.runtime.resumable import claim
 from training.config import TrainConfig
 from training.loop.trainer import Trainer
 
@@ -32,7 +32,7 @@ def step_of(folder: Path) -> int:
 
 
 class RunFolder:
-    """One training run's folder, written by one process."""
+    """One training run's folder, written by one process. It keeps no journal: a run goes on from its newest checkpoint."""
 
     def __init__(self, config: TrainConfig, fingerprint: str, writes: bool = True) -> None:
         """Open the folder, or create it; a run of other settings in it is refused.
@@ -49,24 +49,8 @@ class RunFolder:
         self.resume_from = config.resume_from_checkpoint
         if not writes:
             return
-        path = self.folder / CONFIG
-        try:
-            if path.exists():
-                self._compare(json.loads(path.read_text()), config.settled() | {"data": fingerprint})
-            elif self.folder.is_dir() and any(self.folder.iterdir()):
-                raise SettingsError(
-                    f"{self.folder} is not empty and holds no training run. Choose another --output_dir."
-                )
-        except (OSError, ValueError) as error:
-            raise SettingsError(f"{path} cannot be read: {error}. Choose another --output_dir.") from error
-        write_text(path, json.dumps(config.to_json() | {"data": fingerprint}, indent=2) + "\n")
-
-    def _compare(self, old: dict[str, Any], new: dict[str, Any]) -> None:
-        if changes := differences({key: old.get(key) for key in new}, new):
-            raise SettingsError(
-                f"{self.folder} holds a run with other settings: {changes}. "
-                "Choose another --output_dir, or repeat the run's own settings to go on with it."
-            )
+        settings = config.to_json() | {"data": fingerprint}
+        claim(self.folder, CONFIG, settings, holds="training run", free=config.free())
 
     def checkpoints(self) -> list[Path]:
         """Return the complete `checkpoint-<step>` folders, oldest first."""
@@ -86,6 +70,7 @@ class RunFolder:
             folder = kept[-1]
         else:
             folder = Path(self.resume_from)
+        refuse_pointers([folder / STATE], CheckpointError)
         try:
             return torch.load(folder / STATE, weights_only=True, map_location="cpu")
         except FileNotFoundError as error:
@@ -104,14 +89,10 @@ class RunFolder:
             Whether it was written. A full disk is said and does not end the run.
         """
         try:
-            with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=self.folder) as scratch:
-                fresh = Path(scratch) / f"checkpoint-{step}"
+            with atomic_folder(self.folder / f"checkpoint-{step}") as fresh:
                 with trainer.averaged() as model:
                     model.save_pretrained(fresh)
                 torch.save({"step": step, **trainer.state()}, fresh / STATE)
-                if (self.folder / fresh.name).exists():
-                    (self.folder / fresh.name).rename(Path(scratch) / "old")
-                fresh.rename(self.folder / fresh.name)
         except WRITE_ERRORS as error:
             kept = self.checkpoints()
             newest = f"The newest on disk is {kept[-1].name}" if kept else "None is on disk yet"

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from enhancer.errors import CheckpointError
 from enhancer.model import SplatEnhancer
@@ -57,19 +58,20 @@ def check_state(state: dict[str, Any], model: SplatEnhancer) -> None:
 
 
 class Ema:
-    """Averaged weights: ``average += (1 - decay) (weight - average)``, with a warm-up of the decay."""
+    """Averaged weights: ``average += (1 - decay) (weight - average)``, with a warm-up of the decay.
+
+    `torch.optim.swa_utils.AveragedModel` would copy the frozen weights too, and takes the first step's weights unaveraged.
+    """
 
     def __init__(self, parameters: list[nn.Parameter], decay: float) -> None:
         """Start at the current weights."""
-        self.parameters, self.decay = parameters, decay
+        self.parameters, self.decay = list[Tensor](parameters), decay
         self.average = [p.detach().clone() for p in parameters]
 
-    @torch.no_grad()
     def update(self, step: int) -> None:
         """Move the average after optimizer step number `step`, from 1."""
         decay = min(self.decay, (1 + step) / (10 + step))
-        for average, parameter in zip(self.average, self.parameters, strict=True):
-            average.lerp_(parameter, 1 - decay)
+        get_ema_multi_avg_fn(decay)(self.average, self.parameters, step)
 
     @torch.no_grad()
     def swap(self) -> None:
@@ -174,7 +176,7 @@ class Trainer:
         rate = self.config.learning_rate * learning_rate_factor(number, self.config)
         rounds = self.config.gradient_accumulation_steps
         sums: dict[str, Tensor] = {}
-        judged = []
+        generated = []
         for micro in range(rounds):
             with self.watch.part("data", on_host=True):
                 clean, degraded = (from_bytes(each.to(self.accelerator.device)) for each in next(batches))
@@ -186,7 +188,7 @@ class Trainer:
                 with self.watch.part("backward"):
                     self.accelerator.backward(parts["loss"] / rounds)
             if self._adversary_plays(number):
-                judged.append(_pictures(seen[self.looked_through]))
+                generated.append(_pictures(seen[self.looked_through]))
             for name, part in parts.items():
                 sums[name] = sums.get(name, 0) + part.detach().float() / rounds
         if self.masters:
@@ -203,9 +205,9 @@ class Trainer:
                 self.ema.update(number + 1)
             if self.masters:
                 self.masters.write_back()
-        if finite and judged:
+        if finite and generated:
             with self.watch.part("adversary"):
-                values |= self._teach_discriminator(judged)
+                values |= self._teach_discriminator(generated)
         self.optimizer.zero_grad(set_to_none=True)
         return values | {"lr": rate}
 
@@ -268,13 +270,13 @@ class Trainer:
                 self.balance = kept * self.balance + (1 - kept) * measured
         return min(self.balance, BALANCE_LIMIT)
 
-    def _teach_discriminator(self, judged: list[tuple[Any, Any]]) -> Parts:
+    def _teach_discriminator(self, pictures: list[tuple[Any, Any]]) -> Parts:
         """Take the discriminator's own step, on what it saw of the pictures the generator just made."""
         assert self.discriminator is not None
         sums = {}
-        for ours, theirs in judged:
+        for ours, theirs in pictures:
             with self.autocast():
-                loss = self.discriminator.discriminator_loss(ours, theirs).mean() / len(judged)
+                loss = self.discriminator.discriminator_loss(ours, theirs).mean() / len(pictures)
             self.accelerator.backward(loss)
             sums["discriminator"] = sums.get("discriminator", 0) + loss.detach()
         for parameter in self.discriminator.parameters():
@@ -298,7 +300,7 @@ class Trainer:
 
     @contextmanager
     def averaged(self) -> Iterator[SplatEnhancer]:
-        """Lend the model as it is saved and judged: with its averaged weights, training behaviour off."""
+        """Lend the model as it is saved and validated: with its averaged weights, training behaviour off."""
         self.ema.swap()
         if self.masters:
             self.masters.become(torch.float32)

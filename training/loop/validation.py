@@ -101,8 +101,8 @@ class Validation:
             # Every term at its full weight, so that the losses of two steps compare
             loss, parts = trainer.objective(pair[0], pair[1], step + trainer.config.lpips_ramp_steps)
         row: dict[str, Any] = {"loss": loss, **parts}
-        save_and_validate, before = (psnr(float(squared_error(each, clean).mean())) for each in (restored, degraded))
-        row |= {"psnr": save_and_validate, "psnr_gain": save_and_validate - before}
+        before, after = (psnr(float(squared_error(each, clean).mean())) for each in (degraded, restored))
+        row |= {"psnr": after, "psnr_gain": after - before}
         row["lpips_alex"] = self.lpips.distance(restored, clean)[0]
         return {name: float(value) for name, value in row.items()}
 

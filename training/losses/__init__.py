@@ -1,1 +1,1 @@
-"""What a restored picture is judged by in training."""
+"""Losses of training: terms over the features of frozen networks, and discriminators."""

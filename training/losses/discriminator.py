@@ -25,11 +25,11 @@ FEATURES = {
 class Discriminator(nn.Module):
     """Hinge losses (Lim & Ye 2017) over maps of logits, above 0 for a photograph.
 
-    Spectral norm (Miyato et al. 2018) in place of batch norm: each picture is judged by itself, so a batch split over
+    Spectral norm (Miyato et al. 2018) in place of batch norm: each picture gets its own answer, so a batch split over
     processes gives the same losses. The norm is estimated by a power iteration. Its vectors are part of the state, so a
     run goes on exactly; they move once per `discriminator_loss` in training mode, and by nothing else.
 
-    What is judged is a list of (B, C, H, W) tensors: the picture alone, or a network's features of it.
+    The input is a list of (B, C, H, W) tensors: the picture alone, or a network's features of it.
     """
 
     def maps(self, seen: Sequence[Tensor]) -> list[Tensor]:
@@ -80,7 +80,7 @@ class PatchDiscriminator(Discriminator):
         self.layers = _with_slopes(convolutions)
 
     def maps(self, seen: Sequence[Tensor]) -> list[Tensor]:
-        """Judge the patches of pictures in [-1, 1], H and W at least 32 px: one map of (B, 1, H / 8 - 2, W / 8 - 2)."""
+        """Return logits for the patches of pictures in [-1, 1], H and W at least 32 px: one map of (B, 1, H / 8 - 2, W / 8 - 2)."""
         (picture,) = seen
         with full_precision(picture):
             return [self.layers(picture.float())]
@@ -107,7 +107,7 @@ class FeatureDiscriminator(Discriminator):
         self.units = [2 * activation for _, activation in FEATURES[net]]
 
     def maps(self, seen: Sequence[Tensor]) -> list[Tensor]:
-        """Judge features, of which more may be given than there are heads: a map of half the size for each head."""
+        """Return logits for features, of which more may be given than there are heads: a map of half the size for each head."""
         return [head(features / unit) for head, features, unit in zip(self.heads, seen, self.units, strict=False)]
 
 

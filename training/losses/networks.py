@@ -16,6 +16,7 @@ from torchvision.models import squeezenet1_1, vgg19
 
 from enhancer.errors import UnavailableError
 from enhancer.hub import resolve
+from enhancer.lfs import refuse_pointers
 from enhancer.metrics.network import LpipsNetwork, published_heads
 from enhancer.metrics.trunks import Trunk, ensure_trunk, read_trunk
 from training.losses.terms import clip_distance, full_precision
@@ -63,6 +64,7 @@ class SqueezeFeatures(Frozen):
         super().__init__()
         if not weights.is_file():
             raise UnavailableError(f"The SqueezeNet weights {weights} do not exist.")
+        refuse_pointers([weights], UnavailableError)
         self.features = squeezenet1_1(weights=None).features
         try:
             state = torch.load(weights, weights_only=True, map_location="cpu")
@@ -102,9 +104,10 @@ class VggFeatures(Frozen):
         """Load the ImageNet weights from torch's own cache, else download them (548 MB).
 
         Raises:
-            UnavailableError: They cannot be had; within seconds.
+            UnavailableError: They are not here and cannot be downloaded.
         """
         path = ensure_trunk(VGG19)
+        refuse_pointers([path], UnavailableError)
         try:
             return cls(torch.load(path, map_location="cpu", weights_only=True, mmap=True))
         except _BROKEN as error:
@@ -150,7 +153,7 @@ class Lpips(Frozen):
             trunk: File with VGG16's weights; see `enhancer.metrics.trunks.read_trunk`.
 
         Raises:
-            UnavailableError: It cannot be had; within seconds.
+            UnavailableError: It is not here and cannot be downloaded.
         """
         return cls(LpipsNetwork(net, read_trunk(net, trunk), published_heads(net)))
 
@@ -187,7 +190,7 @@ class ClipSimilarity(Frozen):
             ref: Name on the Hub, fetched once (605 MB), or a folder.
 
         Raises:
-            UnavailableError: It cannot be had, within seconds, or does not load.
+            UnavailableError: It is not here and cannot be downloaded, or does not load.
         """
         from transformers import CLIPModel, CLIPTokenizer
 

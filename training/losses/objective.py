@@ -1,4 +1,4 @@
-"""What a restored picture is judged by in training: named terms, one number per picture each, weighted and added up."""
+"""The training objective: named terms, one number per picture each, weighted and added up."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -83,7 +83,7 @@ class Objective(nn.Module):
         return next(term.network for term in self.terms if term.name == name)
 
     def forward(self, restored: Tensor, clean: Tensor, step: int) -> tuple[Tensor, dict[str, Tensor]]:
-        """Judge a batch: `look` at it, and `weigh` what is seen."""
+        """Return the losses of a batch: `look` at it, and `weigh` what is seen."""
         return self.weigh(self.look(restored, clean), step)
 
     def weigh(self, seen: Seen, step: int) -> tuple[Tensor, dict[str, Tensor]]:
@@ -106,7 +106,7 @@ def build_objective(config: TrainConfig) -> Objective:
 
     Raises:
         SettingsError: No term has a weight, one has a negative one, or a term lacks its --perceptual_weights.
-        UnavailableError: A network cannot be had; the message says which, why, and which flag does without it.
+        UnavailableError: A network is missing; the message says which, why, and which flag does without it.
     """
     terms = [
         Term("l1", config.l1_weight, l1),

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image
 from tqdm import tqdm
 
+from enhancer.errors import LabelError
+from enhancer.imaging.io import read_image, read_labels, split_alpha, to_bytes
 from enhancer.imaging.regions import CELEBAMASK_LABELS
 from enhancer.seeding import rng_for
 from training.data.folders import find_samples
@@ -45,15 +46,17 @@ def read_faces(folder: Path, side: int = KEPT_SIDE) -> Faces:
     """Read a folder of photographs with label maps into memory.
 
     Raises:
-        ImageError: It holds none, or one has no label map.
+        ImageError: It holds none, one has no label map, or one cannot be read.
+        LabelError: A label map cannot be read, or does not have its picture's size.
     """
     samples = find_samples(str(folder))
     paths = [(sample.image, sample.labels) for sample in samples if sample.labels is not None]
     pictures = np.empty((len(paths), side, side, 3), np.uint8)
     labels = np.empty((len(paths), side, side), np.uint8)
     for k, (path, map_path) in enumerate(tqdm(paths, desc=f"read {folder.name}", unit="face", leave=False)):
-        picture = np.asarray(Image.open(path).convert("RGB"))
-        label = np.asarray(Image.open(map_path))
+        picture, label = to_bytes(split_alpha(read_image(path))[0]), read_labels(map_path)
+        if picture.shape[:2] != label.shape:
+            raise LabelError(f"{map_path} and its picture {path} differ in size. Make the label map anew.")
         pictures[k] = cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)
         # NEAREST_EXACT: plain NEAREST samples pixel corners and shifts the map by a fraction of a pixel
         labels[k] = cv2.resize(label, (side, side), interpolation=cv2.INTER_NEAREST_EXACT)

@@ -10,6 +10,7 @@ from torch import nn
 from tqdm import tqdm
 
 from enhancer.parser import Parser, Preprocessing
+from enhancer.runtime.files import append_line, atomic_write
 from training.parser.data import MEAN, STD, Faces
 from training.parser.model import SIDE, initialise, network, region_iou
 
@@ -73,13 +74,12 @@ class ParserTrainer:
         """Write the state whole or not at all."""
         parts = {"model": self.model, "ema": self.average, "optimiser": self.optimiser}
         state = {"step": self.step} | {name: part.state_dict() for name, part in parts.items()}
-        torch.save(state, self.state.with_suffix(".tmp"))
-        self.state.with_suffix(".tmp").replace(self.state)
+        with atomic_write(self.state) as temporary, temporary.open("wb") as file:
+            torch.save(state, file)
 
     def validate(self, faces: Faces, loss: float) -> None:
         """Show and log how good the running average is."""
         parser = Parser(self.average, Preprocessing(SIDE, MEAN, STD), "in training")
         scores = region_iou(parser, faces)
         tqdm.write(f"step {self.step}: " + "  ".join(f"{k} {v:.3f}" for k, v in scores.items()))
-        with self.log.open("a") as log:
-            log.write(json.dumps({"step": self.step, "loss": loss, "iou": scores}) + "\n")
+        append_line(self.log, json.dumps({"step": self.step, "loss": loss, "iou": scores}))

@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 
 from enhancer.errors import EnhancerError
+from enhancer.hub.errors import require_login
 from training.config import TrainConfig
 from training.loop.run_folder import BEST, CONFIG
 from training.publish.checkpoint import PushOptions, push
@@ -20,7 +21,12 @@ class HubPusher:
     """Pushes one checkpoint at a time, from a copy, on a thread."""
 
     def __init__(self, config: TrainConfig) -> None:
-        """Nothing is sent yet."""
+        """Nothing is sent yet; but who could not send at the end should know it now.
+
+        Raises:
+            HubError: There is no token.
+        """
+        require_login()
         self.folder, self.repo, self.private = (
             Path(config.output_dir),
             config.hub_model_id,

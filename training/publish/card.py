@@ -23,6 +23,7 @@ NOTICE = (
     "convolution of its UNet was trained.\n"
     f"The agreement: {STABILITY_LICENCE}\n"
 )
+LICENCE_FILE = "LICENSE"
 # Where things lay on the machine of the run: no business of the card's readers.
 _PLACES = re.compile(r"(_dir|_dirs|_weights|_path|checkpoint|token|_id)$")
 _SPLITS = ("train", "test", "val", "validation", "images")
@@ -82,6 +83,11 @@ def notice(config: EnhancerConfig) -> str | None:
     return NOTICE.format(base=base) if config.licence == STABILITY else None
 
 
+def licence_file(info: CardInfo) -> str | None:
+    """Return the text of the LICENSE file that the card links to; None where it links to SD-Turbo's licence."""
+    return None if info.config.licence == STABILITY else f"{_licence(info)}\n\nTraining data: {_data(info)}\n"
+
+
 def model_card(info: CardInfo) -> str:
     """Return the text of README.md."""
     config, metrics = info.config, info.metrics
@@ -114,8 +120,10 @@ def front_matter(info: CardInfo) -> ModelCardData:
     stability = config.licence == STABILITY
     results = _results(info.metrics) if info.metrics else []
     extra: dict[str, Any] = {
-        "license_name": STABILITY if stability else "see-licence-section",
-        "license_link": STABILITY_LICENCE if stability else "README.md",
+        "license_name": STABILITY if stability else "see-license-file",
+        "license_link": STABILITY_LICENCE
+        if stability
+        else LICENCE_FILE,  # the Hub takes LICENSE, LICENSE.md or an address
     }
     if info.hub_base and config.unet_rank:
         extra["base_model_relation"] = "adapter"

@@ -17,7 +17,7 @@ from enhancer.model.config import EMBEDDED
 from enhancer.model.diffusers_lora import write_diffusers_lora
 from training.evaluation.results import METRICS, fingerprint_of_files
 from training.loop.run_folder import BEST, step_of
-from training.publish.card import CardInfo, model_card, notice
+from training.publish.card import LICENCE_FILE, CardInfo, licence_file, model_card, notice
 from training.report.showcase import HEADS, before_after
 
 PICTURE, NOTICE = "before_after.png", "NOTICE"
@@ -129,6 +129,9 @@ def gather(checkpoint: Path, repo: str, options: PushOptions, staging: Path) -> 
         picture=_picture(checkpoint, staging) if options.picture else None,
         lora=lora.name if lora else None,
     )
+    own = checkpoint / LICENCE_FILE
+    if text := own.read_text(encoding="utf-8") if own.is_file() else licence_file(info):
+        (staging / LICENCE_FILE).write_text(text, encoding="utf-8")
     (staging / "README.md").write_text(model_card(info), encoding="utf-8")
 
 

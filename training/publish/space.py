@@ -1,16 +1,18 @@
-"""The app as a Space: the files it needs, and the variables that say which checkpoints it runs."""
+"""The app as a Space: the files it needs, the hardware it runs on, and the variables that say what it loads."""
 
+import re
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from enhancer.errors import SettingsError
-from enhancer.hub.references import POCKET, Reference, is_repo_id
-from enhancer.hub.spaces import publish_space, space_url
+from enhancer.hub.references import ARTIFACTS, PARSER, PARSER_REVISION, POCKET, Reference, is_repo_id
+from enhancer.hub.spaces import SpaceKind, publish_space, space_url
 
 ROOT = Path(__file__).parents[2]
-# Of the files git tracks, those a Space needs: the page, the library with its embedded checkpoint, the examples.
+# Of the files git tracks, those a Space needs: the page, the library with its embedded checkpoint, the examples, and what
+# its README.md links to.
 NEEDED = (
     "README.md",
     "LICENSE",
@@ -19,10 +21,13 @@ NEEDED = (
     "page",
     "enhancer",
     "examples",
-    "docs/before_after.png",
+    "docs",
+    "CONTRIBUTING.md",
 )
-FOLDERS = ("page", "enhancer", "examples")  # what is no longer in these is deleted there too
+FOLDERS = ("page", "enhancer", "examples", "docs")  # what is no longer in these is deleted there too
 SDK = "gradio"
+HARDWARE = "zero-a10g"  # what a free account may have; on "cpu-basic" a gradio Space needs a paid plan since July 2026
+_LINK = re.compile(r"(!?)(\[[^\]]*\]\()(?![a-z]+:|#)([^)#]+)")
 
 
 @dataclass(frozen=True)
@@ -33,18 +38,26 @@ class Space:
         url: Of the Space.
         files: Path in the Space -> size in bytes.
         variables: Name -> value.
+        hardware: What it was made on, if it was not there before.
         sha: The commit; None where nothing was sent.
     """
 
     url: str
     files: dict[str, int]
     variables: dict[str, str]
+    hardware: str
     sha: str | None = None
 
     def __str__(self) -> str:
         said = f"{self.url}: {len(self.files)} files, {sum(self.files.values()) / 1e6:.1f} MB"
         said += f", commit {self.sha[:7]}" if self.sha else ", not sent"
-        return "\n".join([said, *(f"  {name}={value}" for name, value in self.variables.items())])
+        return "\n".join(
+            [
+                said,
+                f"  a new one runs on {self.hardware}",
+                *(f"  {name}={value}" for name, value in self.variables.items()),
+            ]
+        )
 
 
 def space_files(root: Path = ROOT) -> list[str]:
@@ -76,23 +89,62 @@ def _files(root: Path, need: str) -> list[Path]:
     return [path for path in found if not {"__pycache__", ".DS_Store"} & set(path.parts)]
 
 
-def push_space(
-    repo: str,
-    *,
-    checkpoint: str = POCKET,
-    checkpoints: Sequence[str] = (),
-    private: bool = False,
-    dry_run: bool = False,
-    root: Path = ROOT,
-) -> Space:
+@dataclass(frozen=True)
+class SpaceOptions:
+    """How the app is sent.
+
+    Attributes:
+        checkpoint: What it runs: ``"pocket"``, ``"user/repo"`` or ``"user/repo@tag"``.
+        checkpoints: What its visitors may choose from; nothing else can be loaded.
+        parser: Its face parser: ``"pocket"``, or a name on the Hub.
+        hardware: The Hub's name for what a new Space runs on.
+        private: For a Space that does not exist yet.
+        dry_run: Send nothing.
+    """
+
+    checkpoint: str = POCKET
+    checkpoints: Sequence[str] = ()
+    parser: str = POCKET
+    hardware: str = HARDWARE
+    private: bool = False
+    dry_run: bool = False
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What the app is started with."""
+        variables = {"CHECKPOINT": self.checkpoint}
+        if self.checkpoints:
+            variables["CHECKPOINTS"] = ",".join(self.checkpoints)
+        return variables | ({"PARSER": self.parser} if self.parser != POCKET else {})
+
+    @property
+    def models(self) -> list[Reference]:
+        """What it loads from the Hub."""
+        named = dict.fromkeys((self.checkpoint, *self.checkpoints, self.parser))
+        return [Reference.parse(ref) for ref in named if ref != POCKET]
+
+
+def card(text: str, repo: str, options: SpaceOptions) -> str:
+    """Return README.md as a Space has it: with the models it loads in its head, and links that lead somewhere from any page."""
+    address = f"{space_url(repo)}/{{}}/main/{{}}"
+    _, head, body = text.split("---\n", 2)
+    if options.models:
+        head += "".join(["models:\n", *(f"  - {name}\n" for name in sorted({each.repo for each in options.models}))])
+    if options.parser == PARSER:  # at build time, lest the first visitor wait for it
+        files = ",".join(ARTIFACTS["parser"].files)
+        head += f"preload_from_hub:\n  - {PARSER} {files} {PARSER_REVISION}\n"
+    body = _LINK.sub(
+        lambda link: f"{link[1]}{link[2]}{address.format('resolve' if link[1] else 'blob', link[3])}", body
+    )
+    return f"---\n{head}---\n{body}"
+
+
+def push_space(repo: str, options: SpaceOptions | None = None, root: Path = ROOT) -> Space:
     """Send the app to a Space in one commit, and set its variables. Files of an earlier app are deleted there.
 
     Args:
         repo: ``"user/name"``; made if it does not exist.
-        checkpoint: What it runs: ``"pocket"``, ``"user/repo"`` or ``"user/repo@tag"``.
-        checkpoints: What its visitors may choose from; nothing else can be loaded.
-        private: For a Space that does not exist yet.
-        dry_run: Send nothing.
+        options: See `SpaceOptions`.
         root: The checkout.
 
     Raises:
@@ -100,15 +152,14 @@ def push_space(
         CheckpointError: A checkpoint's name is none the Space could fetch.
         HubError: The Hub says no, or does not answer.
     """
+    options = options or SpaceOptions()
     if not is_repo_id(repo):
         raise SettingsError(f"{repo!r} cannot be the name of a Space. Give user/name.")
-    for ref in (checkpoint, *checkpoints):
-        if ref != POCKET:
-            Reference.parse(ref)
-    variables = {"CHECKPOINT": checkpoint} | ({"CHECKPOINTS": ",".join(checkpoints)} if checkpoints else {})
-    files = {name: root / name for name in space_files(root)}
-    space = Space(space_url(repo), {name: file.stat().st_size for name, file in files.items()}, variables)
-    if dry_run:
+    files: dict[str, Path | bytes] = {name: root / name for name in space_files(root)}
+    files["README.md"] = card((root / "README.md").read_text(encoding="utf-8"), repo, options).encode()
+    sizes = {name: len(file) if isinstance(file, bytes) else file.stat().st_size for name, file in files.items()}
+    space = Space(space_url(repo), sizes, options.variables, options.hardware)
+    if options.dry_run:
         return space
-    sha = publish_space(repo, files, variables, sdk=SDK, owned=FOLDERS, private=private)
-    return replace(space, sha=sha)
+    kind = SpaceKind(SDK, options.hardware, options.private)
+    return replace(space, sha=publish_space(repo, files, options.variables, kind, FOLDERS))

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from enhancer.metrics.catalogue import WHOLE
 from enhancer.runtime.files import write_text
-from training.evaluation.metrics import PARTS, SCORES, WHOLE, column
+from training.evaluation.metrics import PARTS, SCORES, column
 from training.evaluation.results import ResultsFolder
 from training.report.charts import Chart, Series, forest, histogram, number
 from training.report.page import Headline, Shown, Version, embedded, render
@@ -60,7 +61,7 @@ def _headlines(result: Result) -> list[Headline]:
     for key in LARGE:
         if key in result["scores"]:
             score, one = SCORES[key], result["scores"][key]
-            digits = min(score.digits, 3)
+            digits = score.short_digits
             low, high, difference = (
                 number(value, digits, sign=True) for value in (*one["interval"], one["difference"])
             )
@@ -78,7 +79,7 @@ def _by_region(result: Result) -> list[Chart]:
         ]
         if len(rows) > 1:
             title = f"{score.label}: {'right' if score.higher_is_better else 'left'} is better"
-            charts.append(forest(title, rows, score.unit, min(score.digits, 3)))
+            charts.append(forest(title, rows, score.unit, score.short_digits))
     return charts
 
 

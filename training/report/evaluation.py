@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from enhancer.imaging.io import write_png
+from enhancer.metrics.catalogue import WHOLE
 from enhancer.model.config import EMBEDDED
 from enhancer.runtime.files import write_text
-from training.evaluation.metrics import KIND_MEANING, KINDS, PARTS, SCORES, WHOLE, column
+from training.evaluation.metrics import KIND_MEANING, KINDS, PARTS, SCORES, SET_SCORES, column
 from training.evaluation.summary import Row, chosen, gain, gains, paired
 from training.report.charts import Chart, Series, dumbbells, histogram, number
 from training.report.contact_sheet import Tile, sheet
@@ -45,6 +46,7 @@ def write_report(metrics: Metrics, rows: Sequence[Row], find: Find, folder: Path
         "evaluation.html",
         metrics=metrics,
         SCORES=SCORES,
+        SET_SCORES=SET_SCORES,
         KINDS=KINDS,
         KIND_MEANING=KIND_MEANING,
         EMBEDDED=EMBEDDED,
@@ -101,7 +103,7 @@ def _headlines(metrics: Metrics) -> list[Headline]:
         score, gained = SCORES[key], metrics["gain"][key]
         if not gained["count"]:
             continue
-        digits = min(score.digits, 3)
+        digits = score.short_digits
         was, now = (number(_mean(metrics, kind, key), digits) for kind in ("degraded", "restored"))
         value, unit = number(gained["mean"], digits, sign=True), score.unit
         if not score.higher_is_better:
@@ -143,7 +145,7 @@ def _by_picture(rows: Sequence[Row]) -> list[Chart]:
                 Series("Degraded", "before", before.tolist()),
                 Series("Restored", "after", after.tolist()),
             ]
-            charts.append(histogram(score.label, pair, score.unit, min(score.digits, 3)))
+            charts.append(histogram(score.label, pair, score.unit, score.short_digits))
     harm, _ = paired(rows, "no_harm.psnr", "no_harm.psnr")
     if len(harm):
         itself = Series("Clean, restored", "clean", harm.tolist())
@@ -161,6 +163,6 @@ def _by_region(metrics: Metrics) -> list[Chart]:
         ]
         known = [(part, before, after) for part, before, after in found if before is not None and after is not None]
         if known:
-            digits = min(score.digits, 3)
+            digits = score.short_digits
             charts.append(dumbbells(score.label, known, score.unit, digits, higher=score.higher_is_better))
     return charts

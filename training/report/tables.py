@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from enhancer.imaging.regions import REGION_NAMES
-from training.evaluation.metrics import COLOURS, COLUMNS, FOREGROUND, KINDS, SCORES, WHOLE, Score, column
+from enhancer.metrics.catalogue import WHOLE, Metric
+from training.evaluation.metrics import COLOURS, COLUMNS, FOREGROUND, KINDS, SCORES, SET_SCORES, column
 from training.report.charts import number
 
 WRITTEN = ("psnr", "ssim", "lpips_alex", "squeeze")  # scores below a picture, where they exist
@@ -29,7 +30,7 @@ def for_terminal(metrics: Metrics) -> str:
     lines.append(cost(metrics))
     lines += [
         f"{name.upper()}: degraded {metrics[name]['degraded']:.4f}, restored {metrics[name]['restored']:.4f}"
-        for name in ("fid", "kid")
+        for name in SET_SCORES
         if metrics[name]
     ]
     lines += [f"no {name}: {why}" for name, why in metrics["missing"].items()]
@@ -92,7 +93,7 @@ def for_card(metrics: Metrics) -> str:
     lines += ["", f"Mean colour error of the restored pictures, in 8-bit levels: {tint}. {cost(metrics)}"]
     crowds = [
         f"{name.upper()} against the clean pictures: {found['degraded']:.4g} → {found['restored']:.4g}."
-        for name in ("fid", "kid")
+        for name in SET_SCORES
         if (found := metrics[name])
     ]
     return "\n".join([*lines, *crowds]) + "\n"
@@ -110,17 +111,17 @@ def below_picture(row: Mapping[str, Any], column: str) -> list[str]:
         value, score = row.get(column.format(key)), SCORES[key]
         if value is not None:
             label = score.label.removesuffix(" distance")
-            lines.append(f"{label} {number(value, min(score.digits, 3))} {score.unit}".strip())
+            lines.append(f"{label} {number(value, score.short_digits)} {score.unit}".strip())
     return lines
 
 
-def _title(score: Score) -> str:
+def _title(score: Metric) -> str:
     unit = f", {score.unit}" if score.unit else ""
     return f"{score.label}{unit} {'↑' if score.higher_is_better else '↓'}"
 
 
-def _number(value: float | None, score: Score) -> str:
-    return "–" if value is None else f"{value:.{min(score.digits, 3)}f}"
+def _number(value: float | None, score: Metric) -> str:
+    return "–" if value is None else f"{value:.{score.short_digits}f}"
 
 
 def _cell(metrics: Metrics, kind: str, key: str) -> str:
@@ -128,6 +129,6 @@ def _cell(metrics: Metrics, kind: str, key: str) -> str:
     return f"**{text}**" if kind == "restored" else text
 
 
-def _change(metrics: Metrics, name: str, score: Score) -> str:
+def _change(metrics: Metrics, name: str, score: Metric) -> str:
     before, after = (metrics["rows"][kind][name]["mean"] for kind in ("degraded", "restored"))
     return "–" if before is None or after is None else f"{_number(before, score)} → {_number(after, score)}"

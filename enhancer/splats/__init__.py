@@ -1,0 +1,1 @@
+"""Clouds of 3D Gaussians: reading and writing them, cameras, rendering, and what too few Gaussians make of a picture."""

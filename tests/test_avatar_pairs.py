@@ -1,0 +1,104 @@
+"""Training pairs from what splat trainers leave behind."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from enhancer.errors import SettingsError
+from enhancer.imaging.io import composite, read_image, write_png
+from training import pairs
+from training.data.avatars import find_views
+from training.data.folders import find_samples
+
+
+@pytest.fixture
+def face(small_head):
+    return composite(small_head.image)
+
+
+@pytest.fixture
+def blurred(face):
+    return cv2.GaussianBlur(face, (0, 0), 3.0)
+
+
+def save(image, path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_png(image, path)
+
+
+@pytest.fixture
+def avatar(face, blurred, tmp_path):
+    """As INRIA's trainer and GaussianAvatars write it: two splits, two iterations."""
+    for split, steps, count in (("train", 30000, 3), ("test", 7000, 2), ("test", 30000, 2)):
+        for number in range(count):
+            folder = tmp_path / "anna" / split / f"ours_{steps}"
+            save(blurred, folder / f"renders/{number:05d}.png")
+            save(face, folder / f"gt/{number:05d}.png")
+    return tmp_path / "anna"
+
+
+@pytest.fixture
+def canvases(face, blurred, tmp_path):
+    """As gsplat's simple_trainer writes them: truth to the left, render to the right."""
+    for number in range(2):
+        save(np.concatenate([face, blurred], 1), tmp_path / f"ben/renders/val_step29999_{number:04d}.png")
+        save(np.concatenate([blurred, blurred], 1), tmp_path / f"ben/renders/val_step6999_{number:04d}.png")
+    return tmp_path / "ben"
+
+
+def test_the_last_unseen_views_are_taken(avatar):
+    (views,) = find_views(str(avatar))
+    assert (views.split, views.steps, len(views.pairs), views.problems) == ("test", 30000, 2, ())
+    assert [pair.name for pair in views.pairs] == ["anna_test_ours_30000_00000", "anna_test_ours_30000_00001"]
+    assert len(find_views(str(avatar), "train")[0].pairs) == 3
+
+
+def test_training_views_are_taken_where_there_are_no_others(avatar, tmp_path):
+    (avatar / "test").rename(tmp_path / "elsewhere")
+    assert find_views(str(avatar))[0].split == "train"
+
+
+def test_what_has_no_partner_is_named(avatar):
+    (avatar / "test/ours_30000/gt/00001.png").unlink()
+    (views,) = find_views(str(avatar))
+    assert len(views.pairs) == 1
+    assert [problem.rpartition("/")[2] for problem in views.problems] == ["gt."]
+    assert "00001.png has no partner" in views.problems[0]
+
+
+def test_pairs_of_several_avatars_become_a_data_set(avatar, canvases, face, blurred, tmp_path, capsys):
+    out = tmp_path / "out"
+    argv = ["--renders", f"{avatar},{canvases}", "--output_dir", str(out), "--parser", "none", "--test_share", "0"]
+    small = ["--resolution", str(face.shape[0]), "--min_crop", "64"]
+    assert pairs.command([*argv, *small]) == 0
+    said = capsys.readouterr().out
+    assert "2 pairs of test views after 30000 steps" in said
+    assert "2 pairs of val views after 29999 steps" in said
+    samples = find_samples(str(out / "train"))
+    assert len(samples) == 4
+    for sample in samples:
+        assert sample.degraded is not None
+        np.testing.assert_allclose(read_image(sample.image), face, atol=1 / 255)
+        np.testing.assert_allclose(read_image(sample.degraded), blurred, atol=1 / 255)
+    assert json.loads((out / "prepare.json").read_text())["renders"]
+    assert pairs.command([*argv, *small]) == 0  # goes on, with nothing to do
+
+
+@pytest.mark.parametrize(
+    ("folders", "views", "said"),
+    [
+        ("nowhere", "", "There is no folder nowhere"),
+        ("{avatar}", "val", "has no views called 'val', only test, train"),
+        ("{avatar}/test/ours_7000/gt", "", "holds neither ours_ITERATION/renders with gt beside it, nor canvases"),
+    ],
+)
+def test_what_holds_no_pairs_is_said(avatar, folders, views, said):
+    with pytest.raises(SettingsError, match=said):
+        find_views(folders.format(avatar=avatar), views)
+
+
+def test_without_a_source_the_command_says_so(capsys):
+    assert pairs.command(["--output_dir", "x"]) == 2
+    assert "Give --renders" in capsys.readouterr().err

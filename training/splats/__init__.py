@@ -1,0 +1,1 @@
+"""Fitting a cloud of 3D Gaussians to views of a scene."""
