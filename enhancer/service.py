@@ -307,12 +307,12 @@ def _restored(
     restorer: Restorer, image: np.ndarray, masks: Masks, restoration: Restoration, *, grey: bool
 ) -> tuple[np.ndarray, tuple[Message, ...]]:
     """Restore a picture and blend it as wished."""
-    shown, notes = seen_by_model(image), ()
+    seen, notes = seen_by_model(image), ()
     try:
-        rgb = restorer.run(shown)
+        rgb = restorer.run(seen)
     except MemoryError:
-        rgb, notes = restorer.in_tiles(shown), (TILED,)
-    return blend(image, keep(image, rgb, grey=grey), masks, restoration), notes
+        rgb, notes = restorer.in_tiles(seen), (TILED,)
+    return blend(image, keep(image, seen, rgb, grey=grey), masks, restoration), notes
 
 
 def _as_image(picture: ImageLike) -> np.ndarray:

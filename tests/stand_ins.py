@@ -87,4 +87,4 @@ def served(service):
 
 def mirrored(image):
     """What a service makes of an opaque picture whose model mirrors it: a flat background stays."""
-    return to_levels(keep(image, image[:, ::-1], grey=False))
+    return to_levels(keep(image, image, image[:, ::-1], grey=False))

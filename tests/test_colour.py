@@ -264,7 +264,8 @@ def test_the_command_line_writes_the_bits_it_is_asked_for_and_says_what_is_lost(
     assert main(["restore", str(tmp_path / "x.png"), "-o", str(out), "--bits", str(bits)], load=service) == 0
     restored = read(out / "x.png")
     assert restored.bits == bits
-    expected = keep(read_image(tmp_path / "x.png"), ramp()[:, ::-1], grey=False)
+    given = read_image(tmp_path / "x.png")
+    expected = keep(given, given, ramp()[:, ::-1], grey=False)
     np.testing.assert_allclose(restored.image, expected, atol=0.6 / (2**bits - 1))
     record = read_record(out / "x.png")
     assert record is not None

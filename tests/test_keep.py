@@ -51,7 +51,7 @@ def test_no_edge_gets_worse_than_it_came(path, pocket):
 
 def test_what_is_hardly_there_hardly_changes():
     image = np.dstack([painted(BLACK), np.linspace(0, 1, 96 * 96, dtype=np.float32).reshape(96, 96)])
-    change = np.abs(keep(image, np.ones_like(image[..., :3]), grey=False) - image)
+    change = np.abs(keep(image, seen_by_model(image), np.ones_like(image[..., :3]), grey=False) - image)
     assert (change[..., :3] <= image[..., 3:] + 1e-6).all()
     assert change[..., 3].max() == 0
 

@@ -10,9 +10,8 @@ from enhancer.imaging.io import Colour, composite, split_alpha, to_bytes, with_a
 
 SHARE = 0.25  # of the border that a flat background must fill
 TOLERANCE = 2  # levels that it may stray, as JPEG lets it
-SOLID = np.ones(
-    (5, 5), np.uint8
-)  # an area that no such square fits into is noise around a colour, and is to be restored
+# An area that no such square fits into is noise around a colour, and is to be restored.
+SOLID = np.ones((5, 5), np.uint8)
 FADE = 4  # pixels over which a restoration sets in beside it: one that began at once would show as a seam
 
 

@@ -32,7 +32,7 @@ def seen_by_model(image: np.ndarray) -> np.ndarray:
     return rgb if alpha is None else fill_transparent(rgb, alpha)
 
 
-def keep(image: np.ndarray, restored: np.ndarray, *, grey: bool) -> np.ndarray:
+def keep(image: np.ndarray, seen: np.ndarray, restored: np.ndarray, *, grey: bool) -> np.ndarray:
     """Carry over to a picture what a model changed, but leave what is no part of the damage.
 
     Only the model's change is used, weighted by alpha. (Dividing an answer over a background by alpha would multiply its
@@ -40,7 +40,8 @@ def keep(image: np.ndarray, restored: np.ndarray, *, grey: bool) -> np.ndarray:
 
     Args:
         image: (H, W, 3) or (H, W, 4) float32 in [0, 1].
-        restored: (H, W, 3), what the model made of `seen_by_model(image)`.
+        seen: (H, W, 3), `seen_by_model(image)`.
+        restored: (H, W, 3), what the model made of it.
         grey: Make it black-and-white; see `is_grey`.
 
     Returns:
@@ -49,7 +50,7 @@ def keep(image: np.ndarray, restored: np.ndarray, *, grey: bool) -> np.ndarray:
     rgb, alpha = split_alpha(image)
     weight = beside_flat(rgb) if alpha is None else alpha
     if weight is not None:
-        restored = np.clip(rgb + weight[..., None] * (restored - seen_by_model(image)), 0, 1)
+        restored = np.clip(rgb + weight[..., None] * (restored - seen), 0, 1)
     if grey:
         restored = np.repeat((restored @ LUMA)[..., None], 3, axis=-1)
     return with_alpha(restored, alpha)

@@ -47,14 +47,12 @@ def restore(model: Any, image: np.ndarray, *, keep_grey: bool = True) -> np.ndar
         UnavailableError: There is too little memory even for the smallest tiles.
     """
     pictures = as_images(image) if image.ndim == 4 else as_image(image)[None]
+    seen = np.stack([seen_by_model(picture) for picture in pictures])
     try:
-        restored = restore_whole(model, np.stack([seen_by_model(picture) for picture in pictures]))
+        restored = restore_whole(model, seen)
     except MemoryError:
-        restored = np.stack([restore_in_tiles(model, seen_by_model(picture)) for picture in pictures])
-    kept = [
-        keep(picture, made, grey=keep_grey and is_grey(picture))
-        for picture, made in zip(pictures, restored, strict=True)
-    ]
+        restored = np.stack([restore_in_tiles(model, picture) for picture in seen])
+    kept = [keep(*each, grey=keep_grey and is_grey(each[0])) for each in zip(pictures, seen, restored, strict=True)]
     return np.stack(kept).reshape(image.shape)
 
 
