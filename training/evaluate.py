@@ -33,7 +33,7 @@ from enhancer.metrics.catalogue import LPIPS_NETS
 from enhancer.model import SplatEnhancer
 from enhancer.runtime.command_line import file_errors, print_every_name
 from enhancer.runtime.device import device_of, machine, program
-from enhancer.runtime.processes import Processes
+from enhancer.runtime.processes import Processes, leave
 from training.cli import flag, from_flags
 from training.data.backgrounds import Colour, colour_of
 from training.data.folders import find_samples
@@ -268,4 +268,4 @@ def command(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(command())
+    leave(command())
