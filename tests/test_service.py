@@ -114,6 +114,19 @@ def test_a_result_says_how_it_was_made(service, opaque):
     assert (as_it_is.preset, as_it_is.seed, as_it_is.of_degraded) == (None, None, None)
 
 
+def test_splats_degrade_first_too_and_tell_how_far_they_are(service, opaque):
+    shares = []
+    asked = {"preset": "splat-coarse", "seed": 3}
+    result = service.restore(opaque, degrade_first=True, progress=shares.append, **asked)
+    np.testing.assert_array_equal(result.degraded, service.degrade(opaque, **asked).image)
+    assert shares == sorted(shares)
+    assert (shares[-1], len(shares)) == (1, 12)
+    assert (result.record.preset, result.record.seed, result.record.strengths) == ("splat-coarse", 3, {})
+    assert service.steps(opaque, **asked)[-1][0] == "step 10 of 10 of the fit"
+    service.restore(opaque, degrade_first=True, progress=shares.append)
+    assert len(shares) == 12  # the 14 steps take no time worth telling
+
+
 def test_as_it_is_there_is_nothing_to_score_against(service, opaque):
     result = service.restore(opaque)
     assert (result.clean, result.scores_degraded, result.scores_restored) == (None, None, None)
