@@ -159,25 +159,22 @@ class DamageControls:
 
     def __init__(self) -> None:
         """Lay them out where this is called."""
-        with gr.Row():
-            self.preset = gr.Radio(
-                [(label(KINDS[name]), name) for name in PRESET_NAMES],
-                value=DEFAULT_PRESET,
-                label=label("Kind"),
-                min_width=240,
-                info=label("The 14 steps imitate splats region by region; the others fit real splats to the picture."),
-                elem_id="try-kind",
-            )
-            self.seed = gr.Number(
-                0,
-                precision=0,
-                minimum=0,
-                maximum=LARGEST_SEED,
-                label=label("Seed"),
-                min_width=120,
-                info=label("The same seed gives the same damage."),
-            )
-        with gr.Group() as self.by_region:
+        self.preset = gr.Radio(
+            [(label(KINDS[name]), name) for name in PRESET_NAMES],
+            value=DEFAULT_PRESET,
+            label=label("Kind"),
+            info=label("The 14 steps imitate splats region by region; the others fit real splats to the picture."),
+            elem_id="try-kind",
+        )
+        self.seed = gr.Number(
+            0,
+            precision=0,
+            minimum=0,
+            maximum=LARGEST_SEED,
+            label=label("Seed"),
+            info=label("The same seed gives the same damage."),
+        )
+        with gr.Column() as self.by_region:
             self.strengths = _region_sliders(PRESETS[DEFAULT_PRESET])
         choose: Any = self.preset.change  # also when a picture or a link sets it
         choose(

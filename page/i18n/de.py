@@ -81,6 +81,8 @@ WORDS = {
     "label map": "Labelkarte",
     "closer to the clean picture": "näher am sauberen Bild",
     "further from the clean picture": "weiter weg vom sauberen Bild",
+    "lower: closer to the clean picture": "niedriger: näher am sauberen Bild",
+    "higher: further from it": "höher: weiter davon weg",
     "No scores: they say how close a picture is to its clean original,": "Keine Bewertung: Sie sagt, wie nah ein Bild an seinem sauberen Original ist,",
     "and this one came without.": "und dieses kam ohne.",
     "Scores against the clean picture: before → after": "Bewertung gegen das saubere Bild: vorher → nachher",
