@@ -121,9 +121,7 @@ def _by_test_list(cameras: Path, found: Sequence[Camera]) -> Told | None:
     return _listed(found, {TEST: [line for line in lines if line]}, path.name, others=TRAIN)
 
 
-def _listed(
-    found: Sequence[Camera], lists: Mapping[str, Collection[str]], source: str, *, others: str
-) -> Told | None:
+def _listed(found: Sequence[Camera], lists: Mapping[str, Collection[str]], source: str, *, others: str) -> Told | None:
     """Return the kind of each camera by lists of pictures; None where these name none of them."""
     listed = {parts_of(name): kind for kind, names in lists.items() for name in names}
     by_last = {parts[0]: {} for parts in listed}
