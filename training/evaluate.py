@@ -36,6 +36,7 @@ from enhancer.runtime.device import device_of, machine, program
 from enhancer.runtime.processes import Processes, leave
 from training.cli import flag, from_flags
 from training.data.backgrounds import Colour, colour_of
+from training.data.contents import contents_of
 from training.data.folders import find_samples
 from training.evaluation.compare import compare, write_comparison
 from training.evaluation.compare import table as comparison_table
@@ -188,6 +189,7 @@ def main(config: EvalConfig) -> dict[str, Any]:
             "listed": len(listed),
             "scored": len(rows),
             "ready_pairs": sum(sample.degraded is not None for sample in samples if sample.name in rows),
+            "views": contents_of(sample for sample in samples if sample.name in rows)["pairs"],
             "left_out": problems,
             "fingerprint": fingerprint_of_files([file for each in listed for file in each.files], contents=False),
         }

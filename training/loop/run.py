@@ -19,11 +19,12 @@ from tqdm import tqdm
 from enhancer.errors import EnhancerError, SettingsError
 from enhancer.runtime.device import best_device, cuda_trouble
 from training.config import TrainConfig
+from training.data.contents import contents_shown
 from training.data.dataset import Pairs
 from training.data.folders import find_samples
 from training.data.pool import batches
 from training.loop.build import build_model
-from training.loop.run_folder import RunFolder
+from training.loop.run_folder import PICTURES, RunFolder
 from training.loop.trackers import Tracker, require_installed
 from training.loop.trainer import Trainer, check_state
 from training.loop.validation import Validation
@@ -112,7 +113,8 @@ class Training:
         self.config, self.accelerator = config, build_accelerator(config)
         self.is_main = self.accelerator.is_main_process
         self.pairs = Pairs(find_samples(config.train_data_dir), config)
-        self.run = RunFolder(config, self.pairs.fingerprint(), self.is_main)
+        shown = contents_shown(self.pairs.sources)
+        self.run = RunFolder(config, {"data": self.pairs.fingerprint(), PICTURES: shown}, self.is_main)
         self.accelerator.wait_for_everyone()
         self.validation = Validation(config, self.accelerator) if config.validation_data_dir else None
         torch.manual_seed(config.seed)  # noqa: TID251  (initial weights; everything else has an addressed stream)

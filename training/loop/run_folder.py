@@ -18,6 +18,7 @@ from enhancer.runtime.resumable import claim
 from training.config import TrainConfig
 from training.loop.trainer import Trainer
 
+PICTURES = "pictures"  # key of what a run was shown (`training.data.contents`), for the card
 CONFIG, STATE, BEST = "config.json", "training_state.pt", "best"
 LOG, VALIDATION_LOG = "log.jsonl", "validation.jsonl"
 # What a disk that is full or gone raises: torch and safetensors have their own ways of passing it on.
@@ -35,12 +36,12 @@ def step_of(folder: Path) -> int:
 class RunFolder:
     """One training run's folder, written by one process. It keeps no journal: a run goes on from its newest checkpoint."""
 
-    def __init__(self, config: TrainConfig, fingerprint: str, writes: bool = True) -> None:
+    def __init__(self, config: TrainConfig, data: Mapping[str, Any], writes: bool = True) -> None:
         """Open the folder, or create it; a run of other settings in it is refused.
 
         Args:
             config: The run's settings.
-            fingerprint: Of its pictures.
+            data: What is written of its pictures: a fingerprint, which must stay, and under `PICTURES` what they are.
             writes: Whether this process is the one that does.
 
         Raises:
@@ -50,8 +51,8 @@ class RunFolder:
         self.resume_from = config.resume_from_checkpoint
         if not writes:
             return
-        settings = config.to_json() | {"data": fingerprint}
-        claim(self.folder, CONFIG, settings, holds="training run", free=config.free())
+        settings = config.to_json() | dict(data)
+        claim(self.folder, CONFIG, settings, holds="training run", free=config.free() | {PICTURES})
 
     def checkpoints(self) -> list[Path]:
         """Return the complete `checkpoint-<step>` folders, oldest first."""
