@@ -20,6 +20,7 @@ from enhancer.tensors import to_model_range
 from training.config import TrainConfig
 from training.data.dataset import Pairs
 from training.data.folders import find_samples
+from training.loop.run_folder import VALIDATION_FOLDER
 from training.loop.trainer import Trainer
 from training.report.contact_sheet import Tile, sheet
 
@@ -55,7 +56,7 @@ class Validation:
             Pairs(find_samples(config.validation_data_dir), fixed),
             config.num_validation_images,
         )
-        self.folder, self.accelerator = Path(config.output_dir) / "validation", accelerator
+        self.folder, self.accelerator = Path(config.output_dir) / VALIDATION_FOLDER, accelerator
         self.lpips = Perceptual.from_pretrained("alex", accelerator.device)
 
     def __call__(self, step: int, trainer: Trainer) -> tuple[Row, np.ndarray | None]:
