@@ -5,7 +5,7 @@
     accelerate launch --num_processes 2 -m training.train --train_data_dir ...       # the same on two GPUs
 
 Stop it at any time, by Ctrl-C or worse, and run the same command again: it goes on from the newest checkpoint and ends
-with the weights of a run that was never stopped. In the run folder: `best/` and `checkpoint-<step>/`, checkpoints both;
+with the weights of a run that was never stopped; at the end it says what was gained. In the run folder: `best/` and `checkpoint-<step>/`, checkpoints both;
 `log.jsonl`, one line a step; `validation.jsonl` and a sheet of pictures for every validation.
 
 Exit codes: 0 fine, 1 gave up (ten losses in a row that were not finite, or nothing could be written), 2 bad input,
@@ -51,6 +51,8 @@ def main(config: TrainConfig) -> None:
                 )
             # A process that takes leave while another still works leaves that one waiting for it at its own end.
             training.accelerator.wait_for_everyone()
+            if training.is_main:
+                print(training.outcome())
         finally:
             training.close()
         if pusher and training.is_main:

@@ -17,11 +17,12 @@ from tqdm import tqdm
 
 from enhancer.errors import EnhancerError, SettingsError
 from enhancer.runtime.device import best_device, cuda_trouble
-from training.config import TrainConfig
+from training.config import Phase, TrainConfig
 from training.data.dataset import Pairs
 from training.data.folders import find_samples
 from training.data.pool import batches
 from training.loop.build import build_model
+from training.loop.outcome import gains, outcome
 from training.loop.run_folder import RunFolder
 from training.loop.trackers import Tracker, require_installed
 from training.loop.trainer import Trainer, check_state
@@ -104,11 +105,12 @@ class Training:
         self.pusher = pusher if self.is_main else None
 
     def announce(self) -> None:
-        """Say what is about to happen."""
+        """Say what is about to happen, if anything is."""
+        if self.start >= self.end:
+            return
         config, count = self.config, sum(weight.numel() for weight in self.trainer.weights)
-        crops = config.gradient_accumulation_steps * self.accelerator.num_processes
         shown = ", ".join(
-            f"{crops * phase.batch_size} crops of {phase.resolution} px a step"
+            f"{self.crops_of(phase)} crops of {phase.resolution} px a step"
             + (f" from step {phase.first_step}" if phase.first_step else "")
             for phase in config.schedule
         )
@@ -125,6 +127,10 @@ class Training:
             config.mixed_precision,
             self.run.folder,
         )
+
+    def crops_of(self, phase: Phase) -> int:
+        """Return how many crops a step of a phase sees, in all processes."""
+        return phase.batch_size * self.config.gradient_accumulation_steps * self.accelerator.num_processes
 
     def announce_phase(self, step: int) -> None:
         """Say that a phase begins, if one does."""
@@ -144,6 +150,9 @@ class Training:
             KeyboardInterrupt: It was asked for.
             GaveUpError: Ten losses in a row were not finite, or the end could not be saved.
         """
+        if self.start >= self.end:
+            return
+        config = self.config
         rank, world_size = self.accelerator.process_index, self.accelerator.num_processes
         stream = batches(self.pairs, self.start, rank, world_size)
         if self.validation and not self.start:
@@ -152,7 +161,7 @@ class Training:
         progress = tqdm(
             range(self.start, self.end),
             initial=self.start,
-            total=self.config.max_train_steps,
+            total=config.max_train_steps,
             disable=not self.is_main,
             unit="step",
             smoothing=0.05,
@@ -161,7 +170,8 @@ class Training:
             for step in progress:
                 self.announce_phase(step)
                 values = self.trainer.step(step, stream)
-                progress.set_postfix_str(f"loss {values['loss']:.4f}", refresh=False)
+                crops = self.crops_of(config.phase_at(step))
+                progress.set_postfix_str(f"loss {values['loss']:.4f} over a batch of {crops}", refresh=False)
                 self.report(step, values)
                 stop = self.any_rank(interruption.asked)
                 self.save_and_validate(step + 1, stop=stop)
@@ -216,18 +226,23 @@ class Training:
         if not self.is_main:
             return
         best = self.run.save_if_best(done, values["loss"], self.trainer)
-        self.run.log(done, values, validation=True)
+        self.run.log(done, values | {"pictures": self.validation.used}, validation=True)
         _log.info(
-            "Step %d: validation loss %.4f, %+.2f dB%s",
+            "Step %d: over %d pictures loss %.4f, %s%s",
             done,
+            self.validation.used,
             values["loss"],
-            values["psnr_gain"],
+            gains(values, self.run.validations().get(0) if done else None),
             ", the best so far" if best else "",
         )
         for tracker in self.trackers:
             tracker.log(done, {f"validation/{name}": value for name, value in values.items()})
             if sheet is not None:
                 tracker.show(done, "validation", sheet)
+
+    def outcome(self) -> str:
+        """Return what the run has come to, in some lines."""
+        return outcome(self.config, self.run, max(self.start, self.end))
 
     def any_rank(self, asked: bool) -> bool:
         """Say whether any process was interrupted: they stop together or not at all."""

@@ -13,13 +13,14 @@ from safetensors import SafetensorError
 from enhancer.errors import CheckpointError, SettingsError
 from enhancer.lfs import refuse_pointers
 from enhancer.runtime.files import append_line, atomic_folder, write_text
-from enhancer.runtime.resumable import claim
+from enhancer.runtime.resumable import claim, parsed
 from training.config import TrainConfig
 from training.loop.trainer import Trainer
 
 CONFIG, STATE, BEST, BEST_NOTE = "config.json", "training_state.pt", "best", "best.json"
 LOG, VALIDATION_LOG, VALIDATION_FOLDER = "log.jsonl", "validation.jsonl", "validation"
 STEPS = "max_train_steps"
+VALIDATED = {"step", "pictures", "loss", "psnr", "psnr_gain", "lpips_alex"}  # of a line of the validation log
 # What a disk that is full or gone raises: torch and safetensors have their own ways of passing it on.
 WRITE_ERRORS = (OSError, RuntimeError, SafetensorError)
 
@@ -103,6 +104,13 @@ class RunFolder:
                 f"{former} (--lr_scheduler {config.lr_scheduler}), so it cannot become longer; only a constant one lets it. "
                 f"Go on from its best in another folder: --checkpoint {self.folder / BEST} --output_dir NEW."
             )
+
+    def validations(self) -> dict[int, dict[str, float]]:
+        """Return what the validations found, by step; of a step that was validated twice the last."""
+        path = self.folder / VALIDATION_LOG
+        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+        rows = [row for row in map(parsed, lines) if row is not None and row.keys() >= VALIDATED]
+        return {row["step"]: {key: math.nan if row[key] is None else row[key] for key in row} for row in rows}
 
     def _other_ways(self) -> str:
         """Say what can be done about a folder that holds a run of other settings."""
