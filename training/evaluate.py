@@ -57,7 +57,7 @@ class EvalConfig:
     """What is evaluated on what."""
 
     data_dir: str = flag("", "folders to evaluate on, comma-separated: images/ with masks/, or ready pairs")
-    checkpoint: str = flag("pocket", "user/repo, user/repo@tag-or-commit, a folder, or pocket")
+    checkpoint: str = flag("pocket", "user/repo, user/repo@tag-or-commit, a folder, a run (its best), or pocket")
     output_dir: str = flag(
         "",
         "where the results go; an evaluation found there is gone on with; empty: runs/evaluation, or runs/comparison",

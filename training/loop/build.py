@@ -1,5 +1,6 @@
 """What a training run starts from: a checkpoint, fresh adapters around a base, or a new pocket."""
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,6 +8,8 @@ from enhancer.errors import SettingsError
 from enhancer.model import EnhancerConfig, SplatEnhancer, new_pocket
 from enhancer.model.enhancer import alpha_bar_at
 from training.config import NEW_POCKET, TrainConfig
+
+_log = logging.getLogger(__name__)
 
 
 def build_model(config: TrainConfig) -> SplatEnhancer:
@@ -30,6 +33,8 @@ def build_model(config: TrainConfig) -> SplatEnhancer:
 def from_checkpoint(config: TrainConfig) -> SplatEnhancer:
     """Load a checkpoint: LoRA that it has goes on with its own ranks, and one without gets a fresh one."""
     model = SplatEnhancer.from_pretrained(config.checkpoint)
+    if model.source and model.source.notice:
+        _log.warning("%s", model.source.notice)
     old = model.config
     new = replace(old, preset=config.preset, timestep=config.timestep or old.timestep)
     if old.unet_rank or old.vae_rank:

@@ -2,8 +2,9 @@
 
 import shlex
 
+from enhancer.hub import BEST
 from training.config import TrainConfig
-from training.loop.run_folder import BEST, RunFolder
+from training.loop.run_folder import RunFolder
 
 Row = dict[str, float]
 

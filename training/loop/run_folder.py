@@ -11,13 +11,14 @@ import torch
 from safetensors import SafetensorError
 
 from enhancer.errors import CheckpointError, SettingsError
+from enhancer.hub import BEST, step_of
 from enhancer.lfs import refuse_pointers
 from enhancer.runtime.files import append_line, atomic_folder, write_text
 from enhancer.runtime.resumable import claim, parsed
 from training.config import TrainConfig
 from training.loop.trainer import Trainer
 
-CONFIG, STATE, BEST, BEST_NOTE = "config.json", "training_state.pt", "best", "best.json"
+CONFIG, STATE, BEST_NOTE = "config.json", "training_state.pt", f"{BEST}.json"
 LOG, VALIDATION_LOG, VALIDATION_FOLDER = "log.jsonl", "validation.jsonl", "validation"
 STEPS = "max_train_steps"
 VALIDATED = {"step", "pictures", "loss", "psnr", "psnr_gain", "lpips_alex"}  # of a line of the validation log
@@ -25,12 +26,6 @@ VALIDATED = {"step", "pictures", "loss", "psnr", "psnr_gain", "lpips_alex"}  # o
 WRITE_ERRORS = (OSError, RuntimeError, SafetensorError)
 
 _log = logging.getLogger(__name__)
-
-
-def step_of(folder: Path) -> int:
-    """Return the step in the name of a `checkpoint-<step>` folder, -1 if it has none."""
-    number = folder.name.removeprefix("checkpoint-")
-    return int(number) if number.isdecimal() and folder.name != number else -1
 
 
 class RunFolder:
