@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import MISSING, field, fields
 from typing import Any, TypeVar, get_args, get_origin
 
+from enhancer.runtime.command_line import ArgumentParser
+
 Config = TypeVar("Config")
 
 
@@ -30,9 +32,7 @@ def from_flags(cls: type[Config], argv: Sequence[str] | None, description: str) 
     Raises:
         SettingsError: The recipe cannot be used.
     """
-    parser = argparse.ArgumentParser(
-        description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter, allow_abbrev=False
-    )
+    parser = ArgumentParser(usage="%(prog)s [--FLAG VALUE ...]", description=description, formatter_class=_Help)
     for item in fields(cls):  # type: ignore[arg-type]
         _add(parser, item)
     defaults_of = getattr(cls, "defaults_of", None)
@@ -44,6 +44,10 @@ def from_flags(cls: type[Config], argv: Sequence[str] | None, description: str) 
         parser.set_defaults(**defaults_of(given.preset, given.recipe))
     given = vars(parser.parse_args(argv))
     return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()})
+
+
+class _Help(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaultsHelpFormatter):
+    """The description as it is written, and every default."""
 
 
 def _add(parser: argparse.ArgumentParser, item: Any) -> None:

@@ -31,7 +31,7 @@ from enhancer.errors import EnhancerError, ImageError, SettingsError
 from enhancer.hub import resolve
 from enhancer.metrics.catalogue import LPIPS_NETS
 from enhancer.model import SplatEnhancer
-from enhancer.runtime.command_line import file_errors, print_every_name
+from enhancer.runtime.command_line import file_errors, print_every_name, say_error
 from enhancer.runtime.device import device_of, machine, program
 from enhancer.runtime.processes import Processes, leave
 from training.cli import flag, from_flags
@@ -258,8 +258,7 @@ def command(argv: list[str] | None = None) -> int:
         with file_errors():
             return run(from_flags(EvalConfig, argv, __doc__ or ""))
     except EnhancerError as error:
-        if speaks:
-            print(f"error: {error}", file=sys.stderr)
+        say_error(error)
         return BAD_INPUT
     except KeyboardInterrupt:
         if speaks:

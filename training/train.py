@@ -13,13 +13,14 @@ Exit codes: 0 fine, 1 gave up (ten losses in a row that were not finite, or noth
 """
 
 import logging
+import os
 import sys
 from collections.abc import Sequence
 
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from enhancer.errors import EnhancerError
-from enhancer.runtime.command_line import file_errors, print_every_name
+from enhancer.runtime.command_line import file_errors, print_every_name, say_error
 from enhancer.runtime.processes import leave
 from training.cli import from_flags
 from training.config import TrainConfig
@@ -68,10 +69,11 @@ def command(argv: Sequence[str] | None = None) -> int:
         with file_errors():
             main(from_flags(TrainConfig, argv, __doc__ or ""))
     except EnhancerError as error:
-        sys.stderr.write(f"error: {error}\n")
+        say_error(error)
         return GAVE_UP if isinstance(error, GaveUpError) else BAD_INPUT
     except KeyboardInterrupt:
-        sys.stderr.write("Interrupted. Run the same command again to go on.\n")
+        if os.environ.get("RANK", "0") == "0":
+            sys.stderr.write("Interrupted. Run the same command again to go on.\n")
         return INTERRUPTED
     return FINE
 
