@@ -28,7 +28,9 @@ class ArgumentParser(argparse.ArgumentParser):
         options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
         super().__init__(*args, **{"allow_abbrev": False} | options)
 
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+    def parse_known_args(  # pyright: ignore[reportIncompatibleMethodOverride]  argparse has overloads of it
+        self, args: Any = None, namespace: Any = None
+    ) -> Any:
         """Parse, but name a flag that does not exist before anything else: what it was to be may be what is missing."""
         words = list(sys.argv[1:] if args is None else args)
         for word in self._own(words):

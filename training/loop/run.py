@@ -5,10 +5,12 @@ import enhancer.torchvision_stub  # noqa: F401
 
 # isort: split
 import logging
+import shlex
 import signal
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from accelerate import Accelerator
@@ -16,7 +18,10 @@ from accelerate.utils import GradScalerKwargs
 from tqdm import tqdm
 
 from enhancer.errors import EnhancerError, SettingsError
+from enhancer.hub import POCKET
+from enhancer.model import SplatEnhancer
 from enhancer.runtime.device import best_device, cuda_trouble
+from training.cli import to_flags
 from training.config import Phase, TrainConfig
 from training.data.dataset import Pairs
 from training.data.folders import find_samples
@@ -27,7 +32,8 @@ from training.loop.run_folder import RunFolder
 from training.loop.trackers import Tracker, require_installed
 from training.loop.trainer import Trainer, check_state
 from training.loop.validation import Validation
-from training.losses.objective import build_objective
+from training.losses.objective import Objective, build_objective
+from training.missing import Missing, MissingError
 
 MAX_BAD_STEPS = 10  # non-finite losses in a row before the run gives up
 # A loss scale that starts here has fallen to 1 when the run gives up, not while it still finds its level.
@@ -88,10 +94,9 @@ class Training:
         self.accelerator.wait_for_everyone()
         self.validation = Validation(config, self.accelerator) if config.validation_data_dir else None
         torch.manual_seed(config.seed)  # noqa: TID251  (initial weights; everything else has an addressed stream)
-        state, model = self.run.resume(), build_model(config)
-        if state:
-            check_state(state, model)  # before the losses' networks are loaded
-        self.trainer = Trainer(model, build_objective(config), config, self.accelerator)
+        state = self.run.resume()
+        model, objective = build_parts(config, state)
+        self.trainer = Trainer(model, objective, config, self.accelerator)
         self.start, self.end = 0, config.stop_at_step or config.max_train_steps
         if state:
             self.start = state["step"]
@@ -254,6 +259,28 @@ class Training:
         for tracker in self.trackers:
             tracker.close()
         self.accelerator.end_training()
+
+
+def build_parts(config: TrainConfig, state: dict[str, Any] | None) -> tuple[SplatEnhancer, Objective]:
+    """Load the model and the networks of its losses.
+
+    Raises:
+        MissingError: Some cannot be had: it names all of them, and the command of a run that does without.
+        EnhancerError: The start does not fit the settings, or the state to go on from.
+    """
+    missing, parts = Missing(), []
+    with missing.noted(checkpoint=POCKET):
+        parts.append(build_model(config))
+        if state:
+            check_state(state, parts[0])  # before the losses' networks are loaded
+    with missing.noted():
+        parts.append(build_objective(config))
+    if missing.reasons:
+        them = "it" if len(missing.reasons) == 1 else "them"
+        flags = shlex.join(to_flags(replace(config, **missing.instead)))
+        ending = f"\nThis runs without {them}:\n  python -m training.train {flags}"
+        raise MissingError(missing.reasons, missing.instead, ending)
+    return parts[0], parts[1]
 
 
 def build_accelerator(config: TrainConfig) -> Accelerator:
