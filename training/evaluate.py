@@ -142,7 +142,7 @@ def prepare(config: EvalConfig, processes: Processes) -> tuple[Evaluator, dict[s
     model = SplatEnhancer.from_pretrained(folder)
     files = [*folder.rglob("*.safetensors"), *folder.rglob("*.json")]
     about = {
-        "name": model.config.name,
+        "name": found.title(model.config.name),
         "folder": None if found.repo else config.checkpoint,
         "repo": found.repo,
         "sha": found.sha,

@@ -34,6 +34,10 @@ class Resolved:
     sha: str | None = None  # the whole commit id
     notice: Message | None = None  # for the user: something stands in for what was asked for
 
+    def title(self, own: str) -> str:
+        """Return what to call it: a repository by its name and commit, a folder as it calls itself."""
+        return self.name if self.repo else own
+
 
 def resolve(
     ref: str | Path,

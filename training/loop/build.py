@@ -15,6 +15,8 @@ _log = logging.getLogger(__name__)
 def build_model(config: TrainConfig) -> SplatEnhancer:
     """Lay out the model a run trains, on the CPU, in float32; `trainable()` says what it changes.
 
+    It is called after the run's folder: what it starts from is another checkpoint.
+
     Raises:
         EnhancerError: What it starts from is missing, or does not fit the settings.
     """
@@ -24,10 +26,16 @@ def build_model(config: TrainConfig) -> SplatEnhancer:
         model = from_checkpoint(config)
     else:
         model = around_base(config)
+    model.config = replace(model.config, name=name_of(config))
     if config.gradient_checkpointing:
         model.unet.enable_gradient_checkpointing()
         model.vae.enable_gradient_checkpointing()
     return model.train_base() if config.train_base else model
+
+
+def name_of(config: TrainConfig) -> str:
+    """Return what the checkpoints of a run are called: as its folder is."""
+    return Path(config.output_dir).absolute().name
 
 
 def from_checkpoint(config: TrainConfig) -> SplatEnhancer:
@@ -63,7 +71,7 @@ def around_base(config: TrainConfig) -> SplatEnhancer:
     from enhancer.model.prompt import adapt  # the one start that needs a text encoder
 
     settings = EnhancerConfig(
-        name=Path(config.output_dir).name,
+        name=name_of(config),
         base=config.pretrained_model_name_or_path,
         base_revision=config.revision or None,
         unet_rank=config.rank,
