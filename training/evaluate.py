@@ -31,7 +31,7 @@ from enhancer.errors import EnhancerError, ImageError, SettingsError
 from enhancer.hub import resolve
 from enhancer.metrics.catalogue import LPIPS_NETS
 from enhancer.model import SplatEnhancer
-from enhancer.runtime.command_line import file_errors, print_every_name
+from enhancer.runtime.command_line import file_errors, print_every_name, say_error
 from enhancer.runtime.device import device_of, machine, program
 from enhancer.runtime.processes import Processes, leave
 from training.cli import flag, from_flags
@@ -58,7 +58,7 @@ class EvalConfig:
     """What is evaluated on what."""
 
     data_dir: str = flag("", "folders to evaluate on, comma-separated: images/ with masks/, or ready pairs")
-    checkpoint: str = flag("pocket", "user/repo, user/repo@tag-or-commit, a folder, or pocket")
+    checkpoint: str = flag("pocket", "user/repo, user/repo@tag-or-commit, a folder, a run (its best), or pocket")
     output_dir: str = flag(
         "",
         "where the results go; an evaluation found there is gone on with; empty: runs/evaluation, or runs/comparison",
@@ -143,7 +143,7 @@ def prepare(config: EvalConfig, processes: Processes) -> tuple[Evaluator, dict[s
     model = SplatEnhancer.from_pretrained(folder)
     files = [*folder.rglob("*.safetensors"), *folder.rglob("*.json")]
     about = {
-        "name": model.config.name,
+        "name": found.title(model.config.name),
         "folder": None if found.repo else config.checkpoint,
         "repo": found.repo,
         "sha": found.sha,
@@ -260,8 +260,7 @@ def command(argv: list[str] | None = None) -> int:
         with file_errors():
             return run(from_flags(EvalConfig, argv, __doc__ or ""))
     except EnhancerError as error:
-        if speaks:
-            print(f"error: {error}", file=sys.stderr)
+        say_error(error)
         return BAD_INPUT
     except KeyboardInterrupt:
         if speaks:

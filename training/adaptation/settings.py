@@ -1,7 +1,6 @@
 """The settings of `training.train` that suit so many pairs on this device. The figures behind them are in docs/training.md."""
 
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any
 
 from training.config import CLEAN, PAIRS, TrainConfig
@@ -51,20 +50,3 @@ def choose(
         chosen["train_data_dir"] += f",{general}"
         chosen["mixture"] = tuple(f"{kind}={share:g}" for kind, share in GENERAL_SHARES.items())
     return TrainConfig(**chosen)
-
-
-def command_line(config: TrainConfig) -> str:
-    """Return the `training.train` command that does the same; what is as it would be anyway is left out."""
-    usual = TrainConfig(train_data_dir=config.train_data_dir)
-    words = ["python -m training.train"]
-    for item in fields(config):
-        value = getattr(config, item.name)
-        if item.name != "train_data_dir" and value == getattr(usual, item.name):
-            continue
-        if isinstance(value, bool):
-            words.append(f"--{'' if value else 'no-'}{item.name}")
-        elif isinstance(value, tuple):
-            words.append(f"--{item.name} {' '.join(value)}")
-        else:
-            words.append(f"--{item.name} {value}")
-    return " ".join(words)
