@@ -18,7 +18,9 @@ import logging
 import shlex
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -178,9 +180,11 @@ def _general(config: AdaptConfig) -> Path | None:
         return None
     folder = config.output / "general"
     if not (folder / "test" / METADATA).is_file():
-        prepare.main(
-            prepare.PrepareConfig(photographs=str(EXAMPLES), output_dir=str(folder), test_share=EXAMPLE_SHARE, seed=0)
-        )
+        print("Other faces, so that what the checkpoint knew is not forgotten: the example heads.")
+        with redirect_stdout(StringIO()):  # it says what is of no interest here
+            prepare.main(
+                prepare.PrepareConfig(photographs=str(EXAMPLES), output_dir=str(folder), test_share=EXAMPLE_SHARE)
+            )
     return folder
 
 
