@@ -267,10 +267,9 @@ def test_bad_settings_fail_before_anything_is_read(changes, message):
 class FakeTable:
     """Rows as `datasets` hands them out undecoded."""
 
-    features = {"picture": {"decode": True}, "caption": "text"}
-
     def __init__(self, files: list[Path]) -> None:
         self.files = files
+        self.features = {"picture": {"decode": True}, "caption": "text"}
 
     def cast_column(self, column, kind):
         assert (column, kind) == ("picture", {"decode": False})
