@@ -21,6 +21,7 @@ from enhancer.errors import EnhancerError, SettingsError
 from enhancer.hub import POCKET
 from enhancer.model import SplatEnhancer
 from enhancer.runtime.device import best_device, cuda_trouble
+from enhancer.runtime.processes import processes_asked_for
 from training.cli import to_flags
 from training.config import Phase, TrainConfig
 from training.data.dataset import Pairs
@@ -103,7 +104,7 @@ class Training:
             self.trainer.load_state(state)
         folder, settings = Path(config.output_dir), config.to_json()
         self.trackers = [
-            Tracker(name, config.tracker_project_name, folder, settings)
+            Tracker(name, config.tracker_project_name, folder, settings, self.start)
             for name in (config.trackers if self.is_main else ())
         ]
         self.saved = self.start
@@ -113,6 +114,14 @@ class Training:
         """Say what is about to happen, if anything is."""
         if self.start >= self.end:
             return
+        asked = processes_asked_for()
+        if asked > self.accelerator.num_processes == 1:
+            _log.warning(
+                "accelerate launch was asked for %d processes and started one: it starts several on several GPUs, or by MPI. "
+                "On a CPU: ACCELERATE_USE_CPU=1 torchrun --standalone --nproc_per_node %d -m training.train ...",
+                asked,
+                asked,
+            )
         config, count = self.config, sum(weight.numel() for weight in self.trainer.weights)
         shown = ", ".join(
             f"{self.crops_of(phase)} crops of {phase.resolution} px a step"
@@ -155,13 +164,13 @@ class Training:
             KeyboardInterrupt: It was asked for.
             GaveUpError: Ten losses in a row were not finite, or the end could not be saved.
         """
+        if self.validation and self.any_rank(self.lacks_validation()):
+            self.validate(self.start)
         if self.start >= self.end:
             return
         config = self.config
         rank, world_size = self.accelerator.process_index, self.accelerator.num_processes
         stream = batches(self.pairs, self.start, rank, world_size)
-        if self.validation and not self.start:
-            self.validate(0)  # what is to be bettered
         interruption = Interruption()
         progress = tqdm(
             range(self.start, self.end),
@@ -193,7 +202,7 @@ class Training:
         if self.is_main:
             self.run.log(step, values)
             for tracker in self.trackers:
-                tracker.log(step, {f"train/{name}": value for name, value in values.items()})
+                tracker.log(step + 1, {f"train/{name}": value for name, value in values.items()})
         if self.trainer.bad_steps and self.is_main:
             _log.warning(
                 "Step %d: the loss is %g, the gradient norm %g; the step is skipped.",
@@ -223,6 +232,14 @@ class Training:
             self.run.save_if_best(done, -done, self.trainer)  # nothing to compare by: the newest
         if self.pusher and config.push_steps and done % config.push_steps == 0 and self.run.checkpoints():
             self.pusher.push_newest(self.run.checkpoints()[-1])
+
+    def lacks_validation(self) -> bool:
+        """Say whether the state that the run begins with is still to be validated; the main process knows.
+
+        At step 0 it is what is to be bettered. Later on it is a checkpoint whose validation a kill prevented.
+        """
+        due = self.start % self.config.validation_steps == 0 or self.start == self.end
+        return self.is_main and (not self.start or (due and self.start not in self.run.validations()))
 
     def validate(self, done: int) -> None:
         """Restore the validation pictures, and keep the weights if they are the best so far."""
