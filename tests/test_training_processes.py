@@ -92,9 +92,9 @@ def test_two_processes_killed_and_resumed_end_with_the_same_weights(config, root
 
 
 def test_one_process_where_several_were_asked_for_is_said(train_config, root):
+    launch = [sys.executable, "-m", "accelerate.commands.accelerate_cli", "launch"]
     told = subprocess.run(
-        [sys.executable, "-m", "accelerate.commands.accelerate_cli", "launch", "--cpu", "--num_processes", "2"]
-        + ["-m", "training.train", *argv_of(train_config)],
+        [*launch, "--cpu", "--num_processes", "2", "-m", "training.train", *argv_of(train_config)],
         cwd=root,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True,

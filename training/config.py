@@ -125,7 +125,10 @@ class TrainConfig:
         metavar="COLOUR=SHARE",
     )
     grey_share: float = flag(0.0, "share of crops in grey, clean and degraded, so that grey stays grey")
-    augment: bool = flag(True, "now and then more on the degraded side: training/data/augment.py")
+    augment: bool = flag(
+        True, "now and then more on the degraded side of photographs (noise, blur): training/data/augment.py"
+    )
+    augment_pairs: bool = flag(False, "the same on ready pairs, whose degraded side is otherwise left as it is")
     dataloader_num_workers: int = flag(0, "processes that prepare pictures ahead; 0: none", free=True)
 
     train_batch_size: int = flag(2, "crops per forward pass and process")

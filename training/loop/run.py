@@ -130,9 +130,9 @@ class Training:
         )
         begin = f"from step {self.start}" if self.start else "from the start"
         _log.info(
-            "%s parameters learn from %d pictures, %s; %s to step %d on %s x %d, precision %s. Run folder: %s",
+            "%s parameters learn from %s: %s; %s to step %d on %s x %d, precision %s. Run folder: %s",
             f"{count:,}",
-            len(self.pairs.samples),
+            self.pairs.contents(),
             shown,
             begin,
             config.max_train_steps,
