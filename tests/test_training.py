@@ -5,6 +5,7 @@ import enhancer.torchvision_stub  # noqa: F401
 
 # isort: split
 import dataclasses
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +15,7 @@ import torch
 from enhancer.degrade import PRESETS
 from enhancer.errors import CheckpointError, ImageError, SettingsError
 from training import recipes
-from training.cli import from_flags
+from training.cli import from_flags, to_flags
 from training.config import PRESET_SETTINGS, TrainConfig
 from training.data.dataset import Pairs
 from training.data.folders import find_samples
@@ -118,6 +119,34 @@ def test_a_recipe_that_cannot_be_used_is_named(text, message, tmp_path):
     (tmp_path / "mine.toml").write_text(text)
     with pytest.raises(SettingsError, match=f"mine.toml .*{message}"):
         from_flags(TrainConfig, ["--train_data_dir", "x", "--recipe", str(tmp_path / "mine.toml")], "")
+
+
+def test_what_a_run_writes_is_accepted_back_and_a_flag_still_wins(tmp_path):
+    flags = ["--train_data_dir", "x", "--preset", "v1", "--recipe", "pocket", "--rank", "3", "--no-augment"]
+    config = from_flags(TrainConfig, flags, "")
+    written = tmp_path / "config.json"
+    written.write_text(json.dumps(config.to_json() | {"data": "0123"}))
+    again = from_flags(TrainConfig, ["--config", str(written)], "")
+    assert replace(again, config="") == config
+    changed = from_flags(TrainConfig, ["--config", str(written), "--rank", "5", "--mixture", "v2=1"], "")
+    assert replace(changed, config="") == replace(config, rank=5, mixture=("v2=1",))
+    assert from_flags(TrainConfig, to_flags(changed), "") == replace(changed, config="")
+
+
+def test_a_file_of_some_settings_is_filled_up_by_its_preset(tmp_path):
+    (tmp_path / "some.json").write_text('{"train_data_dir": "x", "preset": "v1", "learning_rate": 1}')
+    config = from_flags(TrainConfig, ["--config", str(tmp_path / "some.json")], "")
+    assert (config.rank, config.learning_rate, config.train_data_dir) == (8, 1.0, "x")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("[1]", "cannot be read"), ('{"ranks": 2}', "sets ranks, which is no flag"), ('{"rank": "2"}', "must be int")],
+)
+def test_a_file_of_settings_that_cannot_be_used_is_named(text, message, tmp_path):
+    (tmp_path / "mine.json").write_text(text)
+    with pytest.raises(SettingsError, match=f"--config .*mine.json .*{message}"):
+        from_flags(TrainConfig, ["--config", str(tmp_path / "mine.json")], "")
 
 
 def test_a_recipe_that_does_not_exist_is_answered_with_those_that_do():

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 from typing import Any, Literal
 
 from enhancer.degrade import PRESETS
@@ -72,6 +73,11 @@ class TrainConfig:
     recipe: str = flag(
         "",
         f"settings to start from: {', '.join(recipes.names())}, or a .toml file; flags win over them",
+        free=True,
+    )
+    config: str = flag(
+        "",
+        "settings to start from: the config.json of a run; flags win over them, and they over recipe and preset",
         free=True,
     )
     preset: str = flag("v2", "degradation, and the defaults of ranks, losses and optimizer: v2 or v1")
@@ -348,7 +354,14 @@ class TrainConfig:
         return {item.name for item in fields(self) if item.metadata["free"]}
 
     @classmethod
-    def defaults_of(cls, preset: str | None, recipe: str | None) -> dict[str, Any]:
-        """Return what a preset and a recipe set in place of the fields' own defaults; the recipe wins."""
-        chosen = recipes.read_recipe(recipe, {item.name: item for item in fields(cls)}) if recipe else {}
+    def defaults_of(cls, preset: str | None, recipe: str | None, config: str | None) -> dict[str, Any]:
+        """Return what preset, recipe and a run's settings set in place of the fields' own defaults; the latter ones win.
+
+        Raises:
+            SettingsError: One of the files cannot be used.
+        """
+        settings = {item.name: item for item in fields(cls)}
+        given = recipes.read_config(Path(config), settings) if config else {}
+        recipe = recipe or given.get("recipe")
+        chosen = (recipes.read_recipe(recipe, settings) if recipe else {}) | given
         return PRESET_SETTINGS.get(preset or chosen.get("preset", ""), {}) | chosen
