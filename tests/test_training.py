@@ -164,6 +164,32 @@ def test_every_recipe_of_the_package_fits_and_is_named_in_the_help(capsys):
         assert from_flags(TrainConfig, ["--train_data_dir", "x", "--recipe", name], "").recipe == name
 
 
+@pytest.mark.parametrize(
+    ("changes", "world_size", "steps"),
+    [
+        ({}, 1, 30),
+        ({"train_batch_size": 4}, 1, 8),
+        ({"train_batch_size": 2, "gradient_accumulation_steps": 2}, 2, 4),
+        ({"train_batch_size": 2, "crops_per_image": 2}, 1, 30),
+        ({"phases": ("10:64:5",)}, 1, 14),
+        ({"phases": ("10:64:5", "12:64:10")}, 1, 13),
+    ],
+)
+def test_epochs_are_turned_into_steps_that_show_every_picture_so_often(train_config, changes, world_size, steps):
+    config = replace(train_config, max_train_steps=1000, num_train_epochs=3, **changes)
+    found = config.for_pictures(10, world_size)
+    assert found.max_train_steps == steps
+    shown = world_size * found.crops_before(steps) / found.crops_per_image
+    assert 30 <= shown < 30 + found.schedule[-1].batch_size * found.gradient_accumulation_steps * world_size
+
+
+def test_a_phase_after_the_last_epoch_is_refused(train_config):
+    config = replace(train_config, max_train_steps=1000, num_train_epochs=1, phases=("30:64:2",))
+    with pytest.raises(SettingsError, match="phase at step 30 never begins: the run ends after --max_train_steps 10"):
+        config.for_pictures(10, 1)
+    assert replace(config, num_train_epochs=0).for_pictures(10, 1).max_train_steps == 1000
+
+
 def test_phases_change_the_crops_and_count_them(train_config):
     config = replace(train_config, max_train_steps=6, phases=("2:80:2", "4:64:3"), gradient_accumulation_steps=2)
     assert [config.phase_at(step).resolution for step in range(6)] == [64, 64, 80, 80, 64, 64]

@@ -1,7 +1,7 @@
 """The settings of a training run: one dataclass = the command line = `config.json` of a run."""
 
 import math
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -148,6 +148,9 @@ class TrainConfig:
         "autocast but bfloat16 weights, with float32 masters for the optimizer, faster for small networks",
     )
     max_train_steps: int = flag(20_000, "optimizer steps")
+    num_train_epochs: int = flag(
+        0, "passes over the pictures, in place of --max_train_steps; 0: that many steps", free=True
+    )
     stop_at_step: int = flag(0, "save and stop after this step, as Ctrl-C would; 0: go to the end", free=True)
     learning_rate: float = flag(5e-5, "AdamW learning rate after warm-up")
     lr_scheduler: Literal["linear", "cosine", "constant"] = flag(
@@ -319,6 +322,28 @@ class TrainConfig:
             for phase, end in zip(self.schedule, starts, strict=True)
         ]
         return self.gradient_accumulation_steps * sum(counts)
+
+    def for_pictures(self, count: int, world_size: int) -> "TrainConfig":
+        """Return the settings with the steps that `num_train_epochs` passes over the pictures take, if it is given.
+
+        Args:
+            count: How many pictures there are.
+            world_size: How many processes share them.
+
+        Raises:
+            SettingsError: A phase would never begin.
+        """
+        if not self.num_train_epochs:
+            return self
+        left = self.num_train_epochs * count * self.crops_per_image  # crops
+        ends = [phase.first_step for phase in self.schedule[1:]]
+        for phase, end in zip(self.schedule, [*ends, None], strict=True):
+            crops = phase.batch_size * self.gradient_accumulation_steps * world_size  # a step
+            steps = math.ceil(left / crops)
+            if end is None or phase.first_step + steps <= end:
+                return replace(self, max_train_steps=phase.first_step + steps)
+            left -= (end - phase.first_step) * crops
+        raise AssertionError("the last phase has no end")
 
     @property
     def shares(self) -> dict[str, float]:

@@ -88,9 +88,11 @@ class Training:
             EnhancerError: Something is missing or does not fit; the message names it.
         """
         require_installed(config.trackers)
-        self.config, self.accelerator = config, build_accelerator(config)
+        self.accelerator = build_accelerator(config)
         self.is_main = self.accelerator.is_main_process
-        self.pairs = Pairs(find_samples(config.train_data_dir), config)
+        samples = find_samples(config.train_data_dir)[: config.max_train_samples or None]
+        self.config = config = config.for_pictures(len(samples), self.accelerator.num_processes)
+        self.pairs = Pairs(samples, config)
         self.run = RunFolder(config, self.pairs.fingerprint(), self.is_main)
         self.accelerator.wait_for_everyone()
         self.validation = Validation(config, self.accelerator) if config.validation_data_dir else None
