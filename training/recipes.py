@@ -34,11 +34,20 @@ def read_recipe(name: str, settings: dict[str, Field[Any]]) -> dict[str, Any]:
         raise SettingsError(f"The recipe {path} cannot be read: {error}.") from error
     if unknown := given.keys() - settings.keys():
         raise SettingsError(f"The recipe {path} sets {', '.join(sorted(unknown))}, which is no flag of a run.")
-    return {key: _checked(value, settings[key], path) for key, value in given.items()}
+    return {key: checked(value, settings[key], f"The recipe {path}") for key, value in given.items()}
 
 
-def _checked(value: Any, item: Field[Any], path: Path) -> Any:
-    """Return a value as the field has it."""
+def checked(value: Any, item: Field[Any], where: str) -> Any:
+    """Return a value of a TOML file as the field has it.
+
+    Args:
+        value: As it was read.
+        item: The field of the setting.
+        where: What sets it, for the message.
+
+    Raises:
+        SettingsError: It is of the wrong kind.
+    """
     kind: Any = item.type
     if kind is float and type(value) is int:
         return float(value)
@@ -52,5 +61,5 @@ def _checked(value: Any, item: Field[Any], path: Path) -> Any:
     else:
         wanted, fits = kind.__name__, type(value) is kind
     if not fits:
-        raise SettingsError(f"The recipe {path} sets {item.name} to {value!r}, which must be {wanted}.")
+        raise SettingsError(f"{where} sets {item.name} to {value!r}, which must be {wanted}.")
     return value
