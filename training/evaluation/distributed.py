@@ -73,6 +73,8 @@ class DistributedEvaluation:
 
     def _passed_over(self, count: int) -> None:
         """Count pictures that were done before; the time that is left is not estimated by them."""
+        if self.progress.disable:
+            return
         self.progress.initial += count
         self.progress.n += count
         self.progress.last_print_n += count
