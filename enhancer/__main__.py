@@ -11,6 +11,7 @@ from enhancer.commands.pictures import BAD_INPUT, INTERRUPTED, Load
 from enhancer.errors import EnhancerError
 from enhancer.runtime.allocator import keep_freed_memory
 from enhancer.runtime.command_line import file_errors, print_every_name
+from enhancer.runtime.processes import leave
 
 
 def main(argv: Sequence[str] | None = None, *, load: Load | None = None) -> int:
@@ -53,4 +54,4 @@ def _joined(argv: Sequence[str]) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

@@ -34,7 +34,7 @@ from enhancer.metrics.catalogue import LPIPS_NETS
 from enhancer.model import SplatEnhancer
 from enhancer.runtime.command_line import file_errors, print_every_name
 from enhancer.runtime.device import device_of, machine, program
-from enhancer.runtime.processes import Processes
+from enhancer.runtime.processes import Processes, leave
 from enhancer.splats.degradation import SPLAT_PRESETS
 from training.cli import flag, from_flags
 from training.data.backgrounds import Colour, colour_of
@@ -398,4 +398,4 @@ def command(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(command())
+    leave(command())

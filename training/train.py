@@ -20,6 +20,7 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 
 from enhancer.errors import EnhancerError
 from enhancer.runtime.command_line import file_errors, print_every_name
+from enhancer.runtime.processes import leave
 from training.cli import from_flags
 from training.config import TrainConfig
 from training.loop.run import GaveUpError, Training
@@ -74,4 +75,4 @@ def command(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(command())
+    leave(command())
