@@ -27,7 +27,7 @@ from typing import Any, Literal
 import torch
 from tqdm import tqdm
 
-from enhancer.degrade import PRESETS
+from enhancer.degradation import PRESET_NAMES
 from enhancer.errors import EnhancerError, ImageError, SettingsError
 from enhancer.hub import resolve
 from enhancer.metrics.catalogue import LPIPS_NETS
@@ -35,7 +35,6 @@ from enhancer.model import SplatEnhancer
 from enhancer.runtime.command_line import file_errors, print_every_name, say_error
 from enhancer.runtime.device import device_of, machine, program
 from enhancer.runtime.processes import Processes, leave
-from enhancer.splats.degradation import SPLAT_PRESETS
 from training.cli import flag, from_flags
 from training.data.backgrounds import Colour, colour_of
 from training.data.contents import contents_of
@@ -72,9 +71,7 @@ class EvalConfig:
         f"evaluate on several sets and show them side by side: {', '.join(named_sets.names())}, or a .toml file "
         "(training/evaluation/named_sets.py); what a set leaves out is as the other flags say",
     )
-    preset: str = flag(
-        "v2", f"degradation preset: {', '.join((*PRESETS, *SPLAT_PRESETS))}; ready pairs are taken as they are"
-    )
+    preset: str = flag("v2", f"degradation preset: {', '.join(PRESET_NAMES)}; ready pairs are taken as they are")
     seed: int = flag(0, "address of the degradation's random streams")
     background: str = flag(
         "",

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from enhancer.degrade import PRESETS, degrade, face_render
+from enhancer.degradation import Degrading
 from enhancer.errors import EnhancerError, SettingsError
 from enhancer.imaging.io import WHITE, composite, read_image, write_png
 from enhancer.imaging.regions import region_map
 from enhancer.splats import artefacts, degradation, fit, gaussians2d
-from enhancer.splats.degradation import SPLAT_PRESETS, degrade_as_splats
+from enhancer.splats.degradation import SPLAT_PRESETS
 from training.evaluation.metrics import FOREGROUND
 from training.evaluation.results import fingerprint_of_files
 from training.evaluation.samples import LoadedSample
@@ -27,7 +27,7 @@ class Degradation:
     """What is done to a clean picture before it is restored.
 
     Attributes:
-        preset: A name in `PRESETS` or in `SPLAT_PRESETS`.
+        preset: One of `enhancer.degradation.PRESET_NAMES`.
         seed: Address of its random streams.
         cache: Folder in which fits are kept, by what they are made of. Processes may share it.
     """
@@ -38,9 +38,7 @@ class Degradation:
 
     def __post_init__(self) -> None:
         """Refuse a preset that there is not."""
-        known = (*PRESETS, *SPLAT_PRESETS)
-        if self.preset not in known:
-            raise SettingsError(f"There is no preset {self.preset!r}. Choose one of {', '.join(known)}.")
+        Degrading(self.preset, seed=self.seed)
 
     @property
     def splats(self) -> dict[str, Any] | None:
@@ -65,28 +63,29 @@ class Degradation:
             SettingsError: The fit cannot be kept.
         """
         start = time.perf_counter()
-        if self.preset in PRESETS:
-            rgb = degrade(loaded.image, loaded.masks, face_render(self.preset), seed=self.seed, background=WHITE)
-            return rgb, time.perf_counter() - start
+        if self.preset not in SPLAT_PRESETS:
+            return self._degraded(loaded), time.perf_counter() - start
         path = self.cache / f"{self._address(name, loaded)}.png"
         kept = _kept(path)
         if kept is not None:
             return kept, None
-        fitted = degrade_as_splats(
-            loaded.image,
-            self.preset,
-            (self.seed, Path(name).name),
-            regions=None if loaded.labels is None else region_map(loaded.labels),
-            person=_person(loaded),
-        )
+        fitted = self._degraded(loaded, Path(name).name)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_png(composite(fitted, WHITE), path)
+            write_png(fitted, path)
         except (OSError, EnhancerError) as error:
             raise SettingsError(
                 f"Fits cannot be kept in {self.cache}: {error}. Name another folder by --cache."
             ) from error
         return read_image(path), time.perf_counter() - start
+
+    def _degraded(self, loaded: LoadedSample, *address: str) -> np.ndarray:
+        regions = None if loaded.labels is None else region_map(loaded.labels)
+        how = Degrading(self.preset, seed=self.seed)
+        *_, last = how.stages(loaded.image, loaded.masks, regions, _person(loaded), address=address, shown=False)
+        if last.image is None:
+            raise AssertionError("The last stage is always shown.")
+        return composite(last.image, WHITE)
 
     def _address(self, name: str, loaded: LoadedSample) -> str:
         """Return a hash of everything that the fit is made of."""
