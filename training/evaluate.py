@@ -34,6 +34,7 @@ from enhancer.metrics.catalogue import LPIPS_NETS
 from enhancer.model import SplatEnhancer
 from enhancer.runtime.command_line import file_errors, print_every_name, say_error
 from enhancer.runtime.device import device_of, machine, program
+from enhancer.runtime.files import write_text
 from enhancer.runtime.processes import Processes, leave
 from training.cli import flag, from_flags
 from training.data.backgrounds import Colour, colour_of
@@ -49,8 +50,10 @@ from training.evaluation.gates import Gate, failures, failures_of_sets
 from training.evaluation.results import ResultsFolder, fingerprint_of_files, fingerprint_of_names
 from training.evaluation.samples import load_sample
 from training.evaluation.summary import SCHEMA, set_scores, summary
+from training.report import set_tables
 from training.report.comparison import write_comparison_report
 from training.report.evaluation import write_report, write_sheets
+from training.report.sets import write_sets_report
 from training.report.tables import for_card, for_terminal
 
 FINE, GATE_FIRED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -235,7 +238,16 @@ def main_sets(config: EvalConfig) -> dict[str, Any]:
                 found[each.name] = evaluate_set(each.config, listed[each.name], session, progress)
         left_out = {each.name: each.absent for each in planned if each.absent}
         folders = {each.name: each.folder for each in planned}
-        return processes.on_main(lambda: sets_folder.write(config.folder, folders, found, left_out))
+
+        def finish_all() -> dict[str, Any]:
+            several = sets_folder.write(config.folder, session.checkpoint, folders, found, left_out)
+            write_text(config.folder / sets_folder.MARKDOWN, set_tables.for_card(several))
+            write_sets_report(several, config.folder)
+            print(set_tables.for_terminal(several))
+            print(f"Sets: {config.folder / 'sets.html'}; for a model card: {config.folder / sets_folder.MARKDOWN}")
+            return several
+
+        return processes.on_main(finish_all)
     finally:
         processes.part()
 

@@ -2,8 +2,9 @@
 
 sets_settings.json     the checkpoint; a run with another is refused
 <set>/                 the evaluation of a set (training/evaluation/results.py)
-sets.json              schema; strength; sets: name -> folder and metrics, what its `metrics.json` holds; left_out: name -> why
-sets.md, sets.html     the results side by side
+sets.json              schema; checkpoint (as in `metrics.json`); sets: name -> folder and metrics, what its `metrics.json` holds;
+                       left_out: name -> why
+sets.md, sets.html     the sets side by side: for README and card, and as a page
 """
 
 import json
@@ -15,7 +16,7 @@ from enhancer.runtime.files import write_text
 from enhancer.runtime.resumable import claim
 
 SCHEMA = 1
-SETTINGS, SETS = "sets_settings.json", "sets.json"
+SETTINGS, SETS, MARKDOWN = "sets_settings.json", "sets.json", "sets.md"
 
 
 def open_folder(folder: Path, settings: Mapping[str, Any], *, overwrite: bool = False) -> None:
@@ -36,6 +37,7 @@ def open_folder(folder: Path, settings: Mapping[str, Any], *, overwrite: bool = 
 
 def write(
     folder: Path,
+    checkpoint: Mapping[str, Any],
     folders: Mapping[str, str],
     found: Mapping[str, Mapping[str, Any]],
     left_out: Mapping[str, str],
@@ -43,6 +45,7 @@ def write(
     """Write `sets.json`; returns what it holds."""
     several = {
         "schema": SCHEMA,
+        "checkpoint": dict(checkpoint),
         "sets": {name: {"folder": folders[name], "metrics": metrics} for name, metrics in found.items()},
         "left_out": dict(left_out),
     }
