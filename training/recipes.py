@@ -10,7 +10,11 @@ from typing import Any, get_args, get_origin
 from enhancer.errors import SettingsError
 
 FOLDER = Path(__file__).parent / "recipes"
-NO_SETTINGS = ("config", "data")  # of what a run writes: where its own settings came from, and which pictures it had
+NO_SETTINGS = (
+    "config",
+    "data",
+    "pictures",
+)  # of what a run writes: where its settings came from, which pictures it had
 
 
 def names() -> list[str]:
@@ -59,11 +63,20 @@ def read_config(path: Path, settings: dict[str, Field[Any]]) -> dict[str, Any]:
 def _all_checked(given: Mapping[str, Any], settings: dict[str, Field[Any]], source: str) -> dict[str, Any]:
     if unknown := given.keys() - settings.keys():
         raise SettingsError(f"{source} sets {', '.join(sorted(unknown))}, which is no flag of a run.")
-    return {name: _checked(value, settings[name], source) for name, value in given.items()}
+    return {name: checked(value, settings[name], source) for name, value in given.items()}
 
 
-def _checked(value: Any, item: Field[Any], source: str) -> Any:
-    """Return a value as the field has it."""
+def checked(value: Any, item: Field[Any], where: str) -> Any:
+    """Return a value of such a file as the field has it.
+
+    Args:
+        value: As it was read.
+        item: The field of the setting.
+        where: What sets it, for the message.
+
+    Raises:
+        SettingsError: It is of the wrong kind.
+    """
     kind: Any = item.type
     if kind is float and type(value) is int:
         return float(value)
@@ -77,5 +90,5 @@ def _checked(value: Any, item: Field[Any], source: str) -> Any:
     else:
         wanted, fits = kind.__name__, type(value) is kind
     if not fits:
-        raise SettingsError(f"{source} sets {item.name} to {value!r}, which must be {wanted}.")
+        raise SettingsError(f"{where} sets {item.name} to {value!r}, which must be {wanted}.")
     return value

@@ -6,37 +6,16 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from enhancer.errors import SettingsError
 from enhancer.runtime.files import write_text
-from enhancer.seeding import rng_for
+from training.evaluation.intervals import CONFIDENCE, RESAMPLES, interval
 from training.evaluation.metrics import COLUMNS, score_of
 from training.evaluation.results import METRICS, ROWS
 from training.evaluation.summary import paired
 
 SCHEMA = 1
-RESAMPLES = 5000
-CONFIDENCE = 0.95
 SAME = ("preset", "seed", "background")  # settings without which a comparison is none
 TOLERANCE = 0.01  # dB between the scores of what both were given; machines differ in the last digits
-
-
-def interval(differences: np.ndarray, name: str) -> tuple[float, float]:
-    """Return the bootstrap percentile interval of the mean of paired differences, drawn from a stream of its own."""
-    from scipy.stats import bootstrap  # here rather than above: it takes a second, which an evaluation need not wait
-
-    if len(differences) == 1:  # nothing to draw from
-        return float(differences[0]), float(differences[0])
-    found = bootstrap(
-        (differences,),
-        np.mean,
-        n_resamples=RESAMPLES,
-        confidence_level=CONFIDENCE,
-        method="percentile",
-        rng=rng_for("compare", name),
-    ).confidence_interval
-    return float(found.low), float(found.high)
 
 
 def read_evaluation(folder: Path) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:

@@ -12,7 +12,7 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from enhancer.model.config import EMBEDDED, EnhancerConfig
 from training.data.contents import in_words, pairs_in_words
 from training.evaluation.metrics import COLUMNS, KINDS, score_of
-from training.report.tables import how_degraded
+from training.report.tables import how_degraded, markdown
 
 TEMPLATE = Path(__file__).parent / "card_template.md"
 STABILITY = "stabilityai-ai-community"
@@ -103,11 +103,11 @@ def model_card(info: CardInfo) -> str:
         picture=info.picture,
         lora=info.lora,
         powered=config.licence == STABILITY,
-        facts=_table(("", ""), _facts(info)),
+        facts=markdown(("", ""), _facts(info)),
         evaluated=_evaluated(metrics) if metrics else "",
         scores=_scores(metrics) if metrics else "",
         notes=_notes(metrics) if metrics else "",
-        training=_table(("", ""), _training(info.run)) if info.run else "",
+        training=markdown(("", ""), _training(info.run)) if info.run else "",
         settings=json.dumps(_without_places(info.run), indent=2) if info.run else "",
         data=_data(info),
         licence=_licence(info),
@@ -185,7 +185,7 @@ def _scores(metrics: Mapping[str, Any]) -> str:
         spread = metrics["rows"]["restored"][name]
         cells += [f"{spread[key]:.{score.digits}f}" for key in ("median", "std")]
         lines.append([*cells, f"{metrics['improved'][name]:.0%}"])
-    return _table((*heads, "restored: median", "std", "better for"), lines)
+    return markdown((*heads, "restored: median", "std", "better for"), lines)
 
 
 def _notes(metrics: Mapping[str, Any]) -> str:
@@ -305,9 +305,3 @@ def _licence(info: CardInfo) -> str:
         "The weights come under what the licences of their base and their training data allow together, see above. "
         "The code of Splat Enhancer is Apache-2.0."
     )
-
-
-def _table(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table."""
-    rows = [heads, ["---"] * len(heads), *lines]
-    return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in rows)
