@@ -134,7 +134,7 @@ def failures_of_sets(
     out = [
         f"{gate.text}: {gate.set} was left out, so this gate cannot pass. {left_out[gate.set]}"
         for gate in gates
-        if gate.set in left_out
+        if gate.set is not None and gate.set in left_out
     ]
     for name, metrics in sets.items():
         out += [f"{name}: {sentence}" for sentence in failures([g for g in gates if g.set in (None, name)], metrics)]

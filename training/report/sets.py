@@ -32,6 +32,7 @@ def write_sets_report(several: Several, folder: Path) -> None:
         SCORES=SCORES,
         column=column,
         scored=measured(several),
+        labels=[SCORES[key].label for key in measured(several)],
         closer=measured(several, CLOSER),
         parts=set_tables.parts_of(several),
         strengths_of=strengths_of,
