@@ -137,5 +137,6 @@ def failures_of_sets(
         if gate.set is not None and gate.set in left_out
     ]
     for name, metrics in sets.items():
-        out += [f"{name}: {sentence}" for sentence in failures([g for g in gates if g.set in (None, name)], metrics)]
+        out += failures([gate for gate in gates if gate.set == name], metrics)
+        out += [f"{name}: {sentence}" for sentence in failures([gate for gate in gates if gate.set is None], metrics)]
     return out

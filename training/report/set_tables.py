@@ -61,9 +61,9 @@ def gain_in_words(found: Mapping[str, Any], name: str) -> str:
     if not gain["count"]:
         return "–"
     mean, low, high = (number(value, score.short_digits, sign=True) for value in (gain["mean"], *gain["interval"]))
-    part = (
-        "" if score.higher_is_better or not gain["relative"] else f", {number(100 * gain['relative'], 0, sign=True)} %"
-    )
+    part = ""
+    if not score.higher_is_better and gain["relative"]:
+        part = f", {number(100 * abs(gain['relative']), 0)} % {'lower' if gain['relative'] > 0 else 'higher'}"
     return f"{mean} ({low} to {high}){part}"
 
 
@@ -79,7 +79,7 @@ def for_terminal(several: Several) -> str:
     lines = [f"{'do nothing → restored':<24}{'pictures':>9}" + "".join(f"{SCORES[key].label:>27}" for key in keys)]
     for name, metrics in sets_of(several).items():
         cells = [
-            f"{change(metrics, key, SCORES[key])} {WORSE if is_worse(metrics, key) else ' '}{share(metrics, key):>6}"
+            f"{change(metrics, key, SCORES[key])} {WORSE if is_worse(metrics, key) else ' '}{share(metrics, key):>7}"
             for key in keys
         ]
         lines.append(f"{name:<24}{metrics['data']['scored']:>9}" + "".join(f"{cell:>27}" for cell in cells))

@@ -5,6 +5,7 @@ from typing import Any
 
 from enhancer.imaging.regions import REGION_NAMES
 from enhancer.metrics.catalogue import WHOLE, Metric
+from training.data.contents import pairs_in_words
 from training.evaluation.metrics import COLOURS, COLUMNS, FOREGROUND, KINDS, SCORES, SET_SCORES, column
 from training.report.charts import number
 
@@ -67,7 +68,7 @@ def given(metrics: Metrics) -> str:
     pictures = "1 picture" if count == 1 else f"{count} pictures"
     how = how_degraded(settings)
     if ready == count:
-        return f"{pictures} from ready pairs"
+        return pairs_in_words(data.get("views") or {"": count})
     return f"{pictures}, {how}" if not ready else f"{pictures}, {ready} from ready pairs, the others {how}"
 
 
