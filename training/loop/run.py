@@ -266,8 +266,9 @@ class Training:
                 gains(values, start),
                 ", the best so far" if best and not number else "",
             )
-            for tracker in self.trackers if sheet is not None else ():
-                tracker.show(done, f"validation {each.name}".rstrip(), sheet)
+            if sheet is not None:
+                for tracker in self.trackers:
+                    tracker.show(done, f"validation {each.name}".rstrip(), sheet)
         for tracker in self.trackers:
             tracker.log(done, {f"validation/{name}": value for name, value in logged.items()})
 
