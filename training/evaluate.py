@@ -122,7 +122,7 @@ class EvalConfig:
                 if given:
                     raise SettingsError(f"--{name} goes with an evaluation, not with --compare.")
             return
-        if not self.data_dir:
+        if not self.data_dir and not self.sets:
             raise SettingsError(
                 "No pictures to evaluate on: give --data_dir FOLDER (with images/ and masks/, or ready pairs)."
             )
@@ -329,7 +329,11 @@ def evaluate_set(
     by_name = {sample.name: sample for sample in samples}
 
     def find(name: str) -> Pictures:
-        return records.kept(name) or evaluator.pictures(name, load_sample(by_name[name], config.behind))[0]
+        kept = records.kept(name)
+        if kept is None:  # such as the one in the middle, which no process could know before the last was done
+            kept, _ = evaluator.pictures(name, load_sample(by_name[name], config.behind))
+            records.keep(name, kept)
+        return kept
 
     return processes.on_main(lambda: finish(metrics, list(rows.values()), evaluator, find, records))
 
