@@ -22,6 +22,7 @@ from enhancer.errors import EnhancerError, SettingsError
 from enhancer.hub import POCKET
 from enhancer.model import SplatEnhancer
 from enhancer.runtime.device import best_device, cuda_trouble
+from enhancer.runtime.processes import processes_asked_for
 from training.cli import to_flags
 from training.config import Phase, TrainConfig
 from training.data.contents import contents_shown
@@ -117,9 +118,11 @@ class Training:
             EnhancerError: Something is missing or does not fit; the message names it.
         """
         require_installed(config.trackers)
-        self.config, self.accelerator = config, build_accelerator(config)
+        self.accelerator = build_accelerator(config)
         self.is_main = self.accelerator.is_main_process
-        self.pairs = Pairs(find_samples(config.train_data_dir), config)
+        samples = find_samples(config.train_data_dir)[: config.max_train_samples or None]
+        self.config = config = config.for_pictures(len(samples), self.accelerator.num_processes)
+        self.pairs = Pairs(samples, config)
         shown = contents_shown(self.pairs.sources)
         self.run = RunFolder(config, {"data": self.pairs.fingerprint(), PICTURES: shown}, self.is_main)
         self.accelerator.wait_for_everyone()
@@ -134,11 +137,12 @@ class Training:
             self.start = state["step"]
             self.clock.spent = state.get("seconds", 0.0)
             self.trainer.load_state(state)
-            if self.is_over(self.start):
+            is_judged = not self.validation or self.start in self.run.validations()
+            if self.any_rank(is_judged) and self.is_over(self.start):
                 self.end = self.start
         folder, settings = Path(config.output_dir), config.to_json()
         self.trackers = [
-            Tracker(name, config.tracker_project_name, folder, settings)
+            Tracker(name, config.tracker_project_name, folder, settings, self.start)
             for name in (config.trackers if self.is_main else ())
         ]
         self.saved = self.start
@@ -148,6 +152,14 @@ class Training:
         """Say what is about to happen, if anything is."""
         if self.start >= self.end:
             return
+        asked = processes_asked_for()
+        if asked > self.accelerator.num_processes == 1:
+            _log.warning(
+                "accelerate launch was asked for %d processes and started one: it starts several on several GPUs, or by MPI. "
+                "On a CPU: ACCELERATE_USE_CPU=1 torchrun --standalone --nproc_per_node %d -m training.train ...",
+                asked,
+                asked,
+            )
         config, count = self.config, sum(weight.numel() for weight in self.trainer.weights)
         shown = ", ".join(
             f"{self.crops_of(phase)} crops of {phase.resolution} px a step"
@@ -156,9 +168,9 @@ class Training:
         )
         begin = f"from step {self.start}" if self.start else "from the start"
         _log.info(
-            "%s parameters learn from %d pictures, %s; %s to step %d on %s x %d, precision %s. Run folder: %s",
+            "%s parameters learn from %s: %s; %s to step %d on %s x %d, precision %s. Run folder: %s",
             f"{count:,}",
-            len(self.pairs.samples),
+            self.pairs.contents(),
             shown,
             begin,
             config.max_train_steps,
@@ -190,8 +202,10 @@ class Training:
             KeyboardInterrupt: It was asked for.
             GaveUpError: Ten losses in a row were not finite, or the end could not be saved.
         """
-        if self.validation and self.start not in self.run.validations() and self.is_due(self.start):
-            self.validate(self.start)  # what is to be bettered, or a kill came between saving and validating
+        if self.validation and self.any_rank(self.lacks_validation()):
+            self.validate(self.start)
+            if self.start and self.is_over(self.start):
+                self.end = self.start
         if self.start >= self.end:
             return
         config = self.config
@@ -233,7 +247,7 @@ class Training:
         if self.is_main:
             self.run.log(step, values)
             for tracker in self.trackers:
-                tracker.log(step, {f"train/{name}": value for name, value in values.items()})
+                tracker.log(step + 1, {f"train/{name}": value for name, value in values.items()})
         if self.trainer.bad_steps and self.is_main:
             _log.warning(
                 "Step %d: the loss is %g, the gradient norm %g; the step is skipped.",
@@ -282,6 +296,14 @@ class Training:
         waited = (done - best["step"]) // self.config.validation_steps if best is not None else 0
         # the main process has written the best, and alone knows it for certain
         return self.any_rank(self.is_main and ((bool(patience) and waited >= patience) or self.clock.is_up()))
+
+    def lacks_validation(self) -> bool:
+        """Say whether the state that the run begins with is still to be validated; the main process knows.
+
+        At step 0 it is what is to be bettered. Later on it is a checkpoint whose validation a kill prevented.
+        """
+        due = self.is_due(self.start)
+        return self.is_main and (not self.start or (due and self.start not in self.run.validations()))
 
     def validate(self, done: int) -> None:
         """Restore the validation pictures, and keep the weights if they are the best so far."""

@@ -17,6 +17,7 @@ from enhancer.lfs import refuse_pointers
 from enhancer.runtime.files import append_line, atomic_folder, write_text
 from enhancer.runtime.resumable import claim, parsed
 from training.config import TrainConfig
+from training.loop.trackers import LOGS
 from training.loop.trainer import Trainer
 
 PICTURES = "pictures"  # key of what a run was shown (`training.data.contents`), for the card
@@ -77,7 +78,7 @@ class RunFolder:
 
     def _forget(self) -> None:
         """Delete what a run leaves that has learnt nothing yet: its first validation would count as ours."""
-        for name in (BEST, VALIDATION_FOLDER):
+        for name in (BEST, VALIDATION_FOLDER, LOGS):
             shutil.rmtree(self.folder / name, ignore_errors=True)
         for name in (BEST_NOTE, LOG, VALIDATION_LOG):
             (self.folder / name).unlink(missing_ok=True)

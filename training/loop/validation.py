@@ -51,6 +51,7 @@ class Validation:
             full_severity_share=1.0,
             plain_background_share=0.0,
             augment=False,
+            augment_pairs=False,
             max_train_samples=config.max_validation_samples,
         )
         self.pairs, self.shown = (
