@@ -9,9 +9,14 @@ is degraded with --preset and --seed. Several processes share the pictures, star
 
     torchrun --nproc_per_node 2 -m training.evaluate ...
 
+    python -m training.evaluate --sets standard --data_dir FACES --output_dir runs/all
+
+evaluates several sets (training/evaluation/sets/standard.toml, or a file of yours), each in a folder of its own, and puts them
+side by side: `sets.html`, `sets.md`, `sets.json`.
+
     python -m training.evaluate --compare runs/evaluation_a runs/evaluation_b --output_dir runs/a_or_b
 
-puts two evaluations side by side, picture by picture. With --fail_if "psnr.gain<2.0" (training/evaluation/gates.py) it is a gate.
+puts two evaluations side by side, picture by picture; two of several sets set by set. With --fail_if "psnr.gain<2.0" (training/evaluation/gates.py) it is a gate.
 
 Exit codes: 0 fine, 1 a gate fired, 2 bad input (a picture that cannot be read is named, the others are scored),
 130 interrupted.
@@ -41,7 +46,7 @@ from training.data.backgrounds import Colour, colour_of
 from training.data.contents import contents_of
 from training.data.folders import Sample, find_samples
 from training.evaluation import named_sets, sets_folder
-from training.evaluation.compare import compare, write_comparison
+from training.evaluation.compare import compare, compare_sets, write_comparison
 from training.evaluation.compare import table as comparison_table
 from training.evaluation.degradation import Degradation
 from training.evaluation.distributed import DistributedEvaluation
@@ -122,7 +127,7 @@ class EvalConfig:
                 if given:
                     raise SettingsError(f"--{name} goes with an evaluation, not with --compare.")
             return
-        if not self.data_dir:
+        if not self.data_dir and not self.sets:
             raise SettingsError(
                 "No pictures to evaluate on: give --data_dir FOLDER (with images/ and masks/, or ready pairs)."
             )
@@ -329,7 +334,11 @@ def evaluate_set(
     by_name = {sample.name: sample for sample in samples}
 
     def find(name: str) -> Pictures:
-        return records.kept(name) or evaluator.pictures(name, load_sample(by_name[name], config.behind))[0]
+        kept = records.kept(name)
+        if kept is None:  # such as the one in the middle, which no process could know before the last was done
+            kept, _ = evaluator.pictures(name, load_sample(by_name[name], config.behind))
+            records.keep(name, kept)
+        return kept
 
     return processes.on_main(lambda: finish(metrics, list(rows.values()), evaluator, find, records))
 
@@ -356,11 +365,13 @@ def finish(
 def run(config: EvalConfig) -> int:
     """Do what the flags ask for and return the exit code."""
     if config.compare:
-        result, each = compare(*(Path(folder) for folder in config.compare))
-        write_comparison(result, each, config.folder)
-        write_comparison_report(result, each, config.folder)
-        print(comparison_table(result))
-        print(f"Comparison: {config.folder / 'comparison.html'}")
+        two = [Path(folder) for folder in config.compare]
+        by_set = compare_sets(*two)
+        for name, (folder, found) in ({"": ("", compare(*two))} if by_set is None else by_set).items():
+            write_comparison(*found, config.folder / folder)
+            write_comparison_report(*found, config.folder / folder)
+            print(f"{name}\n{comparison_table(found[0])}" if name else comparison_table(found[0]))
+            print(f"Comparison: {config.folder / folder / 'comparison.html'}")
         return FINE
     if config.sets:
         several = main_sets(config)

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from enhancer.errors import SettingsError
 from enhancer.runtime.files import write_text
 from enhancer.runtime.resumable import claim
 
@@ -33,6 +34,22 @@ def open_folder(folder: Path, settings: Mapping[str, Any], *, overwrite: bool = 
         free=settings if overwrite else (),
         otherwise="throw the old one away with --overwrite",
     )
+
+
+def read(folder: Path) -> dict[str, Any] | None:
+    """Return what `sets.json` of a folder holds; None if there is none.
+
+    Raises:
+        SettingsError: It cannot be read.
+    """
+    path = folder / SETS
+    if not path.is_file():
+        return None
+    try:
+        several = json.loads(path.read_text(encoding="utf-8"))
+        return {"sets": dict(several["sets"])} | several
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SettingsError(f"{path} cannot be read: {error}. Evaluate the sets anew.") from error
 
 
 def write(

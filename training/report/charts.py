@@ -239,7 +239,7 @@ def forest(
         y = 12 + ROW * (place + 0.62)
         style = {"B": "after", "A": "harm"}.get(better or "", "open")
         marks += [
-            Text("name", 0, y + 4, name.capitalize()),
+            Text("name", 0, y + 4, name),
             Line(f"link {style}", x(least), x(most), y, y),
             Dot(style, x(mean), y, 4.5),
             Text(f"value {style}", x(mean), y - 9, number(mean, digits, sign=True), "middle"),
