@@ -13,7 +13,7 @@ from enhancer.imaging.io import write_png
 from enhancer.splats.camera_files import read_cameras
 from enhancer.splats.cloud import SH_BASIS_0, GaussianCloud
 from enhancer.splats.files import read_splats
-from enhancer.splats.rasterise import rasterise
+from enhancer.splats.rasterising import rasterise
 from training import fit
 from training.fit import FitConfig, flags_given, main
 from training.splats import fitting

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -107,9 +107,4 @@ def _read_view(camera: Camera, path: Path, downscale: int) -> View:
     alpha = cv2.resize(image[..., 3], size, interpolation=cv2.INTER_AREA)[..., None]
     # Premultiplied, so that what is invisible adds no colour.
     rgb = cv2.resize(image[..., :3] * image[..., 3:], size, interpolation=cv2.INTER_AREA)
-    across, down = size[0] / width, size[1] / height
-    camera = replace(
-        camera, fx=camera.fx * across, fy=camera.fy * down, cx=camera.cx * across, cy=camera.cy * down,
-        width=size[0], height=size[1],
-    )  # fmt: skip
-    return View(camera, to_bytes(np.dstack([rgb / np.where(alpha > 0, alpha, 1), alpha])))
+    return View(camera.scaled(*size), to_bytes(np.dstack([rgb / np.where(alpha > 0, alpha, 1), alpha])))
