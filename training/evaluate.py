@@ -35,7 +35,7 @@ from enhancer.runtime.command_line import file_errors, print_every_name
 from enhancer.runtime.device import device_of, machine, program
 from enhancer.runtime.processes import Processes, leave
 from training.cli import flag, from_flags
-from training.data.backgrounds import Colour, colour_of
+from training.data.backgrounds import Colour
 from training.data.folders import find_samples
 from training.evaluation.compare import compare, write_comparison
 from training.evaluation.compare import table as comparison_table
