@@ -203,26 +203,29 @@ def status_line(result: Result, say: Translate = str) -> str:
     ]
     if result.parser is not None:
         facts.append(f"{escape(say('regions from'))} {escape(say(result.parser))}")
-    won = ""
-    if result.scores_degraded and result.scores_restored:
-        gain = result.scores_restored["psnr"] - result.scores_degraded["psnr"]
-        way = say("closer to the clean picture") if gain >= 0 else say("further from the clean picture")
-        won = f'<strong class="won">{abs(gain):.1f} dB {escape(way)}{_lpips(result, say)}</strong>'
     notes = "".join(f"<li>{escape(say(note))}</li>" for note in result.notes)
-    return f'<p role="status">{won}<span>{" · ".join(facts)}</span></p>' + (
+    return f'<p role="status">{_won(result, say)}<span>{" · ".join(facts)}</span></p>' + (
         f'<ul class="quiet">{notes}</ul>' if notes else ""
     )
 
 
-def _lpips(result: Result, say: Translate) -> str:
-    """Return LPIPS before and after as HTML, such as "LPIPS 0.317 → 0.215 (lower is better)"; nothing without it."""
-    before, after = (
-        None if scores is None else scores.get("lpips") for scores in (result.scores_degraded, result.scores_restored)
-    )
-    if before is None or after is None:
+def _won(result: Result, say: Translate) -> str:
+    """Return what was won against the clean picture as HTML, such as "LPIPS 0.317 → 0.215, 32 % lower"; LPIPS leads."""
+    before, after = result.scores_degraded, result.scores_restored
+    if not before or not after:
         return ""
-    name, way = escape(result.lpips_name or "LPIPS"), escape(say("lower is better"))
-    return f' <span class="lpips"><abbr title="{name}">LPIPS</abbr> {before:.3f} → {after:.3f} ({way})</span>'
+    gain = after["psnr"] - before["psnr"]
+    decibels = f"PSNR {gain:+.1f} dB"
+    way = say("closer to the clean picture") if gain >= 0 else say("further from the clean picture")
+    first, second = decibels, escape(way)
+    if before.get("lpips") and after.get("lpips") is not None:
+        change = after["lpips"] / before["lpips"] - 1
+        name = f'<abbr title="{escape(result.lpips_name or "LPIPS")}">LPIPS</abbr>'
+        nearer = say("lower: closer to the clean picture") if change <= 0 else say("higher: further from it")
+        word, _, meaning = nearer.partition(": ")
+        first = f"{name} {before['lpips']:.3f} → {after['lpips']:.3f}, {100 * abs(change):.0f} % {escape(word)}"
+        second, gain = f"{escape(meaning)} · {decibels}", -change
+    return f'<strong class="{"won" if gain >= 0 else "lost"}">{first} <span class="second">{second}</span></strong>'
 
 
 def patience(seconds: float, say: Translate = str) -> str:

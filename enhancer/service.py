@@ -1,7 +1,7 @@
 """What the app and the command line offer: degrade, walk the steps, restore, score. Loaded once, then only read."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,7 +10,8 @@ from typing import TypedDict, Unpack
 import numpy as np
 from PIL import Image
 
-from enhancer.degrade import DEFAULT_PRESET, Recipe, degrade, face_render, trace
+from enhancer.degradation import Degrading
+from enhancer.degrade import DEFAULT_PRESET, STEP_NAMES
 from enhancer.errors import CheckpointError, ImageError, LabelError, SettingsError
 from enhancer.imaging.arrays import as_image
 from enhancer.imaging.blend import Restoration, blend
@@ -33,7 +34,7 @@ from enhancer.results import Degraded, Flat, Result, Step
 
 ImageLike = np.ndarray | Image.Image  # an `image` as `enhancer.imaging.io` defines it, or an opened PIL picture
 
-PARSING = 2  # the step that changes no pixel: its regions are shown instead
+PARSING = STEP_NAMES[1]  # the step that changes no pixel: its regions are shown instead
 NO_FACE = Message(
     "note.no_face",
     "No face was found, or it is too small: what is done region by region had nothing to work on, "
@@ -47,11 +48,12 @@ FULL = Restoration()
 
 
 class Degradation(TypedDict, total=False):
-    """How a clean picture is degraded; what is left out is the default."""
+    """How a clean picture is degraded, as of `enhancer.degradation.Degrading`; what is left out is the default."""
 
-    preset: str  # "v1" or "v2"
-    strengths: Mapping[str, float] | None  # region -> blend strength in [0, 1], over the preset's own
+    preset: str  # one of `enhancer.degradation.PRESET_NAMES`
+    strengths: Mapping[str, float] | None  # region -> blend strength in [0, 1], over the preset's own; of the 14 steps
     seed: int  # same seed, same pixels
+    progress: Callable[[float], object] | None  # called with the share that is done, 0 to 1, where it takes seconds
 
 
 @dataclass(frozen=True)
@@ -130,28 +132,28 @@ class Service:
         Args:
             image: Clean picture, with or without alpha; the alpha stays as it is.
             labels: (H, W) label ids of the same size, where they are known; else the parser finds the regions.
-            keep_steps: Also return the picture after each step, at the second one with its regions tinted.
+            keep_steps: Also return the picture after each step, at the second of the 14 with its regions tinted.
             degradation: See `Degradation`.
 
         Raises:
             EnhancerError: The picture, labels or a setting cannot be used; the message says why.
         """
         clock = _Clock()
-        recipe, seed = _recipe(degradation)
+        degrading, progress = _degrading(degradation)
         image = _as_image(image)
         seen = self._look(image, labels, clock)
         with clock("degrade"):
             steps = []
             last = image
-            for number, name, last in trace(image, seen.masks, recipe, seed=seed):
+            for name, last in _stages(degrading, image, seen, progress, shown=keep_steps):
                 if keep_steps:
-                    steps.append((name, to_levels(_tinted(last, seen.masks) if number == PARSING else last)))
-        return Degraded(to_levels(last), _record(degradation), tuple(steps), dict(clock), seen.by, seen.notes)
+                    steps.append((name, to_levels(_tinted(last, seen.masks) if name == PARSING else last)))
+        return Degraded(to_levels(last), _record(degrading), tuple(steps), dict(clock), seen.by, seen.notes)
 
     def steps(
         self, image: ImageLike, labels: np.ndarray | None = None, **degradation: Unpack[Degradation]
     ) -> tuple[Step, ...]:
-        """Return (name, image) after each of the 14 steps; the arguments are those of `degrade`."""
+        """Return (name, image) after each step; the arguments are those of `degrade`."""
         return self.degrade(image, labels, keep_steps=True, **degradation).steps
 
     def restore(
@@ -191,7 +193,7 @@ class Service:
                 )
             )
         clock = _Clock()
-        recipe, seed = _recipe(degradation)
+        degrading, progress = _degrading(degradation)
         image = _as_image(image)
         clean = image if degrade_first else None if reference is None else _as_image(reference)
         if clean is not None:
@@ -201,7 +203,8 @@ class Service:
         degraded = image
         if degrade_first:
             with clock("degrade"):
-                degraded = to_levels(degrade(image, seen.masks, recipe, seed=seed), restoration.bits)
+                *_, (_, degraded) = _stages(degrading, image, seen, progress)
+                degraded = to_levels(degraded, restoration.bits)
         with clock("restore"):
             grey = restoration.keep_grey and is_grey(image)  # as it was given: degrading brings noise in colour
             restored, tiled = _restored(restorer, degraded, seen.masks, restoration, grey=grey)
@@ -211,7 +214,7 @@ class Service:
             degraded=degraded,
             restored=restored,
             record=replace(
-                _record(degradation) if degrade_first else Record(),
+                _record(degrading) if degrade_first else Record(),
                 checkpoint=restorer.name,
                 sha=restorer.sha,
                 strength=restoration.strength,
@@ -255,7 +258,8 @@ class Service:
             else:
                 _require_fitting_labels(labels, image)
                 regions, by, notes = region_map(labels), "label map", ()
-            return _Seen(soft_masks(regions), by, notes if has_face(regions) else (*notes, NO_FACE))
+            said = notes if has_face(regions) else (*notes, NO_FACE)
+            return _Seen(soft_masks(regions), regions, None if labels is None else labels > 0, by, said)
 
 
 @dataclass(frozen=True)
@@ -263,6 +267,8 @@ class _Seen:
     """What was recognised in a picture."""
 
     masks: Masks = field(default_factory=dict)
+    regions: np.ndarray | None = None
+    person: np.ndarray | None = None
     by: str | None = None
     notes: tuple[Message, ...] = ()
 
@@ -277,30 +283,30 @@ class _Clock(dict[str, float]):
         self[name] = time.perf_counter() - start
 
 
-def _recipe(given: Degradation) -> tuple[Recipe, int]:
-    """Return the recipe and seed of these settings; checked before any work is done."""
-    seed, strengths = given.get("seed", 0), given.get("strengths") or {}
-    if isinstance(seed, bool) or not isinstance(seed, int):
-        raise SettingsError(Message("settings.seed", "The seed must be a whole number, got {seed!r}.", seed=seed))
-    numbers = isinstance(strengths, Mapping) and all(isinstance(s, int | float) for s in strengths.values())
-    if not numbers:
-        raise SettingsError(
-            Message(
-                "settings.strengths",
-                "Strengths are numbers by region, such as {{'eyes': 0.5}}, got {strengths!r}.",
-                strengths=strengths,
-            )
-        )
-    return face_render(given.get("preset", DEFAULT_PRESET), strengths), seed
+def _degrading(given: Degradation) -> tuple[Degrading, Callable[[float], object]]:
+    """Return what these settings ask for, checked before any work is done, and what is told of its progress."""
+    strengths, progress = given.get("strengths") or {}, given.get("progress") or _untold
+    degrading = Degrading(given.get("preset", DEFAULT_PRESET), strengths, given.get("seed", 0))
+    return degrading, progress if degrading.fits_splats else _untold
 
 
-def _record(given: Degradation) -> Record:
-    """Return the record of a picture that was degraded with these settings."""
-    return Record(
-        preset=given.get("preset", DEFAULT_PRESET),
-        seed=given.get("seed", 0),
-        strengths=given.get("strengths") or {},
-    )
+def _untold(share: float) -> None:
+    """Tell nobody."""
+
+
+def _stages(
+    degrading: Degrading, image: np.ndarray, seen: _Seen, progress: Callable[[float], object], *, shown: bool = False
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield the name and the picture of each stage that is shown; the last is the degraded picture."""
+    for name, share, picture in degrading.stages(image, seen.masks, seen.regions, seen.person, shown=shown):
+        progress(share)
+        if picture is not None:
+            yield name, picture
+
+
+def _record(degrading: Degrading) -> Record:
+    """Return the record of a picture that was degraded so."""
+    return Record(preset=degrading.preset, seed=degrading.seed, strengths=degrading.strengths)
 
 
 def _restored(

@@ -8,7 +8,8 @@ from typing import Any
 import gradio as gr
 
 import enhancer
-from enhancer.degrade import DEFAULT_PRESET, PRESETS
+from enhancer.degradation import PRESET_NAMES
+from enhancer.degrade import DEFAULT_PRESET
 from enhancer.imaging.blend import Restoration
 from enhancer.imaging.regions import REGION_NAMES
 from enhancer.results import result_row
@@ -41,9 +42,10 @@ def restore_face(
         labels: Its label map, where there is one; else a face parser finds the regions.
         reference: The clean picture of the same size, to score against. Not together with degrade_first.
         degrade_first: The picture is clean: degrade it, restore that, and score it against the clean one.
-        preset: Preset of the degradation, "v1" or "v2".
+        preset: Preset of the degradation: "v1" or "v2", the 14 steps, or "splat-coarse", "splat-medium", "splat-fine",
+            "splat-side" or "splat-head", splats fitted to the picture.
         seed: Seed of the degradation; the same seed gives the same pixels.
-        strengths: Strengths of the degradation from 0 to 1 in place of the preset's own, such as {"eyes": 0.5}.
+        strengths: Strengths of the 14 steps from 0 to 1 in place of the preset's own, such as {"eyes": 0.5}.
         strength: How much of the restoration is used, from 0, the picture as given, to 1.
         region_strengths: The same by region, times `strength`, such as {"hair": 0}.
         background: What transparent pictures are scored over, such as "#ffffff".
@@ -85,9 +87,10 @@ def degrade_face(
     Args:
         image: The clean picture, at most 2048 pixels a side. Its alpha is kept.
         labels: Its label map, where there is one; else a face parser finds the regions.
-        preset: Preset of the degradation, "v1" or "v2".
+        preset: Preset of the degradation: "v1" or "v2", the 14 steps, or "splat-coarse", "splat-medium", "splat-fine",
+            "splat-side" or "splat-head", splats fitted to the picture.
         seed: The same seed gives the same pixels.
-        strengths: Strengths from 0 to 1 in place of the preset's own, such as {"eyes": 0.5}.
+        strengths: Strengths of the 14 steps from 0 to 1 in place of the preset's own, such as {"eyes": 0.5}.
 
     Returns:
         The degraded picture.
@@ -104,16 +107,17 @@ def degradation_steps(
     seed: int = 0,
     strengths: Strengths = None,
 ) -> list[Any]:
-    """Damage a clean picture of a face and return it after each of the 14 steps.
+    """Damage a clean picture of a face and return it after each step.
 
     Pictures are uploaded first, or sent as data: addresses; no other address is fetched.
 
     Args:
         image: The clean picture, at most 2048 pixels a side. Its alpha is kept.
         labels: Its label map, where there is one; else a face parser finds the regions.
-        preset: Preset of the degradation, "v1" or "v2".
+        preset: Preset of the degradation: "v1" or "v2", the 14 steps, or "splat-coarse", "splat-medium", "splat-fine",
+            "splat-side" or "splat-head", splats fitted to the picture.
         seed: The same seed gives the same pixels.
-        strengths: Strengths from 0 to 1 in place of the preset's own, such as {"eyes": 0.5}.
+        strengths: Strengths of the 14 steps from 0 to 1 in place of the preset's own, such as {"eyes": 0.5}.
 
     Returns:
         Fourteen pictures, each with its step's name.
@@ -182,7 +186,7 @@ def add_api() -> None:
             gr.Number(0, precision=0, label="seed"),
         )
         preset, strengths = (
-            gr.Radio(list(PRESETS), value=DEFAULT_PRESET, label="preset"),
+            gr.Radio(list(PRESET_NAMES), value=DEFAULT_PRESET, label="preset"),
             _shares("strengths"),
         )
         strength, region_strengths = gr.Number(1, label="strength"), _shares("region_strengths")

@@ -12,6 +12,7 @@ from gradio.components.base import Component
 from gradio.data_classes import ImageData
 from gradio.utils import get_upload_folder
 
+from enhancer.degradation import PRESET_NAMES
 from enhancer.degrade import DEFAULT_PRESET, PRESETS
 from enhancer.errors import EnhancerError, SettingsError
 from enhancer.imaging.blend import Restoration
@@ -24,6 +25,15 @@ from page.i18n.translate import label, refusal
 from page.limits import LARGEST_SEED, LARGEST_SIDE, require_few_bytes
 
 WHITE = "#ffffff"
+KINDS = {  # of damage, by preset
+    "v1": "14 steps, v1",
+    "v2": "14 steps, v2",
+    "splat-coarse": "2,000 splats",
+    "splat-medium": "5,000 splats",
+    "splat-fine": "10,000 splats",
+    "splat-side": "from the side",
+    "splat-head": "with needles and holes",
+}
 OUR_FILES = "/gradio_api/file="  # in the address of a file that is here
 THIS_FILE = Message("name.file", "This file")
 ELSEWHERE = Message(
@@ -145,31 +155,39 @@ def _region_sliders(values: Mapping[str, float]) -> list[gr.Slider]:
 
 
 class DamageControls:
-    """Preset, seed and a strength per region."""
+    """Kind, seed and, for the 14 steps, a strength per region."""
 
     def __init__(self) -> None:
         """Lay them out where this is called."""
-        with gr.Row():
-            self.preset = gr.Radio(
-                list(PRESETS),
-                value=DEFAULT_PRESET,
-                label=label("Preset"),
-                min_width=120,
-                info=label("Two recipes of damage; v2 is the later one."),
-            )
-            self.seed = gr.Number(
-                0,
-                precision=0,
-                minimum=0,
-                maximum=LARGEST_SEED,
-                label=label("Seed"),
-                min_width=120,
-                info=label("The same seed gives the same damage."),
-            )
-        self.strengths = _region_sliders(PRESETS[DEFAULT_PRESET])
-        choose: Any = self.preset.input
+        self.preset = gr.Radio(
+            [(label(KINDS[name]), name) for name in PRESET_NAMES],
+            value=DEFAULT_PRESET,
+            label=label("Kind"),
+            info=label("The 14 steps imitate splats region by region; the others fit real splats to the picture."),
+            elem_id="try-kind",
+        )
+        self.seed = gr.Number(
+            0,
+            precision=0,
+            minimum=0,
+            maximum=LARGEST_SEED,
+            label=label("Seed"),
+            info=label("The same seed gives the same damage."),
+        )
+        with gr.Column() as self.by_region:
+            self.strengths = _region_sliders(PRESETS[DEFAULT_PRESET])
+        choose: Any = self.preset.change  # also when a picture or a link sets it
         choose(
-            lambda name: list(PRESETS[name].values()),
+            lambda name: gr.update(visible=name in PRESETS),
+            self.preset,
+            self.by_region,
+            queue=False,
+            show_progress="hidden",
+            api_visibility="private",
+        )
+        chosen: Any = self.preset.input
+        chosen(
+            lambda name: list(PRESETS[name].values()) if name in PRESETS else [gr.skip()] * len(self.strengths),
             self.preset,
             self.strengths,
             queue=False,
@@ -183,18 +201,15 @@ class DamageControls:
 
     def read(self, values: Mapping[Any, Any]) -> dict[str, Any]:
         """Return the degradation's settings, as `enhancer.service.Degradation` has them."""
-        strengths = [values[slider] for slider in self.strengths]
-        return {
-            "preset": values[self.preset],
-            "seed": values[self.seed],
-            "strengths": dict(zip(REGION_NAMES, strengths, strict=True)),
-        }
+        strengths = dict(zip(REGION_NAMES, (values[slider] for slider in self.strengths), strict=True))
+        preset = values[self.preset]
+        return {"preset": preset, "seed": values[self.seed], "strengths": strengths if preset in PRESETS else {}}
 
     def updates(self, record: Record) -> dict[Any, Any]:
         """Return what to set for a picture whose file tells its settings."""
-        if record.preset not in PRESETS:
+        if record.preset not in PRESET_NAMES:
             return {}
-        strengths = PRESETS[record.preset] | dict(record.strengths)
+        strengths = PRESETS.get(record.preset, PRESETS[DEFAULT_PRESET]) | dict(record.strengths)
         chosen = {slider: strengths[name] for name, slider in zip(REGION_NAMES, self.strengths, strict=True)}
         return {self.preset: record.preset, self.seed: record.seed or 0, **chosen}
 
@@ -210,7 +225,7 @@ class RestorationControls:
             1,
             step=0.05,
             label=label("Strength"),
-            info=label("0 keeps the picture as it came, 1 takes the restored one."),
+            info=label("0 is fidelity, the picture as it came; 1 is detail. Splats keep their PSNR up to 0.6."),
         )
         self.regions = _region_sliders(dict.fromkeys(REGION_NAMES, 1.0))
         self.background = gr.ColorPicker(

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlencode
 
-from enhancer.degrade import DEFAULT_PRESET, PRESETS, face_render
+from enhancer.degradation import Degrading
+from enhancer.degrade import DEFAULT_PRESET, strengths_of
 from enhancer.errors import SettingsError
 from enhancer.imaging.blend import Restoration
 from enhancer.imaging.provenance import Record
@@ -50,7 +51,9 @@ class Link:
         }
         if record.strength != 1:
             given["strength"] = round(record.strength, 3)
-        given |= {_DAMAGE + name: round(at, 3) for name, at in record.strengths.items() if at != PRESETS[preset][name]}
+        if record.strengths:
+            usual = strengths_of(preset)
+            given |= {_DAMAGE + name: round(at, 3) for name, at in record.strengths.items() if at != usual[name]}
         given |= {_KEPT + name: round(at, 3) for name, at in record.regions.items() if at != 1}
         return "?" + urlencode(given)
 
@@ -73,7 +76,7 @@ def read_link(query: Mapping[str, str]) -> Link | None:
     except ValueError as error:
         raise SettingsError(NOT_HERE) from error
     preset = given.get("preset", DEFAULT_PRESET)
-    face_render(preset, damage)  # these two refuse what is out of range
+    Degrading(preset, damage, seed)  # these two refuse what is out of range
     Restoration(strength, kept)
     if not 0 <= seed <= LARGEST_SEED:
         raise SettingsError(NOT_HERE)

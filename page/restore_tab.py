@@ -26,6 +26,7 @@ TRY, RENDER = "try", "render"
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden", **PRIVATE}
 STEPS = 14
+FITTING = gr.Progress()  # of splats that are fitted to a picture: the rest is quick
 SETTINGS_READ = Message("picture.settings_read", "This picture tells how it was made: its settings are set now.")
 Updates = dict[Any, Any]
 
@@ -90,7 +91,7 @@ class Workbench:
             )
         self.damage = None
         if self.degrades:
-            with gr.Accordion(label("Damage"), open=False, elem_classes="settings"):
+            with gr.Accordion(label("How it is damaged"), open=False, elem_classes="settings"):
                 self.damage = DamageControls()
         else:
             with gr.Accordion(label("Scores: give the clean picture too"), open=False, elem_classes="settings"):
@@ -166,12 +167,12 @@ class Workbench:
                         label=label("After, against clean"), alt_text=label("After, against clean"), **picture
                     )
             if self.degrades:
-                with gr.Tab(label("The 14 steps")) as self.strip:
+                with gr.Tab(label("Step by step")) as self.strip:
                     self.scrubber = gr.Slider(
                         1, STEPS, STEPS, step=1, label=label("Step"), buttons=[], elem_id="try-scrubber"
                     )
                     self.film = gr.Gallery(
-                        label=label("The 14 steps of the damage"),
+                        label=label("The damage, step by step"),
                         show_label=False,
                         format="png",
                         preview=True,
@@ -267,8 +268,9 @@ class Workbench:
             )
         self.stop.click(None, cancels=started, **PRIVATE)
 
-    def run(self, values: Mapping[Any, Any], request: gr.Request) -> Iterator[Updates]:
+    def run(self, values: Mapping[Any, Any], request: gr.Request, progress: gr.Progress = FITTING) -> Iterator[Updates]:
         """Restore what was chosen: the picture first, then scores and details."""
+        say = translator(request)
         image = image_of(values[self.image])
         with shown_to_visitor():
             restoration = self.restoration.read(values)
@@ -276,7 +278,9 @@ class Workbench:
         given = None if self.damage else values[self.reference]
         about: dict[str, Any] = {"checkpoint": values[self.checkpoint], "reference": given and given.image}
         about["notes"] = values[self.image].notes
-        yield from self._show(image, restoration, damage, translator(request), **about)
+        if damage and not backend.ON_ZERO_GPU:  # there the work is in another process
+            about["progress"] = lambda share: progress(share, desc=say("Fitting splats to the picture"))
+        yield from self._show(image, restoration, damage, say, **about)
 
     def _show(
         self,
@@ -329,7 +333,7 @@ class Workbench:
         pictures = (details.clean, look.pair.before, look.pair.after)
         updates |= {part: image_update(path) for part, path in zip(self.trio, pictures, strict=True)}
         if self.degrades:
-            updates |= {self.film: None, self.scrubber: STEPS}
+            updates |= {self.film: None, self.scrubber: gr.update(maximum=STEPS, value=STEPS)}
         return updates
 
     def pick(self, event: gr.SelectData) -> Any:
@@ -352,5 +356,5 @@ class Workbench:
         panels = steps_shown(degraded.steps, translator(request))
         return {
             self.film: gr.update(value=panels, selected_index=len(panels) - 1),
-            self.scrubber: len(panels),
+            self.scrubber: gr.update(maximum=len(panels), value=len(panels)),
         }

@@ -37,6 +37,13 @@ def test_a_link_opens_what_it_was_made_from():
     assert read_link(query_of(link)) == link
 
 
+def test_a_link_opens_splats_and_they_have_no_strengths():
+    link = Link(HEADS[2], Record(preset="splat-side", seed=7))
+    assert read_link(query_of(link)) == link
+    with pytest.raises(SettingsError, match="whole picture"):
+        read_link({"example": HEADS[0].stem, "preset": "splat-side", "damage_eyes": "0.5"})
+
+
 def test_a_link_names_only_what_was_chosen():
     assert Link(HEADS[1], Record(preset="v2", seed=3)).query() == f"?example={HEADS[1].stem}&preset=v2&seed=3"
 

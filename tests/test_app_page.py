@@ -80,11 +80,27 @@ def test_the_picture_comes_first_and_the_scores_after(tabs, small_head):
     tab = tabs[TRY]
     first, then = tab.run(values(tab, Given(small_head.image)), asked_in("en"))
     assert set(first) == {tab.slider, tab.status}
-    assert "closer" not in first[tab.status]
-    assert "closer to the clean picture" in then[tab.status] or "further" in then[tab.status]
+    assert "PSNR" not in first[tab.status]
+    assert "PSNR" in then[tab.status]
     assert set(then) | set(first) == set(tab.outputs)
     assert "<table" in then[tab.scores]
     assert len(then[tab.close_ups]) == 6
+
+
+def test_splats_are_fitted_without_the_sliders_of_the_steps(tabs, small_head):
+    tab = tabs[TRY]
+    chosen = values(tab, Given(small_head.image)) | {tab.damage.preset: "splat-coarse"}
+    assert tab.damage.read(chosen) == {"preset": "splat-coarse", "seed": 0, "strengths": {}}
+    first, then = tab.run(chosen, asked_in("de"))
+    assert tab.slider in first
+    assert tab.scores in then
+    shown = tab.show_steps(chosen, asked_in("de"))
+    captions = [caption for _, caption in shown[tab.film]["value"]]
+    assert captions[0] == "1. sauberes Bild"
+    assert captions[-1] == f"{len(captions)}. Schritt 10 von 10 der Anpassung"
+    assert shown[tab.scrubber]["maximum"] == len(captions)
+    kept = tab.damage.updates(Record(preset="splat-coarse", seed=4))
+    assert (kept[tab.damage.preset], kept[tab.damage.seed]) == ("splat-coarse", 4)
 
 
 def test_masks_are_made_once_for_a_result_and_each_picture_loses_its_alpha_once(tabs, small_head, monkeypatch):

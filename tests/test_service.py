@@ -114,6 +114,19 @@ def test_a_result_says_how_it_was_made(service, opaque):
     assert (as_it_is.preset, as_it_is.seed, as_it_is.of_degraded) == (None, None, None)
 
 
+def test_splats_degrade_first_too_and_tell_how_far_they_are(service, opaque):
+    shares = []
+    asked = {"preset": "splat-coarse", "seed": 3}
+    result = service.restore(opaque, degrade_first=True, progress=shares.append, **asked)
+    np.testing.assert_array_equal(result.degraded, service.degrade(opaque, **asked).image)
+    assert shares == sorted(shares)
+    assert (shares[-1], len(shares)) == (1, 12)
+    assert (result.record.preset, result.record.seed, result.record.strengths) == ("splat-coarse", 3, {})
+    assert service.steps(opaque, **asked)[-1][0] == "step 10 of 10 of the fit"
+    service.restore(opaque, degrade_first=True, progress=shares.append)
+    assert len(shares) == 12  # the 14 steps take no time worth telling
+
+
 def test_as_it_is_there_is_nothing_to_score_against(service, opaque):
     result = service.restore(opaque)
     assert (result.clean, result.scores_degraded, result.scores_restored) == (None, None, None)
@@ -336,11 +349,14 @@ def test_the_table_says_which_way_is_better(service, opaque):
     assert table.count("too few pixels") == 15
 
 
-def test_lpips_stands_beside_the_decibels(service, opaque):
+def test_lpips_comes_first_and_the_decibels_after(service, opaque):
     result = service.restore(opaque, degrade_first=True)
     before = {"psnr": 20.0, "ssim": 0.5, "lpips": 0.3171, "regions": {}}
     shown = replace(result, scores_degraded=before, scores_restored=before | {"psnr": 24.0, "lpips": 0.2149})
     plain = re.sub("<[^>]*>", "", status_line(shown))
-    assert plain.startswith("4.0 dB closer to the clean picture LPIPS 0.317 → 0.215 (lower is better)")
-    without = replace(shown, scores_restored=before | {"lpips": None})
-    assert "LPIPS" not in status_line(without)
+    assert plain.startswith("LPIPS 0.317 → 0.215, 32 % lower closer to the clean picture · PSNR +4.0 dB")
+    without = replace(shown, scores_restored=before | {"psnr": 19.0, "lpips": None})
+    assert 'class="lost">PSNR -1.0 dB ' in status_line(without)
+    worse = replace(shown, scores_restored=before | {"psnr": 24.0, "lpips": 0.4})
+    assert 'class="lost"' in status_line(worse)
+    assert "% higher <" in status_line(worse)

@@ -11,7 +11,7 @@ from enhancer.imaging.regions import REGION_NAMES, region_map
 from enhancer.seeding import rng_for
 from enhancer.splats import degradation
 from enhancer.splats.artefacts import ARTEFACTS, Scene, from_the_side
-from enhancer.splats.degradation import SPLAT_PRESETS, SplatPreset, degrade_as_splats, drawn_preset
+from enhancer.splats.degradation import SPLAT_PRESETS, SplatPreset, degrade_as_splats, drawn_preset, trace_as_splats
 from enhancer.splats.fit import drawn, fit
 
 FEW = SplatPreset(count=200, steps=2)
@@ -180,10 +180,18 @@ def test_through_the_holes_one_sees_the_background(head):
     assert inside[worst][1] > 0.2  # greener
 
 
-def test_progress_goes_to_1(small_head):
-    shares = []
-    degrade_as_splats(small_head.image, SplatPreset(100, 4), progress=shares.append)
-    assert shares == [0.25, 0.5, 0.75, 1.0]
+def test_stages_lead_from_the_first_gaussians_to_the_degraded_picture(small_head):
+    preset = SplatPreset(100, 2, side=1, artefacts=("haze",))
+    stages = list(trace_as_splats(small_head.image, preset, 3))
+    assert [(each.name, each.share) for each in stages] == [
+        ("Gaussians as drawn", 0.0),
+        ("fitted", 0.25),
+        ("fitted", 0.5),
+        ("haze", 0.75),
+        ("from the side", 1.0),
+    ]
+    assert len({each.image.tobytes() for each in stages}) == len(stages)
+    assert (stages[-1].image == degrade_as_splats(small_head.image, preset, 3)).all()
 
 
 def test_drawn_severities_can_be_done_and_differ():

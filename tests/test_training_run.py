@@ -24,7 +24,7 @@ from tests.loss_networks import vgg16_trunk, vgg_state
 from tests.runs import argv_of, assert_same_weights, folders, lines_of
 from training import train
 from training.config import TrainConfig
-from training.loop import run
+from training.loop import run, run_folder
 from training.losses.networks import VggFeatures
 
 pytestmark = pytest.mark.usefixtures("fresh_accelerate")
@@ -128,6 +128,54 @@ def test_validation_chooses_the_best_and_draws_a_sheet(train_config, train_faces
         "step-000000.png",
         "step-000003.png",
     ]
+
+
+def test_a_run_stops_by_itself_when_validation_gets_no_better_and_knows_it_again(train_config, train_faces):
+    patient = replace(
+        train_config,
+        learning_rate=0.0,  # nothing is learnt
+        validation_data_dir=str(train_faces),
+        validation_steps=1,
+        early_stopping_patience=2,
+        max_train_steps=20,
+    )
+    train.main(patient)
+    assert [row["step"] for row in lines_of(patient, "validation.jsonl")] == [0, 1, 2]
+    assert "checkpoint-2" in folders(patient)
+    train.main(patient)
+    assert [row["step"] for row in lines_of(patient)] == [0, 1]
+
+
+def test_a_run_stops_when_its_minutes_are_up_and_knows_it_again(train_config):
+    short = replace(train_config, max_train_minutes=1e-6, max_train_steps=20)
+    train.main(short)
+    assert "checkpoint-1" in folders(short)
+    train.main(short)
+    assert len(lines_of(short)) == 1
+    train.main(replace(short, max_train_minutes=0, max_train_steps=20, stop_at_step=2))
+    assert len(lines_of(short)) == 2
+
+
+def test_a_validation_that_a_kill_kept_from_being_made_is_made_up_for(train_config, train_faces, monkeypatch):
+    config = replace(train_config, validation_data_dir=str(train_faces), validation_steps=1, checkpointing_steps=1)
+    with monkeypatch.context() as patched:
+        patched.setattr(run_folder.RunFolder, "log", killed_at_validation(1))
+        with pytest.raises(KeyboardInterrupt):
+            train.main(config)
+    train.main(config)
+    steps = [row["step"] for row in lines_of(config, "validation.jsonl")]
+    assert steps == list(range(config.max_train_steps + 1))
+
+
+def killed_at_validation(step):
+    log = run_folder.RunFolder.log
+
+    def killed(self, done, values, *, validation=False):
+        if validation and done == step:
+            raise KeyboardInterrupt
+        log(self, done, values, validation=validation)
+
+    return killed
 
 
 def test_validation_gives_the_same_numbers_whenever_it_is_asked(train_config, train_faces):

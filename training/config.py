@@ -139,6 +139,12 @@ class TrainConfig:
         "autocast but bfloat16 weights, with float32 masters for the optimizer, faster for small networks",
     )
     max_train_steps: int = flag(20_000, "optimizer steps")
+    early_stopping_patience: int = flag(
+        0, "stop after this many validations in a row that were no better than the best; 0: go to the end", free=True
+    )
+    max_train_minutes: float = flag(
+        0.0, "stop after this many minutes of training, those before a resume counted; 0: go to the end", free=True
+    )
     stop_at_step: int = flag(0, "save and stop after this step, as Ctrl-C would; 0: go to the end", free=True)
     learning_rate: float = flag(5e-5, "AdamW learning rate after warm-up")
     lr_scheduler: Literal["linear", "cosine", "constant"] = flag(
@@ -213,6 +219,8 @@ class TrainConfig:
             raise SettingsError(f"There is no preset {self.preset!r}. Choose one of {', '.join(PRESETS)}.")
         self._check_start()
         self._check_numbers()
+        if self.early_stopping_patience and not self.validation_data_dir:
+            raise SettingsError("--early_stopping_patience needs validations: give --validation_data_dir.")
         if self.push_to_hub and self.hub_model_id.count("/") != 1:
             raise SettingsError(f"--push_to_hub needs --hub_model_id user/name, got {self.hub_model_id!r}.")
         unknown = set(self.trackers) - set(TRACKERS)

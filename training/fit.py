@@ -3,8 +3,9 @@
     python -m training.fit FOLDER -o head.ply                          # 5,000 Gaussians, 400 steps: 2 minutes
     python -m training.fit FOLDER/head_02_transforms.json -o head.ply --gaussians 12000 --steps 800
 
-FOLDER is a scene as nerfstudio or COLMAP has it. Stopped at any moment and started again with the same flags, it ends with the same
-cloud. This is for a head of some thousand Gaussians; for many or large views gsplat on a GPU is the better tool.
+FOLDER is a scene as nerfstudio or COLMAP has it. Beside the cloud, head.views.json names the views that it was fitted to, and those
+that were held out. Stopped at any moment and started again with the same flags, it ends with the same cloud. This is for a head of
+some thousand Gaussians; for many or large views gsplat on a GPU is the better tool.
 """
 
 import argparse
@@ -30,6 +31,7 @@ from enhancer.splats.files import write_ply
 from enhancer.splats.rasterising import rasterise
 from training.splats.fitting import Fit
 from training.splats.points import read_points
+from training.splats.seen import write_record
 from training.splats.start import start_cloud
 from training.splats.views import View, fingerprint, is_held_out, read_views
 
@@ -105,6 +107,8 @@ def fitted(config: FitConfig, views: Sequence[View], seen: list[View], points: n
                 bar.write(f"About {left / 60:.0f} minutes are left. {BETTER_TOOL}")
         if fit.step % config.checkpointing_steps == 0:
             fit.save(folder / STATE)
+    # before the cloud: where that is, it is known what it was fitted to
+    write_record(config.output, seen, [view for view in views if view not in seen])
     write_ply(config.output, fit.cloud())
     shutil.rmtree(folder)
     return fit.cloud()

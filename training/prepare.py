@@ -9,12 +9,14 @@ Stop it at any time and run the same command again: it goes on where it was. Tra
 `--train_data_dir OUTPUT/train`; `datasets.load_dataset("imagefolder", data_dir=OUTPUT)` reads it too.
 """
 
+import hashlib
 import importlib
+import json
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,7 +26,7 @@ import numpy as np
 from tqdm import tqdm
 
 from enhancer.degrade import PRESETS, degrade, face_render, strengths_of
-from enhancer.errors import EnhancerError, ImageError, LabelError, SettingsError
+from enhancer.errors import EnhancerError, ImageError, LabelError, SettingsError, SplatError
 from enhancer.imaging.folders import left_out
 from enhancer.imaging.io import MIN_SIDE, read_image, read_labels
 from enhancer.imaging.masks import soft_masks
@@ -38,13 +40,17 @@ from training.cli import flag, from_flags
 from training.data.avatars import find_views
 from training.data.crop import LabelMaker, prepare
 from training.data.output import Output, Row
+from training.data.pair_lines import pair_lines
 from training.data.photographs import Found, Photograph, find_pairs, find_photographs
+from training.data.split import near_in_order, split_apart
 from training.report.figures import mask_figure, pipeline_figure
+from training.splats.captures import avatars_of
 
 FINE, BAD_INPUT, INTERRUPTED = 0, 2, 130  # exit codes, as of `python -m enhancer`
 WAITING = 2  # pictures handed out per worker: enough to keep them busy, few enough to stop at once
 NAMES_SHOWN = 10  # of pictures without a face
 PROBLEMS = "problems.txt"
+CLOUD_FLAGS = ("splats", "captures", "cameras", "llffhold")
 STEPS, DRAWN_SPLATS = "steps", "splat"  # degradations beside the splat presets
 
 
@@ -59,12 +65,19 @@ class PrepareConfig:
     clean: str = flag("", "instead, ready pairs: folder of clean pictures")
     degraded: str = flag("", "ready pairs: folder of degraded pictures, matched by name")
     renders: str = flag("", "instead, pairs from output folders of splat trainers, comma-separated; see training.pairs")
-    views: str = flag("", "of --renders: test, val, train; empty: those the trainer was not shown, else any")
+    splats: str = flag("", "instead, pairs of clouds of Gaussians and captured frames; see training.pairs")
+    captures: str = flag("", "of --splats: folders of captured frames")
+    cameras: str = flag("", "of --splats: files or folders of their cameras")
+    llffhold: int = flag(0, "of --splats: every so manieth frame by name was held out")
+    views: str = flag("", "of pairs: test, val, train, all; empty: those the splats were not fitted to, else any")
     masks: str = flag("", "folder of label maps NAME.png, used instead of the parser")
     output_dir: str = flag("data/faces", "where train/ and test/ go")
     resolution: int = flag(512, "side of the square crops, pixels")
     min_crop: int = flag(256, "leave out pictures whose crop is narrower than this many pixels")
-    test_share: float = flag(0.05, "share of pictures in test/, drawn by name: it stays when pictures are added")
+    test_share: float = flag(
+        0.05,
+        "share of pictures in test/, drawn by name, so that it stays when pictures are added; of --renders and --splats in blocks",
+    )
     write_pairs: bool = flag(False, "write degraded pictures too, instead of degrading afresh while training")
     degradation: str = flag(
         STEPS, f"of the pairs: the 14 steps, '{DRAWN_SPLATS}' (each of its own severity), or {', '.join(SPLAT_PRESETS)}"
@@ -79,14 +92,18 @@ class PrepareConfig:
 
     def __post_init__(self) -> None:
         """Check what can be checked before anything is read."""
-        given = [bool(self.photographs), bool(self.dataset_name), bool(self.clean or self.degraded), bool(self.renders)]
-        if sum(given) != 1 or bool(self.clean) != bool(self.degraded):
+        couples = [bool(self.clean or self.degraded), bool(self.splats or self.captures)]
+        given = [bool(self.photographs), bool(self.dataset_name), bool(self.renders), *couples]
+        if sum(given) != 1 or [bool(self.clean and self.degraded), bool(self.splats and self.captures)] != couples:
             raise SettingsError(
-                "Give one source: --photographs, --dataset_name, --renders, or --degraded and --clean together."
+                "Give one source: --photographs, --dataset_name, --renders, --degraded and --clean together, or --splats and "
+                "--captures together."
             )
-        if self.writes_pairs and (self.clean or self.renders):
+        if (self.cameras or self.llffhold) and not self.splats:
+            raise SettingsError("--cameras and --llffhold go with --splats and --captures.")
+        if self.writes_pairs and self.brings_pairs:
             raise SettingsError(
-                "--write_pairs degrades photographs; --renders, or --degraded and --clean, are pairs already."
+                "--write_pairs degrades photographs; --renders, --splats, or --degraded and --clean, are pairs already."
             )
         if self.degradation not in (STEPS, DRAWN_SPLATS):
             splat_preset(self.degradation)
@@ -96,10 +113,17 @@ class PrepareConfig:
             raise SettingsError(
                 f"--resolution must be a multiple of 16 and at least {MIN_SIDE}, got {self.resolution}."
             )
-        if not 0 <= self.test_share < 1:
-            raise SettingsError(f"--test_share must be at least 0 and below 1, got {self.test_share}.")
-        if self.num_workers < 1:
-            raise SettingsError(f"--num_workers must be at least 1, got {self.num_workers}.")
+        if not 0 <= self.test_share <= 1:
+            raise SettingsError(f"--test_share must be from 0 to 1, got {self.test_share}.")
+        if self.num_workers < 1 or self.llffhold < 0:
+            raise SettingsError(
+                f"--num_workers must be at least 1 and --llffhold at least 0, got {self.num_workers} and {self.llffhold}."
+            )
+
+    @property
+    def brings_pairs(self) -> bool:
+        """Whether degraded pictures are given, or rendered."""
+        return bool(self.clean or self.renders or self.splats)
 
     @property
     def writes_pairs(self) -> bool:
@@ -109,6 +133,8 @@ class PrepareConfig:
     def to_json(self) -> dict[str, Any]:
         """Return what `prepare.json` records: all that changes the result."""
         kept = {key: value for key, value in asdict(self).items() if key not in ("output_dir", "num_workers")}
+        if not self.splats:  # as folders have it that were prepared before there were such pairs
+            kept = {key: value for key, value in kept.items() if key not in CLOUD_FLAGS}
         if self.degradation == STEPS:
             del kept["degradation"]  # as folders have it that were prepared before there was another
         else:
@@ -132,6 +158,8 @@ def find(config: PrepareConfig) -> Found:
         found, where = Found(_rows_of_dataset(config), [], Counter()), config.dataset_name
     elif config.renders:
         found, where = _renders(config), config.renders
+    elif config.splats:
+        found, where = _splats(config, masks), config.captures
     elif config.clean:
         found = find_pairs(Path(config.clean), Path(config.degraded), masks)
         where = f"{config.clean} with a partner in {config.degraded}"
@@ -150,9 +178,21 @@ def _renders(config: PrepareConfig) -> Found:
     problems: list[str] = []
     for views in find_views(config.renders, config.views):
         print(f"{len(views.pairs)} pairs of {views.split} views after {views.steps} steps in {views.folder}.")
-        found += views.pairs
+        parts = split_apart(near_in_order(len(views.pairs)), {"test": config.test_share})
+        about = {"view": views.split, "steps": views.steps}
+        found += [replace(pair, part=part, facts=about) for pair, part in zip(views.pairs, parts, strict=True) if part]
+        if count := parts.count(""):
+            print(f"{count} of them are left out, since they lie beside one of the {parts.count('test')} in test/.")
         problems += views.problems
     return Found(found, problems, Counter())
+
+
+def _splats(config: PrepareConfig, masks: Path | None) -> Found:
+    """Return the pairs of clouds and captured frames, and say which views they are."""
+    from training.splats.renders import find_renders  # brings torch, which nothing else here may need
+
+    avatars = avatars_of(config.splats, config.captures, config.cameras)
+    return find_renders(avatars, config.views, test_share=config.test_share, every=config.llffhold, masks=masks)
 
 
 def _rows_of_dataset(config: PrepareConfig) -> list[Photograph]:
@@ -186,11 +226,14 @@ def prepare_one(photograph: Photograph, config: PrepareConfig, parser: LabelMake
     """Do one picture: crop, label map, degraded partner if there is or shall be one, and its row."""
     done = prepare(photograph, parser, config.resolution, config.min_crop, premultiplied=config.premultiplied)
     name = photograph.name
-    split = "test" if rng_for(config.seed, "split", name).random() < config.test_share else "train"
-    row: Row = {}
+    drawn = "test" if rng_for(config.seed, "split", name).random() < config.test_share else "train"
+    split = photograph.part or drawn
+    row: Row = {**photograph.facts, **done.facts}
     degraded = done.degraded
     if config.writes_pairs and done.labels is not None:
         degraded, row = degraded_partner(done.image, done.labels, name, config)
+    elif degraded is not None:
+        row["alpha"] = _sides_with_alpha(done.image, degraded)
     # In 8 bits these are the ids themselves.
     labels = None if done.labels is None else done.labels.astype(np.float32) / 255
     pictures = {"file_name": done.image, "degraded_file_name": degraded, "mask_file_name": labels}
@@ -205,6 +248,11 @@ def prepare_one(photograph: Photograph, config: PrepareConfig, parser: LabelMake
         "labels": seen,
     }
     output.record(columns | {"name": name} | row | facts)
+
+
+def _sides_with_alpha(clean: np.ndarray, degraded: np.ndarray) -> str:
+    """Return which pictures of a pair have alpha."""
+    return {(3, 3): "neither", (4, 4): "both", (4, 3): "clean", (3, 4): "degraded"}[clean.shape[2], degraded.shape[2]]
 
 
 def degraded_partner(image: np.ndarray, labels: np.ndarray, name: str, config: PrepareConfig) -> tuple[np.ndarray, Row]:
@@ -251,7 +299,7 @@ def work_through(
                 progress.update()
                 try:
                     future.result()
-                except (ImageError, LabelError) as error:
+                except (ImageError, LabelError, SplatError) as error:
                     text = str(error)
                     problems.append(text if photograph.shown in text else f"{photograph.shown}: {text}")
     finally:
@@ -263,7 +311,7 @@ def main(config: PrepareConfig) -> list[str]:
     """Prepare all that is not done yet; returns what could not be used, a sentence each."""
     cv2.setNumThreads(1)  # pictures are worked on in parallel, not parts of them
     found, problems, others = find(config)
-    output = Output(Path(config.output_dir), config.to_json(), len(found))
+    output = Output(Path(config.output_dir), config.to_json() | _fingerprint(found), len(found))
     todo = [photograph for photograph in found if photograph.name not in output.done]
     parser = _load_parser(config) if any(each.labels is None for each in todo) else None
     problems += work_through(todo, config, parser, output, len(found))
@@ -276,9 +324,19 @@ def main(config: PrepareConfig) -> list[str]:
     print(f"{told} {left_out(others)}".rstrip())
     _tell_of_faces(output)
     _tell_of_premultiplied(output)
+    for line in pair_lines(list(output.done.values())):
+        print(line)
     if figures := draw_figures(config, output):
         print(f"Figures: {', '.join(str(path) for path in figures)}")
     return problems
+
+
+def _fingerprint(found: Sequence[Photograph]) -> dict[str, str]:
+    """Return, where pictures were shared out by blocks, which ones they are: with others the blocks would be others."""
+    if not any(each.part for each in found):
+        return {}
+    lines = json.dumps([[each.name, each.part, dict(each.facts)] for each in found])
+    return {"pairs": f"{len(found)}, {hashlib.sha256(lines.encode()).hexdigest()[:12]}"}
 
 
 def _load_parser(config: PrepareConfig) -> LabelMaker | None:
@@ -317,7 +375,7 @@ def _tell_of_premultiplied(output: Output) -> None:
 def draw_figures(config: PrepareConfig, output: Output) -> list[Path]:
     """Draw the pipeline and the mask logic on the first picture with a face; ready pairs and splats have neither."""
     shown = sorted((row for row in output.done.values() if row["face"]), key=lambda row: row["name"])
-    if config.clean or config.renders or config.degradation != STEPS or not shown:
+    if config.brings_pairs or config.degradation != STEPS or not shown:
         return []
     row = shown[0]
     folder = output.folder / row["split"]

@@ -30,7 +30,7 @@ def declare(commands: Any) -> None:
     add_shared(command)
     add = command.add_argument
     add("-o", "--output", metavar="DIR", type=Path, default=Path("degraded"), help="output folder (degraded)")
-    add("--steps", action="store_true", help="also write the picture after each of the 14 steps")
+    add("--steps", action="store_true", help="also write the picture after each step")
 
 
 def degrade(args: argparse.Namespace, load: Load | None) -> int:

@@ -256,7 +256,7 @@ def read_picture(source: Path, name: str, args: argparse.Namespace, bits: int) -
 
 def degrade_settings(args: argparse.Namespace) -> dict[str, Any]:
     """Return preset, strengths and seed, checked before anything is loaded."""
-    from enhancer.degrade import face_render
+    from enhancer.degradation import Degrading
 
     strengths: dict[str, float] = {}
     for entry in args.strength:
@@ -265,7 +265,7 @@ def degrade_settings(args: argparse.Namespace) -> dict[str, Any]:
             strengths[region] = float(amount)
         except ValueError:
             raise SettingsError(f"--strength takes REGION=AMOUNT, such as eyes=0.5, got {entry!r}.") from None
-    face_render(args.preset, strengths)
+    Degrading(args.preset, strengths, args.seed)
     return {"preset": args.preset, "strengths": strengths, "seed": args.seed}
 
 
@@ -279,6 +279,10 @@ def add_shared(command: argparse.ArgumentParser) -> None:
     parser_help = "face parser where there is no label map: a folder, a Hub id, or pocket (pocket, the embedded one)"
     add("--parser", metavar="REF", default="pocket", help=parser_help)
     add("--seed", metavar="N", type=int, default=0, help="what the degradation draws from (0)")
-    add("--preset", metavar="NAME", default="v2", help="degradation preset, v1 or v2 (v2)")
-    strength_help = "degradation strength, 0 to 1, such as eyes=0.5; may be given again for other regions"
+    preset_help = (
+        "degradation preset: v1 or v2, the 14 steps, or splat-coarse, -medium, -fine, -side or -head, splats fitted to the "
+        "picture (v2)"
+    )
+    add("--preset", metavar="NAME", default="v2", help=preset_help)
+    strength_help = "strength of the 14 steps, 0 to 1, such as eyes=0.5; may be given again for other regions"
     add("--strength", metavar="REGION=AMOUNT", action="append", default=[], help=strength_help)

@@ -61,14 +61,7 @@ def strengths_of(preset: str, overrides: Mapping[str, float] | None = None) -> d
         SettingsError: Unknown preset or region, or a strength outside [0, 1].
     """
     if preset not in PRESETS:
-        raise SettingsError(
-            Message(
-                "settings.preset",
-                "There is no preset {preset!r}. Choose one of {known}.",
-                preset=preset,
-                known=", ".join(PRESETS),
-            )
-        )
+        raise SettingsError(f"There is no preset {preset!r} of the 14 steps. Choose one of {', '.join(PRESETS)}.")
     overrides = dict(overrides or {})
     for region, strength in overrides.items():
         require_region(region)

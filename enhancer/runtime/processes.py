@@ -80,7 +80,7 @@ def leave(code: int) -> NoReturn:
     failure of all.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        atexit._run_exitfuncs()  # loggers and loaders end their own
+        atexit._run_exitfuncs()  # pyright: ignore[reportPrivateUsage]  loggers and loaders end their own
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)

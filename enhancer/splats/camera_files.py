@@ -68,7 +68,7 @@ def read_cameras(path: str | Path, *, name: str | None = None) -> CameraPath:
     Raises:
         SplatError: It holds no cameras that can be used. The sentence says why, and what to do.
     """
-    path = _find(Path(path))
+    path = find_cameras(Path(path))
     name = name or path.name
     colmap = path.suffix.lower() in (".bin", ".txt") and path.stem in ("cameras", "images")
     with _sentences(name):
@@ -94,8 +94,12 @@ def read_cameras(path: str | Path, *, name: str | None = None) -> CameraPath:
     return CameraPath(tuple(cameras), notes)
 
 
-def _find(path: Path) -> Path:
-    """Return the file that holds a scene's cameras: itself, or the usual one in a folder."""
+def find_cameras(path: Path) -> Path:
+    """Return the file that holds a scene's cameras: itself, or the usual one in a folder.
+
+    Raises:
+        SplatError: The folder has none.
+    """
     if not path.is_dir():
         return path
     names = ("transforms.json", "cameras.json", "images.bin", "images.txt")
@@ -193,7 +197,8 @@ def _of_splatting(entry: Mapping[str, Any]) -> tuple[Camera, _Lens]:
     camera_to_world[:3, 3] = entry["position"]
     width, height = _pixels(entry["width"]), _pixels(entry["height"])
     lens = _Lens(float(entry["fx"]), float(entry["fy"]), width / 2, height / 2, width, height, False)
-    return _camera(lens, camera_to_world, str(entry.get("img_name", entry.get("id", "")))), lens
+    name = str(entry.get("img_name", entry.get("id", "")))
+    return _camera(lens, camera_to_world, name, name), lens
 
 
 def _of_nerfstudio(scene: Mapping[str, Any], frame: Mapping[str, Any]) -> tuple[Camera, _Lens]:
@@ -213,7 +218,8 @@ def _of_nerfstudio(scene: Mapping[str, Any], frame: Mapping[str, Any]) -> tuple[
     matrix = np.array(said["transform_matrix"], np.float64)
     camera_to_world[:3] = matrix[:3]
     camera_to_world[:, 1:3] *= -1  # from OpenGL's axes, y up and z back, to OpenCV's
-    return _camera(lens, camera_to_world, Path(str(said.get("file_path", ""))).stem), lens
+    picture = str(said.get("file_path", ""))
+    return _camera(lens, camera_to_world, Path(picture).stem, picture), lens
 
 
 def write_transforms(path: Path, cameras: Sequence[Camera], pictures: Sequence[str]) -> None:
@@ -247,7 +253,7 @@ def _pixels(value: Any) -> int:
     return round(float(value))
 
 
-def _camera(lens: _Lens, camera_to_world: np.ndarray, name: str) -> Camera:
+def _camera(lens: _Lens, camera_to_world: np.ndarray, name: str, picture: str) -> Camera:
     """Return a camera; a pose that is scaled as a whole, or rounded, becomes a rotation.
 
     Raises:
@@ -261,7 +267,7 @@ def _camera(lens: _Lens, camera_to_world: np.ndarray, name: str) -> Camera:
     pose = np.eye(4)
     pose[:3, :3] = (left @ right).T
     pose[:3, 3] = -pose[:3, :3] @ camera_to_world[:3, 3]
-    return Camera(pose, lens.fx, lens.fy, lens.cx, lens.cy, lens.width, lens.height, name)
+    return Camera(pose, lens.fx, lens.fy, lens.cx, lens.cy, lens.width, lens.height, name, picture)
 
 
 # --- COLMAP ------------------------------------------------------------------------------------------------------
@@ -291,7 +297,7 @@ def _read_colmap(path: Path, name: str) -> tuple[list[Camera], list[_Lens]]:
         camera_to_world = world_to_camera.T.copy()
         camera_to_world[:3, 3] = -world_to_camera[:3, :3].T @ picture.shift
         camera_to_world[3] = 0, 0, 0, 1
-        cameras.append(_camera(lenses[picture.lens], camera_to_world, Path(picture.name).stem))
+        cameras.append(_camera(lenses[picture.lens], camera_to_world, Path(picture.name).stem, picture.name))
     return cameras, [lenses[picture.lens] for picture in pictures]
 
 

@@ -32,6 +32,7 @@ class Camera:
         width: Of the picture, in pixels.
         height: Of the picture, in pixels.
         name: What its picture is called, such as ``"view_00"``.
+        picture: Path of its picture as the file of cameras has it, such as ``"images/view_00.png"``; empty: not known.
     """
 
     world_to_camera: np.ndarray
@@ -42,6 +43,7 @@ class Camera:
     width: int
     height: int
     name: str = ""
+    picture: str = ""
 
     def __post_init__(self) -> None:
         """Refuse what no picture can be taken with.
@@ -99,6 +101,26 @@ class Camera:
     def position(self) -> np.ndarray:
         """(3,) float64, where it stands in the scene."""
         return -self.world_to_camera[:3, :3].T @ self.world_to_camera[:3, 3]
+
+    def window(self, window: tuple[float, float, float, float], width: int, height: int) -> "Camera":
+        """Return the camera whose whole picture is a window of this one's.
+
+        Args:
+            window: Left, top, right and bottom, as shares of this picture's sides; it may reach beyond it.
+            width: Of the window's picture, in pixels.
+            height: Likewise.
+        """
+        left, top, right, bottom = window
+        across, down = width / (right - left) / self.width, height / (bottom - top) / self.height
+        return replace(
+            self,
+            fx=self.fx * across,
+            fy=self.fy * down,
+            cx=(self.cx - left * self.width) * across,
+            cy=(self.cy - top * self.height) * down,
+            width=width,
+            height=height,
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,5 +1,6 @@
 """A picture as splats show it: how few Gaussians, how hurried, and seen from where, as named presets."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -11,12 +12,13 @@ from enhancer.imaging.masks import REFERENCE_SIDE
 from enhancer.messages import Message
 from enhancer.seeding import rng_for
 from enhancer.splats.artefacts import ARTEFACTS, Scene, from_the_side
-from enhancer.splats.fit import Progress, fit, target_of
-from enhancer.splats.gaussians2d import composite
+from enhancer.splats.fit import fit, target_of
+from enhancer.splats.gaussians2d import Gaussians2D, composite
 
 LARGEST_FIT = (
     REFERENCE_SIDE  # px of the short side: a larger picture is fitted at this size, and its splats are enlarged
 )
+DRAWN, FITTED, SIDE = "Gaussians as drawn", "fitted", "from the side"  # stages beside the artefacts
 
 
 @dataclass(frozen=True)
@@ -89,11 +91,70 @@ def drawn_preset(rng: np.random.Generator) -> SplatPreset:
     return SplatPreset(count, steps, side, tuple(name for name in ARTEFACTS if rng.random() < 1 / 3))
 
 
+@dataclass(frozen=True)
+class Stage:
+    """A picture on its way to what splats make of it.
+
+    Attributes:
+        name: What was done last.
+        share: Of the work that is done, 0 to 1.
+    """
+
+    name: str
+    share: float
+    _gaussians: Gaussians2D
+    _shape: tuple[int, int]
+    _behind: np.ndarray
+
+    @property
+    def image(self) -> np.ndarray:
+        """The picture of the Gaussians, shaped as the one they are fitted to; drawn when it is asked for."""
+        return _straight(composite(self._gaussians, self._shape, self._behind))
+
+
+def trace_as_splats(
+    image: np.ndarray,
+    preset: str | SplatPreset = "splat-medium",
+    seed: int | tuple[int | str, ...] = 0,
+    *,
+    regions: np.ndarray | None = None,
+    person: np.ndarray | None = None,
+    background: tuple[float, float, float] | None = None,
+) -> Iterator[Stage]:
+    """Yield the stages of `degrade_as_splats`: after each step of the fit, each artefact, and from the side."""
+    chosen = splat_preset(preset) if isinstance(preset, str) else preset
+    address = seed if isinstance(seed, tuple) else (seed,)
+    small = _shrunk(image)
+    _, alpha = split_alpha(small)
+    _, behind = target_of(small, None if background is None else np.array(background))
+    colour = None if alpha is not None else behind
+    shape, (height, width) = (image.shape[0], image.shape[1]), small.shape[:2]
+    # Both sides by one factor: the picture was shrunk in proportion, to a pixel.
+    factor = min(shape) / min(height, width)
+    others = len(chosen.artefacts) + bool(chosen.side)
+    done, work = 0, chosen.steps + others
+
+    def stage(name: str, gaussians: Gaussians2D) -> Stage:
+        return Stage(name, done / work if work else 1.0, gaussians.enlarged(factor), shape, behind)
+
+    gaussians = None
+    fitting = fit(small, chosen.count, chosen.steps, rng_for(*address, "fit"), background=colour)
+    for done, gaussians in enumerate(fitting):
+        yield stage(DRAWN if done == 0 else FITTED, gaussians)
+    assert gaussians is not None
+    scene = Scene.of((height, width), alpha=alpha, regions=regions, person=person)
+    for name in chosen.artefacts:
+        gaussians, done = ARTEFACTS[name](gaussians, scene, rng_for(*address, name)), done + 1
+        yield stage(name, gaussians)
+    if chosen.side:
+        gaussians, done = from_the_side(gaussians, scene, rng_for(*address, "side"), chosen.side), done + 1
+        yield stage(SIDE, gaussians)
+
+
 def degrade_as_splats(
     image: np.ndarray,
     preset: str | SplatPreset = "splat-medium",
     seed: int | tuple[int | str, ...] = 0,
-    progress: Progress | None = None,
     *,
     regions: np.ndarray | None = None,
     person: np.ndarray | None = None,
@@ -105,7 +166,6 @@ def degrade_as_splats(
         image: (H, W, 3) or (H, W, 4) float32 in [0, 1], straight alpha.
         preset: A name in `SPLAT_PRESETS`, or one of your own.
         seed: Address of the draw: a number, or a path such as ``(seed, epoch, index)``. Same seed, same bytes.
-        progress: Called with the share of the fit that is done, 0 to 1.
         regions: (H, W) region map, for artefacts of face and hair.
         person: (H, W) bool, for artefacts of the silhouette of a picture without alpha.
         background: Behind an opaque picture, in [0, 1]; by default that of a plain background, or white.
@@ -117,22 +177,8 @@ def degrade_as_splats(
     Raises:
         SettingsError: There is no such preset.
     """
-    chosen = splat_preset(preset) if isinstance(preset, str) else preset
-    address = seed if isinstance(seed, tuple) else (seed,)
-    small = _shrunk(image)
-    _, alpha = split_alpha(small)
-    _, behind = target_of(small, None if background is None else np.array(background))
-    colour = None if alpha is not None else behind
-    gaussians = fit(small, chosen.count, chosen.steps, rng_for(*address, "fit"), background=colour, progress=progress)
-    height, width = small.shape[:2]
-    scene = Scene.of((height, width), alpha=alpha, regions=regions, person=person)
-    for name in chosen.artefacts:
-        gaussians = ARTEFACTS[name](gaussians, scene, rng_for(*address, name))
-    if chosen.side:
-        gaussians = from_the_side(gaussians, scene, rng_for(*address, "side"), chosen.side)
-    # Both sides by one factor: the picture was shrunk in proportion, to a pixel.
-    gaussians = gaussians.enlarged(min(image.shape[:2]) / min(height, width))
-    return _straight(composite(gaussians, (image.shape[0], image.shape[1]), behind))
+    *_, last = trace_as_splats(image, preset, seed, regions=regions, person=person, background=background)
+    return last.image
 
 
 def _shrunk(image: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ After Zhang et al. 2024, "GaussianImage"; here Gaussians are opaque bodies in fr
 and are stopped early: what a few steps leave is what too few, hurried splats look like.
 """
 
-from collections.abc import Callable
+from collections.abc import Iterator
 
 import cv2
 import numpy as np
@@ -26,19 +26,11 @@ LEARNING_RATES = {"means": 0.25, "log_scales": 0.03, "angles": 0.05, "logits": 0
 MOMENTUM, SQUARE_MOMENTUM = 0.9, 0.99
 ABSOLUTE_WEIGHT = 0.1  # of the absolute difference, beside half the squared one
 
-Progress = Callable[[float], None]  # called with the share that is done, 0 to 1
-
 
 def fit(
-    image: np.ndarray,
-    count: int,
-    steps: int,
-    rng: np.random.Generator,
-    *,
-    background: np.ndarray | None = None,
-    progress: Progress | None = None,
-) -> Gaussians2D:
-    """Return Gaussians that make up a picture, more or less.
+    image: np.ndarray, count: int, steps: int, rng: np.random.Generator, *, background: np.ndarray | None = None
+) -> Iterator[Gaussians2D]:
+    """Yield Gaussians that make up a picture, more or less: as they are drawn, then after each step.
 
     Args:
         image: (H, W, 3) or (H, W, 4) float32 in [0, 1], straight alpha.
@@ -46,14 +38,14 @@ def fit(
         steps: Of Adam; 0 leaves the Gaussians as they were drawn.
         rng: Where they are drawn from.
         background: (3,) colour behind an opaque picture; by default that of a plain background, or white.
-        progress: Called after each step.
 
-    Returns:
+    Yields:
         Gaussians with three channels; for a picture with alpha with four, the last of which is 1: composited over
         nothing they give colours times alpha, and alpha.
     """
     target, behind = target_of(image, background)
     gaussians = drawn(image, count, rng)
+    yield gaussians
     rates: dict[str, np.ndarray] = {name: np.array(rate) for name, rate in LEARNING_RATES.items()}
     rates["means"] = rates["means"] * length_scale(image.shape)
     rates["colours"] = rates["colours"] * np.array([1, 1, 1, 0])[: target.shape[2]]  # a Gaussian's own alpha stays 1
@@ -68,9 +60,7 @@ def fit(
             mean, square = means[name] / (1 - MOMENTUM**step), squares[name] / (1 - SQUARE_MOMENTUM**step)
             values[name] = values[name] - rates[name] * mean / (np.sqrt(square) + 1e-12)
         values["colours"] = np.clip(values["colours"], 0, 1)
-        if progress is not None:
-            progress(step / steps)
-    return Gaussians2D(**values)
+        yield Gaussians2D(**values)
 
 
 def target_of(image: np.ndarray, background: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:

@@ -22,9 +22,18 @@ WORDS = {
     "Restore": "Restaurieren",
     "Other damage": "Andere Schäden",
     "Stop": "Anhalten",
-    "Damage": "Schäden",
-    "Preset": "Voreinstellung",
-    "Two recipes of damage; v2 is the later one.": "Zwei Rezepte für Schäden; v2 ist das neuere.",
+    "How it is damaged": "Wie es beschädigt wird",
+    "Kind": "Art",
+    "14 steps, v1": "14 Schritte, v1",
+    "14 steps, v2": "14 Schritte, v2",
+    "2,000 splats": "2.000 Splats",
+    "5,000 splats": "5.000 Splats",
+    "10,000 splats": "10.000 Splats",
+    "from the side": "von der Seite",
+    "with needles and holes": "mit Nadeln und Löchern",
+    "The 14 steps imitate splats region by region; the others fit real splats to the picture.": "Die 14 Schritte ahmen Splats "
+    "Region für Region nach; die anderen passen dem Bild echte Splats an.",
+    "Fitting splats to the picture": "Splats werden dem Bild angepasst",
     "Seed": "Startwert",
     "The same seed gives the same damage.": "Derselbe Startwert gibt dieselben Schäden.",
     "Skin": "Haut",
@@ -34,7 +43,8 @@ WORDS = {
     "Hair": "Haare",
     "Restoration": "Restaurierung",
     "Strength": "Stärke",
-    "0 keeps the picture as it came, 1 takes the restored one.": "0 lässt das Bild, wie es kam, 1 nimmt das restaurierte.",
+    "0 is fidelity, the picture as it came; 1 is detail. Splats keep their PSNR up to 0.6.": "0 ist Treue, das Bild, wie es kam; "
+    "1 ist Detail. Splats behalten ihr PSNR bis 0,6.",
     "Background": "Hintergrund",
     "Transparent pictures are shown and scored over it.": "Durchsichtige Bilder werden darüber gezeigt und bewertet.",
     "Scores: give the clean picture too": "Bewertung: das saubere Bild dazugeben",
@@ -53,8 +63,8 @@ WORDS = {
     "Before, against clean": "Vorher gegen sauber",
     "After, against clean": "Nachher gegen sauber",
     "After, against before": "Nachher gegen vorher",
-    "The 14 steps": "Die 14 Schritte",
-    "The 14 steps of the damage": "Die 14 Schritte der Beschädigung",
+    "Step by step": "Schritt für Schritt",
+    "The damage, step by step": "Die Beschädigung, Schritt für Schritt",
     "Step": "Schritt",
     "Pictures": "Bilder",
     "Clean": "Sauber",
@@ -71,6 +81,8 @@ WORDS = {
     "label map": "Labelkarte",
     "closer to the clean picture": "näher am sauberen Bild",
     "further from the clean picture": "weiter weg vom sauberen Bild",
+    "lower: closer to the clean picture": "niedriger: näher am sauberen Bild",
+    "higher: further from it": "höher: weiter davon weg",
     "No scores: they say how close a picture is to its clean original,": "Keine Bewertung: Sie sagt, wie nah ein Bild an seinem sauberen Original ist,",
     "and this one came without.": "und dieses kam ohne.",
     "Scores against the clean picture: before → after": "Bewertung gegen das saubere Bild: vorher → nachher",
@@ -101,6 +113,13 @@ WORDS = {
     "desaturation": "blassere Farben",
     "downscale": "halbe Auflösung",
     "noise": "Rauschen",
+    "Gaussians as drawn": "Gaußglocken, wie gezogen",
+    "needles": "Nadeln",
+    "haze": "Schleier",
+    "floaters": "Flecken vor dem Hintergrund",
+    "strands": "Haare im Gesicht",
+    "mottling": "fleckige Haut",
+    "holes": "Löcher",
     # batch
     "Pictures of faces": "Bilder von Gesichtern",
     "They are clean: damage them first, then score them": "Sie sind sauber: erst beschädigen, dann bewerten",
@@ -174,6 +193,9 @@ MESSAGES = {
     "settings.splat_preset": "Die Splat-Voreinstellung {preset!r} gibt es nicht. Wählen Sie unter {known}.",
     "settings.region": "Die Region {name!r} gibt es nicht. Wählen Sie unter {known}.",
     "settings.seed": "Der Startwert muss eine ganze Zahl sein, nicht {seed!r}.",
+    "settings.splat_strengths": "Stärken je Region gehören zu den 14 Schritten ({steps}): {preset} passt dem ganzen Bild Splats an. "
+    "Lassen Sie sie weg.",
+    "stage.fitted": "Schritt {number} von {steps} der Anpassung",
     "settings.strengths": "Stärken sind Zahlen je Region, etwa {{'eyes': 0.5}}, nicht {strengths!r}.",
     "settings.strength": "Die Stärke von {region} muss zwischen 0 und 1 liegen, nicht bei {strength}.",
     "settings.restoration": "Die Stärke der Restaurierung ({name}) muss zwischen 0 und 1 liegen, nicht bei {amount!r}.",
@@ -277,8 +299,8 @@ _ABOUT = about(
         "Haut. Ein Modell, das viele Paare sauberer und beschädigter Gesichter gesehen hat, setzt glaubhafte Einzelheiten wieder ein, in "
         "einem Schritt. Was ein Rendering ganz verloren hat, wird geraten: Das Ergebnis beweist nicht, wie jemand aussieht.</p>",
         "Wie ein sauberes Gesicht beschädigt wird": "<p>Ein Netz findet Haut, Augen, Nase, Mund und Haare. Jede Region wird unter ihrer "
-        "eigenen weichen, fleckigen Maske unscharf; danach wird verbogen, getönt, beschnitten, verkleinert und verrauscht. Jede "
-        "Zufallszahl kommt aus dem Startwert: Derselbe Startwert gibt dieselben Pixel.</p>{steps}",
+        "eigenen weichen, fleckigen Maske unscharf; danach wird verbogen, getönt, beschnitten, verkleinert und verrauscht. Oder dem Bild "
+        "werden echte Splats, Gaußglocken in zwei Dimensionen, angepasst und früh angehalten. Jede Zufallszahl kommt aus dem Startwert: Derselbe Startwert gibt dieselben Pixel.</p>{steps}",
         "Das Modell": "<p>Ein Autoencoder presst das Bild in einen kleinen latenten Raum; ein UNet, einmal aufgerufen, macht daraus das "
         "latente Bild eines sauberen Gesichts; der Decoder zeichnet es, mit Hilfe von vier Aktivierungen, die die Mitte überspringen und "
         "die feine Struktur tragen.</p>{diagram}<p>Es lernt, indem es seine Antwort mit dem sauberen Bild vergleicht: Pixel für Pixel "

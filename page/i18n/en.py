@@ -13,8 +13,8 @@ _ABOUT = about(
         "skin. A model that has seen many pairs of clean and damaged faces puts plausible detail back, in one step. What a render "
         "has lost for good is guessed: do not take the result as proof of what somebody looks like.</p>",
         "How a clean face is damaged": "<p>A face parser finds skin, eyes, nose, mouth and hair. Each is blurred under its own soft, "
-        "patchy mask; what follows bends, tints, clips, shrinks and adds noise. Every random number comes from the seed, so the same "
-        "seed gives the same pixels.</p>{steps}",
+        "patchy mask; what follows bends, tints, clips, shrinks and adds noise. Or real splats, Gaussians in two dimensions, are fitted "
+        "to the picture and stopped early. Every random number comes from the seed, so the same seed gives the same pixels.</p>{steps}",
         "The model": "<p>An autoencoder squeezes the picture into a small latent; a UNet, called once, turns it into the latent of a "
         "clean face; the decoder draws that, helped by four activations that skip past the middle and carry the fine structure."
         "</p>{diagram}<p>It learns by comparing its answer with the clean picture: pixel by pixel (L1), by what a trained network "

@@ -18,6 +18,7 @@ from enhancer.imaging.folders import by_stem, is_picture
 from training.data.photographs import Photograph, file_name
 
 UNSEEN = ("test", "val")  # views that the trainer was not shown, better first: its damage there is what a viewer meets
+ALL = "all"  # views of every kind
 ITERATION = re.compile(r"ours_(\d+)$")
 CANVAS = re.compile(r"([a-z]+)_step(\d+)_(\d+)$")
 
@@ -46,10 +47,11 @@ def find_views(folders: str, split: str = "") -> list[Views]:
 
     Args:
         folders: Comma-separated, one for each avatar.
-        split: Which views are wanted. By default those that the trainer was not shown, where there are any.
+        split: Which views are wanted, ``"all"`` for every kind. By default those that the trainer was not shown, where there
+            are any.
 
     Returns:
-        For each avatar the views of the split after the most steps.
+        For each avatar the views of the split, or of every one, after the most steps.
 
     Raises:
         SettingsError: A folder is not there or holds neither layout, or not the split.
@@ -67,11 +69,12 @@ def find_views(folders: str, split: str = "") -> list[Views]:
             )
         splits = {each.split for each in views}
         best = split or next((each for each in UNSEEN if each in splits), sorted(splits)[0])
-        if best not in splits:
+        if best not in splits and best != ALL:
             raise SettingsError(f"{root} has no views called {best!r}, only {', '.join(sorted(splits))}.")
-        wanted = [each for each in views if each.split == best]
-        last = max(each.steps for each in wanted)
-        found += [each for each in wanted if each.steps == last]
+        for kind in sorted(splits) if best == ALL else [best]:
+            wanted = [each for each in views if each.split == kind]
+            last = max(each.steps for each in wanted)
+            found += [each for each in wanted if each.steps == last]
     return found
 
 

@@ -1,9 +1,9 @@
 """A photograph -> a square crop, framed round the face, and its label map. No torch."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -13,7 +13,8 @@ from enhancer.imaging.faces import largest_face
 from enhancer.imaging.io import composite, fill_transparent, read_labels, split_alpha, with_alpha
 from enhancer.imaging.premultiplied import looks_premultiplied
 from enhancer.imaging.regions import HEAD_LABELS, region_map
-from training.data.photographs import Photograph, Source, Window, read_photograph, read_window
+from training.data.beside import Box, Window, backdrop_of, facts, over_one, overview, person_box
+from training.data.photographs import Photograph, Source, read_photograph, read_window
 
 BACKGROUND, OTHER = HEAD_LABELS.index("background"), HEAD_LABELS.index("other")
 
@@ -44,6 +45,7 @@ class Prepared:
     crop: Window
     face: bool  # whether the label map shows one
     looks_premultiplied: bool  # and was not said to be
+    facts: Mapping[str, Any] = field(default_factory=dict)  # of a pair whose degraded side was rendered
 
 
 def prepare(
@@ -60,6 +62,7 @@ def prepare(
 
     Raises:
         ImageError: A file cannot be read, the partners differ in size, or the face is too small.
+        SplatError: The camera of a frame sees nothing of its cloud.
         LabelError: There is no label map, or it does not fit the picture.
     """
     read = partial(read_photograph, premultiplied=premultiplied)
@@ -67,31 +70,54 @@ def prepare(
     image = read(photograph.source, photograph.shown)
     degraded = _partner(photograph, image, read)
     given = _given_labels(photograph, image.shape[:2])
-    if given is None and parser is None and degraded is None:
+    rendered = photograph.rendered
+    if given is None and parser is None and degraded is None and rendered is None:
         raise LabelError(f"{photograph.shown} has no label map. Give --masks FOLDER, or a --parser.")
 
-    guide = given
-    if guide is None and parser is not None:
-        guide = _parse(_fitted(image, short=size), parser)
-    crop = face_crop(guide, image.shape[:2])
+    box, backdrop = _whole(image), None
+    if rendered is not None:
+        seen = overview(rendered, image, photograph.shown)
+        backdrop = backdrop_of(image, seen)
+        box = person_box(image, seen, backdrop) if given is None else box
+    guide, crop = _frame(image, box, given, parser, size)
     window = _window(image, crop, closer, photograph.source, photograph.shown)
     if min(window.shape[:2]) < smallest:
         raise ImageError(
             f"{photograph.shown}: its crop is only {min(window.shape[:2])} pixels wide, less than {smallest}. "
             "Leave the picture out, or lower --min_crop."
         )
-    cut = _fitted(window, size)
+    cut, told = _fitted(window, size), {}
+    if rendered is not None and backdrop is not None:
+        render = rendered.render(_shares(crop, image.shape), size, size)
+        cut, degraded = over_one(cut, render, backdrop, photograph.shown)
+        told = facts(cut, degraded, backdrop)
+    elif degraded is not None and photograph.degraded is not None:
+        degraded = _fitted(_window(degraded, crop, closer, photograph.degraded, photograph.degraded_shown), size)
     if given is not None:
         labels: np.ndarray | None = _cut_labels(given, crop, size)
-    elif parser is not None and image.shape[:2] != (crop[2], crop[2]):
+    elif parser is not None and (backdrop is not None or image.shape[:2] != (crop[2], crop[2])):
         labels = _parse(cut, parser)  # closer than the overview
     else:
         labels = guide
-    if degraded is not None and photograph.degraded is not None:
-        degraded = _fitted(_window(degraded, crop, closer, photograph.degraded, photograph.degraded_shown), size)
     face = labels is not None and largest_face(region_map(labels)) is not None
     hint = not premultiplied and looks_premultiplied(image)
-    return Prepared(cut, labels, degraded, _shares(crop, image.shape), face, hint)
+    return Prepared(cut, labels, degraded, _shares(crop, image.shape), face, hint, told)
+
+
+def _frame(
+    image: np.ndarray, box: Box, given: np.ndarray | None, parser: LabelMaker | None, size: int
+) -> tuple[np.ndarray | None, Crop]:
+    """Return a label map of what lies in a box of the picture, and the crop round the face in it."""
+    left, top, width, height = box
+    guide = given
+    if guide is None and parser is not None:
+        guide = _parse(_fitted(image[top : top + height, left : left + width], short=size), parser)
+    across, down, side = face_crop(guide, (height, width))
+    return guide, (left + across, top + down, side)
+
+
+def _whole(image: np.ndarray) -> Box:
+    return 0, 0, image.shape[1], image.shape[0]
 
 
 def face_crop(labels: np.ndarray | None, shape: tuple[int, ...]) -> Crop:

@@ -2,10 +2,10 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -15,9 +15,9 @@ from enhancer.imaging.folders import LABELS_SUFFIX, finder, is_picture
 from enhancer.imaging.io import from_pil, opened, read_image
 from enhancer.imaging.names import LONGEST, encodable, fitting, normalised
 from enhancer.imaging.premultiplied import straight
+from training.data.beside import Rendered, Window
 
 Source = Path | Callable[[], bytes]  # a file, or what returns its bytes
-Window = tuple[float, float, float, float]  # left, top, right, bottom; shares of the upright picture's sides
 
 LOOKED_AT = 2048  # pixels a side; larger photographs are scaled down to find the face in them
 LARGEST = 1 << 20  # pixels a side of what is scaled down: Pillow's own limit on the pixels comes first
@@ -31,6 +31,9 @@ class Photograph:
     source: Source
     labels: Path | None = None  # a label map given with it
     degraded: Source | None = None  # its partner, in ready pairs
+    rendered: Rendered | None = None  # or what renders it
+    part: str = ""  # "train" or "test", where that is not drawn by its name
+    facts: Mapping[str, Any] = field(default_factory=dict)  # more for its row in metadata.jsonl
 
     @property
     def shown(self) -> str:

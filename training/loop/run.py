@@ -6,6 +6,7 @@ import enhancer.torchvision_stub  # noqa: F401
 # isort: split
 import logging
 import signal
+import time
 from pathlib import Path
 from types import FrameType
 from typing import Protocol
@@ -66,6 +67,34 @@ class Pusher(Protocol):
         ...
 
 
+class Clock:
+    """The time a run has had, those before a resume counted.
+
+    Attributes:
+        spent: Seconds before this start.
+    """
+
+    def __init__(self, minutes: float) -> None:
+        """Set the limit; 0 is none."""
+        self.spent, self._limit, self._began = 0.0, 60 * minutes, 0.0
+
+    def start(self) -> None:
+        """Count from now."""
+        self._began = time.monotonic()
+
+    def seconds(self) -> float:
+        """Seconds of training so far."""
+        return self.spent + (time.monotonic() - self._began if self._began else 0.0)
+
+    def state(self) -> dict[str, float]:
+        """Return what a resume needs; of a run without a limit nothing, so that its states are the same every time."""
+        return {"seconds": self.seconds()} if self._limit else {}
+
+    def is_up(self) -> bool:
+        """Whether the limit is reached."""
+        return bool(self._limit) and self.seconds() >= self._limit
+
+
 class Training:
     """A run in progress: steps, and what is due after them."""
 
@@ -92,9 +121,13 @@ class Training:
             check_state(state, model)  # before the losses' networks are loaded
         self.trainer = Trainer(model, build_objective(config), config, self.accelerator)
         self.start, self.end = 0, config.stop_at_step or config.max_train_steps
+        self.clock = Clock(config.max_train_minutes)
         if state:
             self.start = state["step"]
+            self.clock.spent = state.get("seconds", 0.0)
             self.trainer.load_state(state)
+            if self.is_over(self.start):
+                self.end = self.start
         folder, settings = Path(config.output_dir), config.to_json()
         self.trackers = [
             Tracker(name, config.tracker_project_name, folder, settings)
@@ -146,8 +179,9 @@ class Training:
         """
         rank, world_size = self.accelerator.process_index, self.accelerator.num_processes
         stream = batches(self.pairs, self.start, rank, world_size)
-        if self.validation and not self.start:
-            self.validate(0)  # what is to be bettered
+        if self.validation and not self.run.is_validated(self.start) and self.is_due(self.start):
+            self.validate(self.start)  # what is to be bettered, or a kill came between saving and validating
+        self.clock.start()
         interruption = Interruption()
         progress = tqdm(
             range(self.start, self.end),
@@ -164,9 +198,13 @@ class Training:
                 progress.set_postfix_str(f"loss {values['loss']:.4f}", refresh=False)
                 self.report(step, values)
                 stop = self.any_rank(interruption.asked)
+                if self.any_rank(self.clock.is_up()):
+                    self.end = step + 1
                 self.save_and_validate(step + 1, stop=stop)
                 if stop:
                     raise KeyboardInterrupt
+                if step + 1 >= self.end:
+                    break
         finally:
             progress.close()
             interruption.close()
@@ -199,15 +237,34 @@ class Training:
         config = self.config
         last = done == self.end
         if done % config.checkpointing_steps == 0 or last or stop:
-            if self.is_main and self.run.save(done, self.trainer):
-                self.saved = done
-            self.accelerator.wait_for_everyone()
-        if self.validation and (done % config.validation_steps == 0 or last) and not stop:
+            self.save(done)
+        if self.validation and self.is_due(done) and not stop:
             self.validate(done)
+            if not last and self.is_over(done):
+                self.end = done
+                if self.saved != done:
+                    self.save(done)
         elif not self.validation and self.is_main and self.saved == done:
             self.run.save_if_best(done, -done, self.trainer)  # nothing to compare by: the newest
         if self.pusher and config.push_steps and done % config.push_steps == 0 and self.run.checkpoints():
             self.pusher.push_newest(self.run.checkpoints()[-1])
+
+    def save(self, done: int) -> None:
+        """Write `checkpoint-<done>`; every process waits for it."""
+        if self.is_main and self.run.save(done, self.trainer.state() | self.clock.state(), self.trainer):
+            self.saved = done
+        self.accelerator.wait_for_everyone()
+
+    def is_due(self, done: int) -> bool:
+        """Say whether a validation belongs after `done` steps."""
+        return done % self.config.validation_steps == 0 or done == self.end
+
+    def is_over(self, done: int) -> bool:
+        """Say whether the run has ended before its last step: validation got no better, or its time was up."""
+        patience, best = self.config.early_stopping_patience, self.run.best_step()
+        waited = (done - best) // self.config.validation_steps if best is not None else 0
+        # the main process has written the best, and alone knows it for certain
+        return self.any_rank(self.is_main and ((bool(patience) and waited >= patience) or self.clock.is_up()))
 
     def validate(self, done: int) -> None:
         """Restore the validation pictures, and keep the weights if they are the best so far."""

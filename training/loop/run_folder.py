@@ -4,6 +4,7 @@ import json
 import logging
 import math
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -82,8 +83,13 @@ class RunFolder:
                 f"{folder / STATE} is damaged. Delete {folder} to go on from the one before."
             ) from error
 
-    def save(self, step: int, trainer: Trainer) -> bool:
+    def save(self, step: int, state: Mapping[str, Any], trainer: Trainer) -> bool:
         """Write `checkpoint-<step>`, whole or not at all, and delete what is too old.
+
+        Args:
+            step: Steps that are done.
+            state: What a resume needs.
+            trainer: Whose model is saved.
 
         Returns:
             Whether it was written. A full disk is said and does not end the run.
@@ -92,7 +98,7 @@ class RunFolder:
             with atomic_folder(self.folder / f"checkpoint-{step}") as fresh:
                 with trainer.averaged() as model:
                     model.save_pretrained(fresh)
-                torch.save({"step": step, **trainer.state()}, fresh / STATE)
+                torch.save({"step": step, **state}, fresh / STATE)
         except WRITE_ERRORS as error:
             kept = self.checkpoints()
             newest = f"The newest on disk is {kept[-1].name}" if kept else "None is on disk yet"
@@ -119,6 +125,17 @@ class RunFolder:
             _log.warning("%s could not be written: %s. Training goes on.", self.folder / BEST, error)
             return False
         return True
+
+    def best_step(self) -> int | None:
+        """Return the step of `best/`, None if there is none."""
+        path = self.folder / f"{BEST}.json"
+        return json.loads(path.read_text())["step"] if path.exists() else None
+
+    def is_validated(self, step: int) -> bool:
+        """Say whether the validation after `step` steps is in the log."""
+        path = self.folder / VALIDATION_LOG
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        return any(json.loads(line)["step"] == step for line in lines)
 
     def log(self, step: int, values: dict[str, float], *, validation: bool = False) -> None:
         """Append one line to `log.jsonl`, or `validation.jsonl`; a disk that does not take it loses the line and nothing else."""

@@ -54,15 +54,24 @@ def read_views(scene: Path, downscale: int = 1) -> list[View]:
         SplatError: There are no such views.
         ImageError: A picture cannot be read.
     """
-    found = sorted(scene.glob(f"*{TRANSFORMS}"))
-    if len(found) > 1:
-        names = ", ".join(file.name for file in found)
-        raise SplatError(f"{scene} holds the cameras of several scenes: {names}. Name the file of one.")
-    path = read_cameras(found[0] if found else scene)
+    path = read_cameras(camera_file(scene))
     if path.notes:  # of lenses that are no pinholes
         raise SplatError(f"{' '.join(path.notes)} Undistort the pictures first; nerfstudio's and COLMAP's tools do.")
     folder = scene if scene.is_dir() else scene.parent
     return [_read_view(camera, _picture_of(camera, folder), downscale) for camera in path.cameras]
+
+
+def camera_file(scene: Path) -> Path:
+    """Return the only ``...transforms.json`` of a folder; where there is none, or `scene` is a file, `scene` itself.
+
+    Raises:
+        SplatError: There are several.
+    """
+    found = sorted(scene.glob(f"*{TRANSFORMS}"))
+    if len(found) > 1:
+        names = ", ".join(file.name for file in found)
+        raise SplatError(f"{scene} holds the cameras of several scenes: {names}. Name the file of one.")
+    return found[0] if found else scene
 
 
 def is_held_out(number: int, share: float) -> bool:
@@ -107,4 +116,4 @@ def _read_view(camera: Camera, path: Path, downscale: int) -> View:
     alpha = cv2.resize(image[..., 3], size, interpolation=cv2.INTER_AREA)[..., None]
     # Premultiplied, so that what is invisible adds no colour.
     rgb = cv2.resize(image[..., :3] * image[..., 3:], size, interpolation=cv2.INTER_AREA)
-    return View(camera.scaled(*size), to_bytes(np.dstack([rgb / np.where(alpha > 0, alpha, 1), alpha])))
+    return View(camera.window((0, 0, 1, 1), *size), to_bytes(np.dstack([rgb / np.where(alpha > 0, alpha, 1), alpha])))

@@ -1,0 +1,239 @@
+"""Adapt a checkpoint to one person, from her renders and captured frames, and say what it brought.
+
+    python -m training.adapt PAIRS -o runs/anna                            # ready pairs: of training.pairs or training.prepare
+    python -m training.adapt RENDERS FRAMES -o runs/anna                   # two folders side by side, matched by name
+    python -m training.adapt head.ply --captures FRAMES -o runs/anna       # a splat, rendered where its cameras stood
+
+The pairs are looked at and shared out: neighbouring frames are never on both sides. Settings are chosen by their number and the device,
+and printed as the `training.train` command that does the same. Training stops by itself, when validation gets no better or the
+minutes are up; then the checkpoint is judged on pairs it never saw. Stop it at any time and run the same command again: it goes on
+where it was. `OUTPUT/run/best` is the checkpoint, `OUTPUT/outcome/` what it brought.
+
+Exit codes: 0 fine, 1 training gave up, 2 bad input, 130 interrupted.
+"""
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from enhancer.errors import EnhancerError, SettingsError
+from enhancer.hub import resolve
+from enhancer.model.config import EMBEDDED, EnhancerConfig
+from enhancer.runtime.command_line import file_errors, print_every_name
+from enhancer.runtime.device import best_device
+from enhancer.runtime.files import write_text
+from enhancer.runtime.processes import leave
+from enhancer.runtime.resumable import claim
+from training import prepare, train
+from training.adaptation.look import look_at
+from training.adaptation.outcome import ADAPTED, START, judge, outcome_of
+from training.adaptation.parts import TEST, TRAIN, VALIDATION, share_out
+from training.adaptation.settings import choose, command_line
+from training.data.folders import METADATA, Sample, find_samples
+from training.loop.run import GaveUpError
+
+FINE, GAVE_UP, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+SETTINGS, OUTCOME = "adapt.json", "outcome"
+SPLATS = (".ply", ".splat", ".spz", ".ksplat")
+EXAMPLES = Path(__file__).parents[1] / "examples" / "heads"  # faces mixed in where no others are given
+EXAMPLE_SHARE = 0.34  # of these few that are kept to see what was forgotten
+LARGEST_BASE = 50_000_000  # parameters, up to which a base is trained whole
+
+
+@dataclass(frozen=True)
+class AdaptConfig:
+    """What is adapted to what."""
+
+    pairs: tuple[str, ...]
+    output: Path
+    captures: str = ""
+    cameras: str = ""
+    views: str = ""
+    checkpoint: str = "pocket"
+    general: str = ""
+    minutes: float = 12.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Check what can be checked before anything is read."""
+        if not 1 <= len(self.pairs) <= 2:
+            raise SettingsError(
+                f"Give one folder of pairs, two folders (renders, frames), or one splat file, got {len(self.pairs)} names."
+            )
+        if self.is_splat != bool(self.captures):
+            raise SettingsError(
+                f"{self.pairs[0]} is a splat file: give --captures, the folder of frames it was made from."
+                if self.is_splat
+                else "--captures goes with a splat file (.ply, .splat, .spz, .ksplat)."
+            )
+        if self.minutes <= 0:
+            raise SettingsError(f"--minutes must be above 0, got {self.minutes:g}.")
+
+    @property
+    def is_splat(self) -> bool:
+        """Whether renders are made here."""
+        return len(self.pairs) == 1 and Path(self.pairs[0]).suffix.lower() in SPLATS
+
+
+def main(config: AdaptConfig) -> None:
+    """Adapt, from wherever an earlier start of the same command was stopped.
+
+    Raises:
+        EnhancerError: Bad input, or training could not go on; the message says what to do.
+        KeyboardInterrupt: It was interrupted; what it had done is kept.
+    """
+    output = config.output
+    settings = {key: str(value) for key, value in vars(config).items() if key not in ("output", "minutes")}
+    claim(output, SETTINGS, settings, holds="adaptation")
+    look = look_at(_pairs(config))
+    print("\n".join(look.said))
+    data, run = output / "data", output / "run"
+    counts = share_out(look.samples, data)
+    print(
+        f"{counts[TRAIN]} to train on, {counts[VALIDATION]} to choose by, {counts[TEST]} to judge by"
+        + (f"; {counts['']} between them are left out, too near to both sides." if counts[""] else ".")
+    )
+    general = _general(config)
+    folder = resolve(config.checkpoint).folder
+    device = best_device()
+    places = {
+        "train_data_dir": str(data / TRAIN),
+        "validation_data_dir": str(data / VALIDATION),
+        "output_dir": str(run),
+        "checkpoint": config.checkpoint,
+        "max_train_minutes": config.minutes,
+        "seed": config.seed,
+    }
+    mixed_in = f"{general}/train" if general else ""
+    small, gpu = _is_small(folder), device == "cuda"
+    chosen = choose(places, pairs=counts[TRAIN], side=look.side, whole_base=small, gpu=gpu, general=mixed_in)
+    print(
+        f"The same as:\n  {command_line(chosen)}\nThe first number comes when the {counts[VALIDATION]} to choose by are restored."
+    )
+    train.main(chosen)
+    ends = {START: str(folder), ADAPTED: str(run / "best")}
+    judge(str(data / TEST), output / OUTCOME, ends, device=device)
+    if general:
+        judge(f"{general}/test", output / OUTCOME / "elsewhere", ends, no_harm=True, device=device)
+    outcome = outcome_of(output / OUTCOME, output / OUTCOME / "elsewhere" if general else None)
+    best = json.loads((run / "best.json").read_text())
+    write_text(
+        output / OUTCOME / "outcome.json", json.dumps({**outcome.numbers, "best_step": best["step"]}, indent=2) + "\n"
+    )
+    print(
+        f"\n{outcome.text}\nThe checkpoint is {run / 'best'}, of step {best['step']}. Pictures: {output / OUTCOME / 'sheet.png'}"
+    )
+    if not best["step"]:
+        print(
+            "No step was better than the start: what is there is the start itself. More pairs, or other ones, may help."
+        )
+    shown = f"python -m enhancer restore {config.pairs[0]} --checkpoint {run / 'best'} -o restored"
+    look_there = shown if config.is_splat else f"CHECKPOINT={run / 'best'} python app.py"
+    print(f"Look at it: {look_there}\nShare it:   python -m training.push {run} user/repo --tag v1")
+
+
+def _pairs(config: AdaptConfig) -> list[Sample]:
+    """Return the pairs, prepared first where they are not yet."""
+    first = Path(config.pairs[0])
+    if len(config.pairs) == 1 and not config.is_splat:
+        inside = [folder for folder in (first, first / "train", first / "test") if (folder / METADATA).is_file()]
+        if not inside:
+            raise SettingsError(
+                f"{first} holds no pairs: no {METADATA} names degraded pictures in it or in its train/. Give a folder of "
+                "training.pairs or training.prepare, two folders (renders, frames), or a splat file with --captures."
+            )
+        return find_samples(",".join(map(str, inside)))
+    prepared = config.output / "prepared"
+    source: dict[str, Any]
+    if config.is_splat:
+        source = {"splats": config.pairs[0], "captures": config.captures}
+        source |= {"cameras": config.cameras, "views": config.views}
+    else:
+        source = dict(zip(("degraded", "clean"), config.pairs, strict=True))
+    for problem in prepare.main(
+        prepare.PrepareConfig(**source, output_dir=str(prepared), test_share=0.0, seed=config.seed)
+    ):
+        print(problem, file=sys.stderr)
+    return find_samples(str(prepared / "train"))
+
+
+def _general(config: AdaptConfig) -> Path | None:
+    """Return a prepared folder of other faces, with train/ and test/; None where there is none."""
+    if config.general:
+        folder = Path(config.general)
+        if not all((folder / part / "images").is_dir() for part in ("train", "test")):
+            raise SettingsError(
+                f"--general {folder} has no train/images and test/images: prepare it by training.prepare."
+            )
+        return folder
+    if not EXAMPLES.is_dir():
+        print("No other faces are mixed in, so what the checkpoint knew may be forgotten: --general FOLDER gives some.")
+        return None
+    folder = config.output / "general"
+    if not (folder / "test" / METADATA).is_file():
+        prepare.main(
+            prepare.PrepareConfig(photographs=str(EXAMPLES), output_dir=str(folder), test_share=EXAMPLE_SHARE, seed=0)
+        )
+    return folder
+
+
+def _is_small(folder: Path) -> bool:
+    """Say whether a checkpoint brings a base of its own that is small enough to be trained whole."""
+    if EnhancerConfig.from_json(json.loads((folder / "config.json").read_text(encoding="utf-8"))).base != EMBEDDED:
+        return False
+    return sum(file.stat().st_size for file in (folder / "base").rglob("*.safetensors")) < 2 * LARGEST_BASE
+
+
+def command(argv: Sequence[str] | None = None) -> int:
+    """Run the command line."""
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    logging.getLogger("training").setLevel(logging.INFO)
+    print_every_name()
+    try:
+        with file_errors():
+            main(AdaptConfig(**vars(_arguments().parse_args(argv))))
+    except EnhancerError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return GAVE_UP if isinstance(error, GaveUpError) else BAD_INPUT
+    except KeyboardInterrupt:
+        sys.stderr.write("Interrupted. Run the same command again to go on.\n")
+        return INTERRUPTED
+    return FINE
+
+
+def _arguments() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m training.adapt", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add(
+        "pairs",
+        nargs="+",
+        metavar="PAIRS",
+        help="a folder of ready pairs, two folders (renders, frames), or a splat file",
+    )
+    add("-o", "--output", type=Path, required=True, metavar="DIR", help="where everything goes")
+    add("--captures", default="", metavar="DIR", help="of a splat file: the frames it was made from")
+    add(
+        "--cameras",
+        default="",
+        metavar="FILE",
+        help="of a splat file: their cameras; empty: in the folder of frames or above",
+    )
+    add("--views", default="", help="of a splat file: test, train, all; empty: those it was not fitted to, else any")
+    add("--checkpoint", default=AdaptConfig.checkpoint, metavar="REF", help="where it starts (pocket)")
+    general_help = "other faces that are mixed in, prepared by training.prepare; empty: the example heads"
+    add("--general", default="", metavar="DIR", help=general_help)
+    add("--minutes", type=float, default=AdaptConfig.minutes, help=f"of training at most ({AdaptConfig.minutes:g})")
+    add("--seed", type=int, default=0, help="address of every random draw (0)")
+    return parser
+
+
+if __name__ == "__main__":
+    leave(command())
