@@ -6,7 +6,6 @@ Prints milliseconds for all 14 steps on one picture and for each, seconds with t
 far the two sets of masks are apart. All runs in one process, one after the other.
 """
 
-import argparse
 import time
 from collections.abc import Callable
 from unittest.mock import patch
@@ -19,6 +18,7 @@ from enhancer.degrade.blobs import EPSILON, FINAL_BLUR, LEVELS, LIGHT_BLUR, Blob
 from enhancer.imaging.masks import length_scale, odd
 from enhancer.imaging.regions import REGIONS
 from enhancer.runtime.allocator import keep_freed_memory
+from enhancer.runtime.command_line import ArgumentParser
 from enhancer.seeding import rng_for
 
 BAR = 75  # ms for all steps at 512x512 on two idle cores
@@ -86,7 +86,7 @@ def fastest(work: Callable[[], object], repeats: int) -> float:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ArgumentParser(description=__doc__)
     parser.add_argument("--size", type=int, default=512, help="side of the picture, pixels")
     parser.add_argument(
         "--repeats", type=int, default=15, help="the fastest of this many runs counts (reference: of 2)"

@@ -10,7 +10,6 @@ nothing is downloaded. Run it with and without --gradient_checkpointing.
 import enhancer.torchvision_stub  # noqa: F401
 
 # isort: split
-import argparse
 import time
 from itertools import repeat
 from pathlib import Path
@@ -21,6 +20,7 @@ import torch
 from benchmarks.degrade import drawn_face
 from enhancer.degrade import degrade, face_render
 from enhancer.model.reference import random_model
+from enhancer.runtime.command_line import ArgumentParser
 from enhancer.runtime.device import peak_memory
 from enhancer.tensors import to_model_range
 from training.config import TrainConfig
@@ -31,7 +31,7 @@ from training.train import build_accelerator
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ArgumentParser(description=__doc__)
     parser.add_argument("--config", type=Path, required=True, help="folder of SD-Turbo's three configs")
     parser.add_argument("--steps", type=int, default=2, help="optimizer steps")
     parser.add_argument("--batch", type=int, default=1, help="pictures a step")

@@ -6,7 +6,6 @@ Every picture of the folder is degraded and restored; the largest magnitude that
 kept. A block over 65504 would be moved to float32 by itself (`enhancer.model.half`).
 """
 
-import argparse
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from enhancer.model import SplatEnhancer, restore_whole
 from enhancer.model.half import blocks
 from enhancer.model.reference import random_model
 from enhancer.parser import Parser
+from enhancer.runtime.command_line import ArgumentParser
 
 LARGEST = torch.finfo(torch.float16).max
 
@@ -47,7 +47,7 @@ def watch(model: nn.Module) -> dict[str, float]:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ArgumentParser(description=__doc__)
     parser.add_argument("--pictures", type=Path, required=True, help="folder of clean faces")
     parser.add_argument("--checkpoint", default="pocket")
     parser.add_argument("--architecture", type=Path, help="SD-Turbo's three configs: random weights instead")

@@ -28,6 +28,7 @@ import numpy as np
 from enhancer.imaging.io import read_image
 from enhancer.imaging.provenance import png_bytes
 from enhancer.parts import Restorer
+from enhancer.runtime.command_line import ArgumentParser
 from enhancer.service import Service
 
 SIDE = 128  # pixels
@@ -135,7 +136,7 @@ def served(checkpoint: str | None) -> Iterator[tuple[str, int]]:
 
 def main() -> None:
     """Serve, or send the visitors."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ArgumentParser(description=__doc__)
     parser.add_argument("--visitors", type=int, default=50, help="at once (50)")
     parser.add_argument("--requests", type=int, default=500, help="in all (500)")
     parser.add_argument("--checkpoint", help="a checkpoint in place of the stand-in")

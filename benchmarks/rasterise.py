@@ -6,13 +6,13 @@ The Gaussians lie on an egg that fills most of the picture, each smaller the mor
 process, so one size a run.
 """
 
-import argparse
 import resource
 import time
 
 import numpy as np
 import torch
 
+from enhancer.runtime.command_line import ArgumentParser
 from enhancer.seeding import rng_for
 from enhancer.splats.cameras import Camera
 from enhancer.splats.cloud import GaussianCloud
@@ -51,7 +51,7 @@ def gradient(cloud: GaussianCloud, camera: Camera) -> None:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ArgumentParser(description=__doc__)
     parser.add_argument("--gaussians", type=int, default=20_000)
     parser.add_argument("--side", type=int, default=512, help="of the picture, pixels")
     parser.add_argument("--threads", type=int, default=2, help="of torch")

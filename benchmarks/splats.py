@@ -5,7 +5,6 @@
 Prints processor seconds, of all threads together, and PSNR of each splat preset, by default on the example heads, on white.
 """
 
-import argparse
 import time
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import numpy as np
 
 from enhancer.imaging.io import composite, read_image
 from enhancer.metrics.fidelity import psnr
+from enhancer.runtime.command_line import ArgumentParser
 from enhancer.splats.degradation import SPLAT_PRESETS, degrade_as_splats
 
 BAR = 4  # processor seconds of a pair at 512x512
@@ -22,7 +22,7 @@ HEADS = Path(__file__).parents[1] / "examples/heads"
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ArgumentParser(description=__doc__)
     parser.add_argument("pictures", nargs="*", type=Path, default=sorted(HEADS.glob("head_??.png")))
     parser.add_argument("--size", type=int, default=512, help="side that pictures are brought to, pixels")
     options = parser.parse_args()

@@ -10,7 +10,7 @@ from enhancer.commands import bench, convert, degrade, export, restore
 from enhancer.commands.pictures import BAD_INPUT, INTERRUPTED, Load
 from enhancer.errors import EnhancerError
 from enhancer.runtime.allocator import keep_freed_memory
-from enhancer.runtime.command_line import file_errors, print_every_name
+from enhancer.runtime.command_line import ArgumentParser, file_errors, print_every_name, say_error
 from enhancer.runtime.processes import leave
 
 
@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None, *, load: Load | None = None) -> int:
         with file_errors():
             return args.command(args, load)
     except EnhancerError as error:
-        sys.stderr.write(f"{error}\n")
+        say_error(error, before="")
         return BAD_INPUT
     except KeyboardInterrupt:
         sys.stderr.write("Interrupted. What was finished is kept.\n")
@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None, *, load: Load | None = None) -> int:
 def _arguments() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     about = "Restore faces rendered from Gaussian splats in one step, or degrade clean ones region by region."
-    parser = argparse.ArgumentParser(prog="python -m enhancer", description=about)
+    parser = ArgumentParser(prog="python -m enhancer", description=about)
     parser.add_argument("--version", action="version", version=enhancer.__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in (restore, degrade, convert, export, bench):

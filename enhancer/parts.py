@@ -200,11 +200,10 @@ def load_restorer(checkpoint: str | Path, device: str) -> Restorer:
 
     model = SplatEnhancer.from_pretrained(source.folder).for_inference(device, precision(device))
     is_slow = device == "cpu" and model.config.base != EMBEDDED
-    name = source.name if source.repo else model.config.name
     sha = source.sha or _digest(source.folder / SHA_OF)
     return Restorer(
         run=partial(restore_whole, model),
-        name=name,
+        name=source.title(model.config.name),
         sha=sha,
         in_tiles=partial(restore_in_tiles, model),
         notices=(source.notice,) if source.notice else (),

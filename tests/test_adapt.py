@@ -11,8 +11,8 @@ from enhancer.imaging.io import composite, write_png
 from training.adapt import command
 from training.adaptation.look import look_at
 from training.adaptation.parts import share_out
-from training.adaptation.settings import choose, command_line
-from training.cli import from_flags
+from training.adaptation.settings import choose
+from training.cli import from_flags, to_flags
 from training.config import TrainConfig
 from training.data.folders import Sample, find_samples
 
@@ -79,10 +79,10 @@ def test_neighbours_are_never_on_both_sides_and_a_second_time_nothing_moves(fold
 
 @pytest.mark.parametrize("gpu", [False, True])
 @pytest.mark.parametrize("whole_base", [False, True])
-def test_the_printed_command_is_the_settings(gpu, whole_base):
+def test_the_settings_can_be_used_and_crops_fit_the_pictures(gpu, whole_base):
     places = {"train_data_dir": "a", "validation_data_dir": "b", "output_dir": "c", "checkpoint": "pocket"}
     chosen = choose(places, pairs=40, side=300, whole_base=whole_base, gpu=gpu, general="faces")
-    assert from_flags(TrainConfig, command_line(chosen).split()[3:], "") == chosen
+    assert from_flags(TrainConfig, to_flags(chosen), "") == chosen
     assert chosen.resolution == (256 if whole_base else 288)
 
 

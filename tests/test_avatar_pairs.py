@@ -9,8 +9,12 @@ import pytest
 from enhancer.errors import SettingsError
 from enhancer.imaging.io import composite, read_image, write_png
 from training import pairs
+from training.config import TrainConfig
 from training.data.avatars import find_views
+from training.data.contents import contents_shown, in_words
+from training.data.dataset import Pairs
 from training.data.folders import find_samples
+from training.loop.run_folder import PICTURES, RunFolder
 
 
 @pytest.fixture
@@ -102,3 +106,46 @@ def test_what_holds_no_pairs_is_said(avatar, folders, views, said):
 def test_without_a_source_the_command_says_so(capsys):
     assert pairs.command(["--output_dir", "x"]) == 2
     assert "Give --renders" in capsys.readouterr().err
+
+
+def test_every_kind_of_views_can_be_had_at_once(avatar):
+    found = find_views(str(avatar), "all")
+    assert [(views.split, views.steps, len(views.pairs)) for views in found] == [
+        ("test", 30000, 2),
+        ("train", 30000, 3),
+    ]
+
+
+def test_neighbours_are_never_on_both_sides_and_rows_say_which_views_they_show(face, blurred, tmp_path, capsys):
+    for number in range(12):
+        folder = tmp_path / "anna/test/ours_30000"
+        save(blurred, folder / f"renders/{number:05d}.png")
+        save(face, folder / f"gt/{number:05d}.png")
+    out = tmp_path / "out"
+    small = ["--resolution", str(face.shape[0]), "--min_crop", "64", "--parser", "none", "--test_share", "0.25"]
+    assert pairs.command(["--renders", str(tmp_path / "anna"), "--output_dir", str(out), *small]) == 0
+    numbers = {}
+    for part in ("train", "test"):
+        samples = find_samples(str(out / part))
+        numbers[part] = [int(sample.name[-9:-4]) for sample in samples]
+        assert {sample.view for sample in samples} == {"test"}
+    assert len(numbers["test"]) == 3
+    assert min(abs(one - other) for one in numbers["test"] for other in numbers["train"]) > 1
+    assert "2 of them are left out" in capsys.readouterr().out
+
+
+def test_a_run_notes_which_views_it_was_shown(avatar, face, tmp_path):
+    """What the card says of a run comes from its config.json, since the pictures may be elsewhere by then."""
+    out = tmp_path / "out"
+    argv = ["--renders", str(avatar), "--output_dir", str(out), "--parser", "none", "--test_share", "0"]
+    assert pairs.command([*argv, "--resolution", str(face.shape[0]), "--min_crop", "64"]) == 0
+    config = TrainConfig(
+        train_data_dir=str(out / "train"), output_dir=str(tmp_path / "run"), mixture=("pairs=0.9", "clean=0.1")
+    )
+    shown = contents_shown(Pairs(find_samples(config.train_data_dir), config).sources)
+    assert shown == {"photographs": 0, "pairs": {"test": 2}}
+    assert in_words(shown) == "2 ready pairs, rendered at views that the splats were not fitted to"
+    RunFolder(config, {"data": "a", PICTURES: shown})
+    RunFolder(config, {"data": "a", PICTURES: shown | {"photographs": 1}})  # words, which are no reason to refuse
+    with pytest.raises(SettingsError, match="data was 'a' and is now 'b'"):
+        RunFolder(config, {"data": "b", PICTURES: shown})

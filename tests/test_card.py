@@ -145,3 +145,24 @@ def test_no_template_mark_is_left(metrics):
 
 def test_its_template_travels_with_the_package():
     assert (Path(__file__).parents[1] / "training/publish/card_template.md").is_file()
+
+
+UNSEEN = "40 ready pairs, rendered at views that the splats were not fitted to"
+
+
+def test_a_card_of_ready_pairs_says_which_views_they_show_and_no_preset(metrics):
+    run = RUN | {"pictures": {"photographs": 0, "pairs": {"test": 40}}}
+    judged = metrics | {"settings": {"preset": None, "seed": None}}
+    judged["data"] = metrics["data"] | {"views": {"test": 1, "unknown": 1}}
+    text = model_card(CardInfo(TURBO, "user/repo", run=run, metrics=judged))
+    assert f"| Trained for | faces of 512 px, {UNSEEN} |" in text
+    assert f"| Shown | {UNSEEN} |" in text
+    assert "| Degradation |" not in text
+    assert "2 ready pairs: 1 rendered at views that the splats were not fitted to, 1 rendered at views of which" in text
+
+
+def test_a_card_of_photographs_and_pairs_names_both():
+    run = RUN | {"pictures": {"photographs": 200, "pairs": {"": 33}}}
+    text = model_card(CardInfo(TURBO, "user/repo", run=run))
+    assert "| Shown | 200 photographs and 33 ready pairs |" in text
+    assert "| Degradation | preset v2 |" in text

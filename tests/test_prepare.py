@@ -212,7 +212,9 @@ def test_ready_pairs_are_matched_by_name_and_every_misfit_is_named_at_once(small
         ({"photographs": ""}, "one source"),
         ({"photographs": "", "clean": "x", "degraded": "y", "write_pairs": True}, "are pairs already"),
         ({"resolution": 500}, "multiple of 16"),
-        ({"test_share": 1.0}, "below 1"),
+        ({"test_share": 1.1}, "from 0 to 1"),
+        ({"cameras": "x"}, "go with --splats"),
+        ({"photographs": "", "splats": "x"}, "--captures together"),
         ({"num_workers": 0}, "at least 1"),
     ],
 )

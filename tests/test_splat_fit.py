@@ -9,11 +9,10 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from enhancer.errors import SettingsError, SplatError
-from enhancer.imaging.io import write_png
 from enhancer.splats.camera_files import read_cameras
-from enhancer.splats.cloud import SH_BASIS_0, GaussianCloud
 from enhancer.splats.files import read_splats
 from enhancer.splats.rasterising import rasterise
+from tests.splat_scene import balls, write_cameras, write_frames
 from training import fit
 from training.fit import FitConfig, flags_given, main
 from training.splats import fitting
@@ -24,48 +23,15 @@ from training.splats.views import is_held_out, read_views
 SIDE = 64  # px
 
 
-def balls() -> GaussianCloud:
-    """A red, a green and a blue ball of Gaussians."""
-    rng = np.random.default_rng(0)
-    middles = np.repeat(np.array([[-0.5, 0, 0], [0.5, 0.2, 0], [0, -0.5, 0.3]]), 40, axis=0)
-    n = len(middles)
-    colours = np.repeat(np.eye(3) * 0.8 + 0.1, 40, axis=0)
-    arrays = (
-        middles + rng.normal(0, 0.15, (n, 3)),
-        np.full((n, 3), 0.08),
-        np.tile([1.0, 0, 0, 0], (n, 1)),
-        np.full(n, 0.9),
-        ((colours - 0.5) / SH_BASIS_0)[:, None],
-    )
-    return GaussianCloud(*(array.astype(np.float32) for array in arrays))
-
-
-def orbit(angle):
-    """Camera-to-world, OpenGL's axes: on a circle of radius 4 round the y axis, looking at the middle."""
-    c, s = np.cos(angle), np.sin(angle)
-    turn = np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
-    pose = np.eye(4)
-    pose[:3, :3], pose[:3, 3] = turn, turn @ [0, 0, 4]
-    return pose
-
-
 @pytest.fixture(scope="session")
 def scene(tmp_path_factory):
     """A folder in nerfstudio's layout: ten views of the balls with alpha, and points on them."""
     folder = tmp_path_factory.mktemp("scene")
     lens = {"fl_x": 110.0, "fl_y": 110.0, "cx": 30.0, "cy": 33.0, "w": SIDE, "h": SIDE}
-    frames = [
-        {"file_path": f"view_{i}.png", "transform_matrix": orbit(angle).tolist()}
-        for i, angle in enumerate(np.linspace(-1.2, 1.2, 10))
-    ]
-    (folder / "transforms.json").write_text(json.dumps(lens | {"frames": frames}))
+    names = [f"view_{i}.png" for i in range(10)]
+    write_cameras(folder / "transforms.json", names, np.linspace(-1.2, 1.2, 10), lens)
+    write_frames(balls(), folder / "transforms.json", folder)
     np.savez(folder / "points.npz", xyz=balls().means)
-    for frame in frames:  # cameras first, pictures by them
-        write_png(np.ones((SIDE, SIDE, 4), np.float32), folder / frame["file_path"])
-    for view in read_views(folder):
-        rgb, alpha = rasterise(balls(), view.camera, (0, 0, 0))
-        straight = rgb / np.maximum(alpha, 1e-3)[..., None]
-        write_png(np.dstack([straight.clip(0, 1), alpha]), folder / f"{view.camera.name}.png")
     return folder
 
 
@@ -79,7 +45,11 @@ def test_a_fit_shows_views_it_has_not_seen(config, capsys):
     assert scores["seen"] > 26
     assert scores["unseen"] > 25
     assert len(read_splats(config.output).cloud) == 150
-    assert list(config.output.parent.iterdir()) == [config.output]  # nothing is left beside it
+    record = config.output.with_suffix(".views.json")
+    assert sorted(config.output.parent.iterdir()) == [config.output, record]  # nothing else is left beside it
+    told = json.loads(record.read_text())
+    assert told["unseen"] == [f"view_{i}.png" for i in (2, 4, 7, 9)]
+    assert len(told["seen"]) == 6
     said = capsys.readouterr().out
     assert "6 views to fit to, 4 held out" in said
     assert "dB on unseen views" in said

@@ -88,4 +88,4 @@ def test_two_processes_killed_and_resumed_end_with_the_same_weights(config, root
     assert "checkpoint-8" not in folders(killed)
     finish(in_two_processes(killed, root))
     assert_same_weights(Path(config.output_dir) / "checkpoint-8", Path(killed.output_dir) / "checkpoint-8")
-    assert SplatEnhancer.from_pretrained(Path(killed.output_dir) / "best").config.name == "tiny"
+    assert SplatEnhancer.from_pretrained(Path(killed.output_dir) / "best").config.name == "killed"

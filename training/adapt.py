@@ -15,6 +15,7 @@ Exit codes: 0 fine, 1 training gave up, 2 bad input, 130 interrupted.
 import argparse
 import json
 import logging
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,7 +34,8 @@ from training import prepare, train
 from training.adaptation.look import look_at
 from training.adaptation.outcome import ADAPTED, START, judge, outcome_of
 from training.adaptation.parts import TEST, TRAIN, VALIDATION, share_out
-from training.adaptation.settings import choose, command_line
+from training.adaptation.settings import choose
+from training.cli import to_flags
 from training.data.folders import METADATA, Sample, find_samples
 from training.loop.run import GaveUpError
 
@@ -113,7 +115,7 @@ def main(config: AdaptConfig) -> None:
     small, gpu = _is_small(folder), device == "cuda"
     chosen = choose(places, pairs=counts[TRAIN], side=look.side, whole_base=small, gpu=gpu, general=mixed_in)
     print(
-        f"The same as:\n  {command_line(chosen)}\nThe first number comes when the {counts[VALIDATION]} to choose by are restored."
+        f"The same as:\n  python -m training.train {shlex.join(to_flags(chosen))}\nThe first number comes when the {counts[VALIDATION]} to choose by are restored."
     )
     train.main(chosen)
     ends = {START: str(folder), ADAPTED: str(run / "best")}

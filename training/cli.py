@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import MISSING, field, fields
 from typing import Any, TypeVar, get_args, get_origin
 
+from enhancer.runtime.command_line import ArgumentParser
+
 Config = TypeVar("Config")
 
 
@@ -30,9 +32,7 @@ def from_flags(cls: type[Config], argv: Sequence[str] | None, description: str) 
     Raises:
         SettingsError: The recipe cannot be used.
     """
-    parser = argparse.ArgumentParser(
-        description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter, allow_abbrev=False
-    )
+    parser = ArgumentParser(usage="%(prog)s [--FLAG VALUE ...]", description=description, formatter_class=_Help)
     for item in fields(cls):  # type: ignore[arg-type]
         _add(parser, item)
     defaults_of = getattr(cls, "defaults_of", None)
@@ -43,7 +43,35 @@ def from_flags(cls: type[Config], argv: Sequence[str] | None, description: str) 
         given = early.parse_known_args(argv)[0]
         parser.set_defaults(**defaults_of(given.preset, given.recipe))
     given = vars(parser.parse_args(argv))
-    return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()})
+    return cls(**{name: _as_given(value) for name, value in given.items()})
+
+
+def to_flags(config: Any) -> list[str]:
+    """Return the command line of a config: the flags whose values are no defaults."""
+    defaults = {item.name: item.default for item in fields(config)}
+    if hasattr(config, "defaults_of"):
+        others = config.defaults_of(config.preset, config.recipe)
+        # These two say themselves what the defaults of the others are
+        defaults |= {name: _as_given(value) for name, value in others.items() if name not in ("preset", "recipe")}
+    words: list[str] = []
+    for name, default in defaults.items():
+        value = getattr(config, name)
+        if value == default:
+            continue
+        if isinstance(value, bool):
+            words.append(f"--{name}" if value else f"--no-{name}")
+        else:
+            words += [f"--{name}", *(value if isinstance(value, tuple) else [str(value)])]
+    return words
+
+
+def _as_given(value: Any) -> Any:
+    """Return a value as a config has it: lists as tuples."""
+    return tuple(value) if isinstance(value, list) else value
+
+
+class _Help(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaultsHelpFormatter):
+    """The description as it is written, and every default."""
 
 
 def _add(parser: argparse.ArgumentParser, item: Any) -> None:

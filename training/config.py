@@ -83,7 +83,7 @@ class TrainConfig:
 
     checkpoint: str = flag(
         "",
-        f"checkpoint to go on from: folder, pocket, user/repo@revision; or {NEW_POCKET}: that base from scratch",
+        f"checkpoint to go on from: folder, run (its best), pocket, user/repo@revision; or {NEW_POCKET}: that base from scratch",
     )
     pretrained_model_name_or_path: str = flag("stabilityai/sd-turbo", "base for new adapters: Hub id or folder")
     revision: str = flag("", "revision of the base on the Hub")

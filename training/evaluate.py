@@ -29,13 +29,15 @@ import torch
 from enhancer.degrade import PRESETS
 from enhancer.errors import EnhancerError, ImageError, SettingsError
 from enhancer.hub import resolve
+from enhancer.imaging.colour import colour_of
 from enhancer.metrics.catalogue import LPIPS_NETS
 from enhancer.model import SplatEnhancer
-from enhancer.runtime.command_line import file_errors, print_every_name
+from enhancer.runtime.command_line import file_errors, print_every_name, say_error
 from enhancer.runtime.device import device_of, machine, program
 from enhancer.runtime.processes import Processes, leave
 from training.cli import flag, from_flags
 from training.data.backgrounds import Colour
+from training.data.contents import contents_of
 from training.data.folders import find_samples
 from training.evaluation.compare import compare, write_comparison
 from training.evaluation.compare import table as comparison_table
@@ -57,7 +59,7 @@ class EvalConfig:
     """What is evaluated on what."""
 
     data_dir: str = flag("", "folders to evaluate on, comma-separated: images/ with masks/, or ready pairs")
-    checkpoint: str = flag("pocket", "user/repo, user/repo@tag-or-commit, a folder, or pocket")
+    checkpoint: str = flag("pocket", "user/repo, user/repo@tag-or-commit, a folder, a run (its best), or pocket")
     output_dir: str = flag(
         "",
         "where the results go; an evaluation found there is gone on with; empty: runs/evaluation, or runs/comparison",
@@ -142,7 +144,7 @@ def prepare(config: EvalConfig, processes: Processes) -> tuple[Evaluator, dict[s
     model = SplatEnhancer.from_pretrained(folder)
     files = [*folder.rglob("*.safetensors"), *folder.rglob("*.json")]
     about = {
-        "name": model.config.name,
+        "name": found.title(model.config.name),
         "folder": None if found.repo else config.checkpoint,
         "repo": found.repo,
         "sha": found.sha,
@@ -188,6 +190,7 @@ def main(config: EvalConfig) -> dict[str, Any]:
             "listed": len(listed),
             "scored": len(rows),
             "ready_pairs": sum(sample.degraded is not None for sample in samples if sample.name in rows),
+            "views": contents_of(sample for sample in samples if sample.name in rows)["pairs"],
             "left_out": problems,
             "fingerprint": fingerprint_of_files([file for each in listed for file in each.files], contents=False),
         }
@@ -258,8 +261,7 @@ def command(argv: list[str] | None = None) -> int:
         with file_errors():
             return run(from_flags(EvalConfig, argv, __doc__ or ""))
     except EnhancerError as error:
-        if speaks:
-            print(f"error: {error}", file=sys.stderr)
+        say_error(error)
         return BAD_INPUT
     except KeyboardInterrupt:
         if speaks:

@@ -8,7 +8,6 @@ that were held out. Stopped at any moment and started again with the same flags,
 some thousand Gaussians; for many or large views gsplat on a GPU is the better tool.
 """
 
-import argparse
 import shutil
 import sys
 import time
@@ -24,6 +23,7 @@ from tqdm import tqdm
 from enhancer.errors import EnhancerError, SettingsError
 from enhancer.imaging.io import WHITE
 from enhancer.metrics.fidelity import psnr, squared_error
+from enhancer.runtime.command_line import BAD_INPUT, ArgumentParser, say_error
 from enhancer.runtime.resumable import claim
 from enhancer.seeding import rng_for
 from enhancer.splats.cloud import GaussianCloud
@@ -122,7 +122,7 @@ def mean_psnr(cloud: GaussianCloud, views: Iterable[View]) -> float:
 
 def flags_given(argv: Sequence[str] | None) -> FitConfig:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ArgumentParser(description=__doc__)
     add = parser.add_argument
     add("views", type=Path, metavar="VIEWS", help="folder of a scene, or a ...transforms.json")
     add("-o", "--output", type=Path, required=True, metavar="PLY", help="where the cloud goes")
@@ -155,4 +155,5 @@ if __name__ == "__main__":
     try:
         main(flags_given(None))
     except EnhancerError as error:
-        sys.exit(f"error: {error}")
+        say_error(error)
+        sys.exit(BAD_INPUT)

@@ -32,7 +32,7 @@ from enhancer.imaging.io import MIN_SIDE, read_image, read_labels
 from enhancer.imaging.masks import soft_masks
 from enhancer.imaging.names import encodable
 from enhancer.imaging.regions import region_map
-from enhancer.runtime.command_line import file_errors, print_every_name
+from enhancer.runtime.command_line import file_errors, print_every_name, say_error
 from enhancer.runtime.files import write_text
 from enhancer.seeding import rng_for
 from enhancer.splats.degradation import SPLAT_PRESETS, SplatPreset, degrade_as_splats, drawn_preset, splat_preset
@@ -401,7 +401,7 @@ def run(settings: Callable[[], PrepareConfig]) -> int:
         with file_errors():
             problems = main(settings())
     except EnhancerError as error:
-        sys.stderr.write(f"error: {error}\n")
+        say_error(error)
         return BAD_INPUT
     except KeyboardInterrupt:
         sys.stderr.write("Interrupted. What is done is kept: the same command goes on from there.\n")

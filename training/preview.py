@@ -15,7 +15,7 @@ import numpy as np
 
 from enhancer.errors import EnhancerError, SettingsError
 from enhancer.imaging.io import write_png
-from enhancer.runtime.command_line import file_errors, print_every_name
+from enhancer.runtime.command_line import BAD_INPUT, file_errors, print_every_name, say_error
 from training.cli import flag, from_flags
 from training.config import TrainConfig
 from training.data.dataset import Pairs
@@ -86,8 +86,8 @@ def command(argv: Sequence[str] | None = None) -> int:
         with file_errors():
             main(from_flags(PreviewConfig, argv, __doc__ or ""))
     except EnhancerError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 2
+        say_error(error)
+        return BAD_INPUT
     return 0
 
 

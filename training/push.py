@@ -8,19 +8,18 @@ One commit holds all of it; where nothing changed there is no commit. What a res
 The token is HF_TOKEN, or what `hf auth login` keeps.
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 
 from enhancer.errors import EnhancerError
-from enhancer.runtime.command_line import file_errors, print_every_name
+from enhancer.runtime.command_line import BAD_INPUT, ArgumentParser, file_errors, print_every_name, say_error
 from training.publish.checkpoint import PushOptions, push
 from training.publish.space import HARDWARE, SpaceOptions, push_space
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Read the command line and push."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ArgumentParser(description=__doc__)
     parser.add_argument("source", nargs="?", metavar="CHECKPOINT", help="folder of a checkpoint or of a run")
     parser.add_argument("repo", nargs="?", metavar="REPO", help="user/name on the Hub; made if it does not exist")
     parser.add_argument("--tag", help="tag of the new version, such as v3")
@@ -78,4 +77,5 @@ if __name__ == "__main__":
         with file_errors():
             main()
     except EnhancerError as error:
-        sys.exit(f"error: {error}")
+        say_error(error)
+        sys.exit(BAD_INPUT)

@@ -5,7 +5,7 @@
     accelerate launch --num_processes 2 -m training.train --train_data_dir ...       # the same on two GPUs
 
 Stop it at any time, by Ctrl-C or worse, and run the same command again: it goes on from the newest checkpoint and ends
-with the weights of a run that was never stopped. In the run folder: `best/` and `checkpoint-<step>/`, checkpoints both;
+with the weights of a run that was never stopped; at the end it says what was gained. In the run folder: `best/` and `checkpoint-<step>/`, checkpoints both;
 `log.jsonl`, one line a step; `validation.jsonl` and a sheet of pictures for every validation.
 
 Exit codes: 0 fine, 1 gave up (ten losses in a row that were not finite, or nothing could be written), 2 bad input,
@@ -13,13 +13,14 @@ Exit codes: 0 fine, 1 gave up (ten losses in a row that were not finite, or noth
 """
 
 import logging
+import os
 import sys
 from collections.abc import Sequence
 
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from enhancer.errors import EnhancerError
-from enhancer.runtime.command_line import file_errors, print_every_name
+from enhancer.runtime.command_line import file_errors, print_every_name, say_error
 from enhancer.runtime.processes import leave
 from training.cli import from_flags
 from training.config import TrainConfig
@@ -51,6 +52,8 @@ def main(config: TrainConfig) -> None:
                 )
             # A process that takes leave while another still works leaves that one waiting for it at its own end.
             training.accelerator.wait_for_everyone()
+            if training.is_main:
+                print(training.outcome())
         finally:
             training.close()
         if pusher and training.is_main:
@@ -66,10 +69,11 @@ def command(argv: Sequence[str] | None = None) -> int:
         with file_errors():
             main(from_flags(TrainConfig, argv, __doc__ or ""))
     except EnhancerError as error:
-        sys.stderr.write(f"error: {error}\n")
+        say_error(error)
         return GAVE_UP if isinstance(error, GaveUpError) else BAD_INPUT
     except KeyboardInterrupt:
-        sys.stderr.write("Interrupted. Run the same command again to go on.\n")
+        if os.environ.get("RANK", "0") == "0":
+            sys.stderr.write("Interrupted. Run the same command again to go on.\n")
         return INTERRUPTED
     return FINE
 

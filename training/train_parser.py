@@ -14,7 +14,7 @@ import torch
 from tqdm import tqdm
 
 from enhancer.errors import EnhancerError
-from enhancer.runtime.command_line import file_errors, print_every_name
+from enhancer.runtime.command_line import BAD_INPUT, ArgumentParser, file_errors, print_every_name, say_error
 from training.parser.data import Faces, batch, joined, read_faces
 from training.parser.model import Objective, export
 from training.parser.trainer import ParserTrainer, learning_rate, side_at
@@ -23,7 +23,7 @@ from training.parser.trainer import ParserTrainer, learning_rate, side_at
 def flags_given() -> argparse.Namespace:
     """Read the command line."""
     data = Path("../shared/data")
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = ArgumentParser(description=__doc__)
     add = parser.add_argument
     add(
         "--human_dir",
@@ -84,5 +84,5 @@ if __name__ == "__main__":
         with file_errors():
             main()
     except EnhancerError as error:
-        sys.stderr.write(f"error: {error}\n")
-        sys.exit(2)
+        say_error(error)
+        sys.exit(BAD_INPUT)

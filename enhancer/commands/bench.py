@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from enhancer.commands.chosen import tell_of_choice
 from enhancer.commands.pictures import FINE, Load
 from enhancer.errors import SettingsError
 from enhancer.runtime.files import write_text
@@ -20,7 +21,7 @@ def declare(commands: Any) -> None:
         "--checkpoint",
         metavar="REF",
         default="pocket",
-        help="user/repo, user/repo@tag-or-commit, a folder, or pocket (pocket)",
+        help="user/repo, user/repo@tag-or-commit, a folder, a run, or pocket (pocket)",
     )
     add(
         "--architecture",
@@ -44,6 +45,7 @@ def declare(commands: Any) -> None:
 
 def bench(args: argparse.Namespace, load: Load | None) -> int:  # noqa: ARG001  it loads its own
     """Measure by stage, size and batch, against the plain model and the hardware's limits."""
+    tell_of_choice(args.checkpoint)
     sizes, batches = (_numbers(name, getattr(args, name)) for name in ("sizes", "batches"))
     from enhancer.bench import Settings, figure, table
     from enhancer.bench import bench as measure

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from enhancer.commands.chosen import tell_of_choice
 from enhancer.commands.pictures import FINE, Load
 
 
@@ -13,7 +14,7 @@ def declare(commands: Any) -> None:
     command = commands.add_parser("export", description=export.__doc__, help="write a checkpoint as ONNX graphs")
     command.set_defaults(command=export)
     add = command.add_argument
-    add("checkpoint", metavar="CHECKPOINT", help="user/repo, user/repo@tag-or-commit, a folder, or pocket")
+    add("checkpoint", metavar="CHECKPOINT", help="user/repo, user/repo@tag-or-commit, a folder, a run, or pocket")
     add("output", metavar="OUT", type=Path, help="folder to write; an export that is there is replaced")
     add("--format", choices=("onnx",), default="onnx", help="of the graphs (onnx)")
     add(
@@ -28,6 +29,7 @@ def export(args: argparse.Namespace, load: Load | None) -> int:  # noqa: ARG001 
     """Write encoder, UNet and decoder as ONNX graphs, and check that onnxruntime restores with them as the model does."""
     from enhancer.onnx import export as export_onnx
 
+    tell_of_choice(args.checkpoint)
     config = export_onnx(args.checkpoint, args.output, dtype=args.dtype)
     size = sum(file.stat().st_size for file in args.output.iterdir()) / 1e6
     sys.stdout.write(

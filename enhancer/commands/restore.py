@@ -38,7 +38,7 @@ def declare(commands: Any) -> None:
     add_shared(command)
     add = command.add_argument
     add("-o", "--output", metavar="DIR", type=Path, default=Path("restored"), help="output folder (restored)")
-    checkpoint_help = "user/repo, user/repo@tag-or-commit, a folder, or pocket (pocket, the embedded one)"
+    checkpoint_help = "user/repo, user/repo@tag-or-commit, a folder, a run, or pocket (pocket, the embedded one)"
     add("--checkpoint", metavar="REF", default="pocket", help=checkpoint_help)
     add("--json", metavar="FILE", type=Path, help="write a report with every score")
     add(

@@ -10,6 +10,7 @@ from typing import TypedDict, Unpack
 from enhancer.errors import CheckpointError, HubError
 from enhancer.hub.errors import UnreachableError, explain
 from enhancer.hub.references import ARTIFACTS, BASE, BASE_REVISION, POCKET, TEXT_FILES, Kind, Reference
+from enhancer.hub.runs import checkpoint_in
 from enhancer.hub.timeouts import in_time, limit_silence
 from enhancer.messages import Message
 from enhancer.runtime.files import atomic_write
@@ -31,7 +32,11 @@ class Resolved:
     name: str  # "pocket", "user/repo@sha7", or the folder
     repo: str | None = None
     sha: str | None = None  # the whole commit id
-    notice: Message | None = None  # for the user: an older copy stands in
+    notice: Message | None = None  # for the user: something stands in for what was asked for
+
+    def title(self, own: str) -> str:
+        """Return what to call it: a repository by its name and commit, a folder as it calls itself."""
+        return self.name if self.repo else own
 
 
 def resolve(
@@ -45,7 +50,8 @@ def resolve(
     """Return the folder of a checkpoint, a parser or a base, downloaded if need be.
 
     Args:
-        ref: ``"user/repo"``, ``"user/repo@tag-or-commit"``, a folder, or ``"pocket"`` for what is embedded.
+        ref: ``"user/repo"``, ``"user/repo@tag-or-commit"``, a folder, or ``"pocket"`` for what is embedded. The folder of a
+            training run means its best checkpoint, else its newest, with a `notice`.
         kind: What it is, a key of `ARTIFACTS`.
         allow: Patterns of the files to fetch; None: those of the kind.
         revision: Tag, branch or commit of a name without one; nothing to a folder.
@@ -65,7 +71,10 @@ def resolve(
             raise CheckpointError(f"No {what.word} is embedded. Give user/repo or a folder.")
         return Resolved(what.pocket, POCKET)
     if Path(ref).expanduser().is_dir():
-        return Resolved(Path(ref).expanduser(), str(ref))
+        folder, notice = Path(ref).expanduser(), None
+        if kind == "checkpoint":
+            folder, notice = checkpoint_in(folder)
+        return Resolved(folder, str(ref), notice=notice)
     if isinstance(ref, Path) or ref.startswith((".", "/", "~", "\\")):
         raise CheckpointError(f"There is no {what.word} folder {ref}. Check the path.")
     reference = Reference.parse(ref, what.word)

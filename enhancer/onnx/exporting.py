@@ -64,7 +64,7 @@ def _config(model: SplatEnhancer, dtype: str) -> OnnxConfig:
     with (source.folder / ADAPTERS).open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return OnnxConfig(
-        name=model.config.name,
+        name=source.title(model.config.name),
         source=source.name,
         sha=source.sha or digest,
         licence=model.config.licence,

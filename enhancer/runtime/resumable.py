@@ -95,7 +95,7 @@ class Journal:
                 lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
             except OSError as error:
                 raise SettingsError(f"{path} cannot be read: {error.strerror or error}.") from error
-            found += [row for row in map(_parsed, lines) if row is not None and self._key in row]
+            found += [row for row in map(parsed, lines) if row is not None and self._key in row]
         return found
 
     def append(self, row: Row) -> None:
@@ -109,7 +109,7 @@ class Journal:
             append_line(self.path, line)
 
 
-def _parsed(line: str) -> Row | None:
+def parsed(line: str) -> Row | None:
     """Return a line of JSON, None for one that is cut off or no object."""
     try:
         row = json.loads(line)

@@ -80,23 +80,6 @@ class Camera:
         if not _is_pose(self.world_to_camera):
             raise bad_pose(self.name)
 
-    def scaled(self, width: int, height: int) -> "Camera":
-        """Return the camera that takes the same picture at another size, in pixels.
-
-        Raises:
-            SplatError: The size is not from 1 to 4096.
-        """
-        across, down = width / self.width, height / self.height
-        return replace(
-            self,
-            fx=self.fx * across,
-            fy=self.fy * down,
-            cx=self.cx * across,
-            cy=self.cy * down,
-            width=width,
-            height=height,
-        )
-
     @property
     def position(self) -> np.ndarray:
         """(3,) float64, where it stands in the scene."""

@@ -216,6 +216,7 @@ MESSAGES = {
     "note.tiled": "Das Bild war für den Speicher dieser Maschine zu groß und wurde deshalb in überlappenden Kacheln restauriert.",
     "note.parser": "Der Gesichtsparser {name} ist jetzt nicht zu haben; der kleine eingebaute findet die Regionen.",
     "note.checkpoint": "Der Modellstand {name} ist jetzt nicht zu haben; der kleine eingebaute arbeitet.",
+    "note.newest_of_run": "{run} ist ein Training, das noch keinen besten Checkpoint hat; genommen wird der neueste: {name}.",
     "note.older_copy": "{reason} Genommen wird die Kopie von {name}, die am {date} geholt wurde: {commit}.",
     "note.no_cuda": "Diese Maschine hat eine NVIDIA-GPU, aber torch {torch} kann sie nicht benutzen ({reason}); deshalb arbeitet die langsame "
     "CPU. Wer sie betreibt, findet in docs/space.md die Fassung von torch für Treiber unter 580.",

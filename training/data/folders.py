@@ -30,6 +30,7 @@ class Sample:
     image: Path
     degraded: Path | None = None  # None: it is degraded when it is used
     labels: Path | None = None  # every sample that is to be degraded has a label map
+    view: str = ""  # of a rendered pair: "test", "val", "train", "unknown", whether its splats were fitted to it
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -64,17 +65,18 @@ def _pairs(folder: Path) -> list[Sample]:
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         try:
             row = json.loads(line)
-            image, degraded, named = (
+            image, degraded, named, view = (
                 row["file_name"],
                 row.get("degraded_file_name"),
                 row.get("mask_file_name"),
+                row.get("view"),
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ImageError(f"{path}, line {number}, is no row with a file_name. Write the file again.") from error
         if degraded is not None:
             beside = find(f"masks/{Path(image).stem}.png")
             labels = find(named) if named else beside if beside.is_file() else None
-            pairs.append(Sample(encodable(Path(image).name), find(image), find(degraded), labels))
+            pairs.append(Sample(encodable(Path(image).name), find(image), find(degraded), labels, str(view or "")))
     _require([file for pair in pairs for file in pair.files], f"{path} names files that do not exist")
     return pairs
 

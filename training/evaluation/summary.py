@@ -7,8 +7,8 @@ One schema, number `SCHEMA`. Numbers are plain JSON; null means "not to be had",
     checkpoint           name, folder, or repo and sha; fingerprint of its files, base, timestep
     settings             preset, seed (null: only ready pairs), background (null: as they are), and whatever else makes
                          two evaluations differ; a rerun must agree with it
-    data                 folders; listed, scored, ready_pairs among the scored; left_out: picture -> why it could not be
-                         judged; fingerprint of names and sizes
+    data                 folders; listed, scored, ready_pairs among the scored, and views, their number by the kind of their views;
+                         left_out: picture -> why it could not be judged; fingerprint of names and sizes
     machine              device, name, dtype, threads, torch, platform
     rows                 degraded | vae_floor | restored | no_harm -> column -> mean, median, std, count
     gain                 column -> mean, median, std, count of (restored better than degraded by), relative to doing nothing

@@ -1,5 +1,6 @@
 """What a training run starts from: a checkpoint, fresh adapters around a base, or a new pocket."""
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,9 +9,13 @@ from enhancer.model import EnhancerConfig, SplatEnhancer, new_pocket
 from enhancer.model.enhancer import alpha_bar_at
 from training.config import NEW_POCKET, TrainConfig
 
+_log = logging.getLogger(__name__)
+
 
 def build_model(config: TrainConfig) -> SplatEnhancer:
     """Lay out the model a run trains, on the CPU, in float32; `trainable()` says what it changes.
+
+    It is called after the run's folder: what it starts from is another checkpoint.
 
     Raises:
         EnhancerError: What it starts from is missing, or does not fit the settings.
@@ -21,15 +26,23 @@ def build_model(config: TrainConfig) -> SplatEnhancer:
         model = from_checkpoint(config)
     else:
         model = around_base(config)
+    model.config = replace(model.config, name=name_of(config))
     if config.gradient_checkpointing:
         model.unet.enable_gradient_checkpointing()
         model.vae.enable_gradient_checkpointing()
     return model.train_base() if config.train_base else model
 
 
+def name_of(config: TrainConfig) -> str:
+    """Return what the checkpoints of a run are called: as its folder is."""
+    return Path(config.output_dir).absolute().name
+
+
 def from_checkpoint(config: TrainConfig) -> SplatEnhancer:
     """Load a checkpoint: LoRA that it has goes on with its own ranks, and one without gets a fresh one."""
     model = SplatEnhancer.from_pretrained(config.checkpoint)
+    if model.source and model.source.notice:
+        _log.warning("%s", model.source.notice)
     old = model.config
     new = replace(old, preset=config.preset, timestep=config.timestep or old.timestep)
     if old.unet_rank or old.vae_rank:
@@ -58,7 +71,7 @@ def around_base(config: TrainConfig) -> SplatEnhancer:
     from enhancer.model.prompt import adapt  # the one start that needs a text encoder
 
     settings = EnhancerConfig(
-        name=Path(config.output_dir).name,
+        name=name_of(config),
         base=config.pretrained_model_name_or_path,
         base_revision=config.revision or None,
         unet_rank=config.rank,

@@ -5,11 +5,13 @@ import enhancer.torchvision_stub  # noqa: F401
 
 # isort: split
 import logging
+import shlex
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from accelerate import Accelerator
@@ -17,17 +19,23 @@ from accelerate.utils import GradScalerKwargs
 from tqdm import tqdm
 
 from enhancer.errors import EnhancerError, SettingsError
+from enhancer.hub import POCKET
+from enhancer.model import SplatEnhancer
 from enhancer.runtime.device import best_device, cuda_trouble
-from training.config import TrainConfig
+from training.cli import to_flags
+from training.config import Phase, TrainConfig
+from training.data.contents import contents_shown
 from training.data.dataset import Pairs
 from training.data.folders import find_samples
 from training.data.pool import batches
 from training.loop.build import build_model
-from training.loop.run_folder import RunFolder
+from training.loop.outcome import gains, outcome
+from training.loop.run_folder import PICTURES, RunFolder
 from training.loop.trackers import Tracker, require_installed
 from training.loop.trainer import Trainer, check_state
 from training.loop.validation import Validation
-from training.losses.objective import build_objective
+from training.losses.objective import Objective, build_objective
+from training.missing import Missing, MissingError
 
 MAX_BAD_STEPS = 10  # non-finite losses in a row before the run gives up
 # A loss scale that starts here has fallen to 1 when the run gives up, not while it still finds its level.
@@ -112,14 +120,14 @@ class Training:
         self.config, self.accelerator = config, build_accelerator(config)
         self.is_main = self.accelerator.is_main_process
         self.pairs = Pairs(find_samples(config.train_data_dir), config)
-        self.run = RunFolder(config, self.pairs.fingerprint(), self.is_main)
+        shown = contents_shown(self.pairs.sources)
+        self.run = RunFolder(config, {"data": self.pairs.fingerprint(), PICTURES: shown}, self.is_main)
         self.accelerator.wait_for_everyone()
         self.validation = Validation(config, self.accelerator) if config.validation_data_dir else None
         torch.manual_seed(config.seed)  # noqa: TID251  (initial weights; everything else has an addressed stream)
-        state, model = self.run.resume(), build_model(config)
-        if state:
-            check_state(state, model)  # before the losses' networks are loaded
-        self.trainer = Trainer(model, build_objective(config), config, self.accelerator)
+        state = self.run.resume()
+        model, objective = build_parts(config, state)
+        self.trainer = Trainer(model, objective, config, self.accelerator)
         self.start, self.end = 0, config.stop_at_step or config.max_train_steps
         self.clock = Clock(config.max_train_minutes)
         if state:
@@ -137,11 +145,12 @@ class Training:
         self.pusher = pusher if self.is_main else None
 
     def announce(self) -> None:
-        """Say what is about to happen."""
+        """Say what is about to happen, if anything is."""
+        if self.start >= self.end:
+            return
         config, count = self.config, sum(weight.numel() for weight in self.trainer.weights)
-        crops = config.gradient_accumulation_steps * self.accelerator.num_processes
         shown = ", ".join(
-            f"{crops * phase.batch_size} crops of {phase.resolution} px a step"
+            f"{self.crops_of(phase)} crops of {phase.resolution} px a step"
             + (f" from step {phase.first_step}" if phase.first_step else "")
             for phase in config.schedule
         )
@@ -158,6 +167,10 @@ class Training:
             config.mixed_precision,
             self.run.folder,
         )
+
+    def crops_of(self, phase: Phase) -> int:
+        """Return how many crops a step of a phase sees, in all processes."""
+        return phase.batch_size * self.config.gradient_accumulation_steps * self.accelerator.num_processes
 
     def announce_phase(self, step: int) -> None:
         """Say that a phase begins, if one does."""
@@ -177,16 +190,19 @@ class Training:
             KeyboardInterrupt: It was asked for.
             GaveUpError: Ten losses in a row were not finite, or the end could not be saved.
         """
+        if self.validation and self.start not in self.run.validations() and self.is_due(self.start):
+            self.validate(self.start)  # what is to be bettered, or a kill came between saving and validating
+        if self.start >= self.end:
+            return
+        config = self.config
         rank, world_size = self.accelerator.process_index, self.accelerator.num_processes
         stream = batches(self.pairs, self.start, rank, world_size)
-        if self.validation and not self.run.is_validated(self.start) and self.is_due(self.start):
-            self.validate(self.start)  # what is to be bettered, or a kill came between saving and validating
         self.clock.start()
         interruption = Interruption()
         progress = tqdm(
             range(self.start, self.end),
             initial=self.start,
-            total=self.config.max_train_steps,
+            total=config.max_train_steps,
             disable=not self.is_main,
             unit="step",
             smoothing=0.05,
@@ -195,7 +211,8 @@ class Training:
             for step in progress:
                 self.announce_phase(step)
                 values = self.trainer.step(step, stream)
-                progress.set_postfix_str(f"loss {values['loss']:.4f}", refresh=False)
+                crops = self.crops_of(config.phase_at(step))
+                progress.set_postfix_str(f"loss {values['loss']:.4f} over a batch of {crops}", refresh=False)
                 self.report(step, values)
                 stop = self.any_rank(interruption.asked)
                 if self.any_rank(self.clock.is_up()):
@@ -261,8 +278,8 @@ class Training:
 
     def is_over(self, done: int) -> bool:
         """Say whether the run has ended before its last step: validation got no better, or its time was up."""
-        patience, best = self.config.early_stopping_patience, self.run.best_step()
-        waited = (done - best) // self.config.validation_steps if best is not None else 0
+        patience, best = self.config.early_stopping_patience, self.run.best()
+        waited = (done - best["step"]) // self.config.validation_steps if best is not None else 0
         # the main process has written the best, and alone knows it for certain
         return self.any_rank(self.is_main and ((bool(patience) and waited >= patience) or self.clock.is_up()))
 
@@ -273,18 +290,23 @@ class Training:
         if not self.is_main:
             return
         best = self.run.save_if_best(done, values["loss"], self.trainer)
-        self.run.log(done, values, validation=True)
+        self.run.log(done, values | {"pictures": self.validation.used}, validation=True)
         _log.info(
-            "Step %d: validation loss %.4f, %+.2f dB%s",
+            "Step %d: over %d pictures loss %.4f, %s%s",
             done,
+            self.validation.used,
             values["loss"],
-            values["psnr_gain"],
+            gains(values, self.run.validations().get(0) if done else None),
             ", the best so far" if best else "",
         )
         for tracker in self.trackers:
             tracker.log(done, {f"validation/{name}": value for name, value in values.items()})
             if sheet is not None:
                 tracker.show(done, "validation", sheet)
+
+    def outcome(self) -> str:
+        """Return what the run has come to, in some lines."""
+        return outcome(self.config, self.run, max(self.start, self.end))
 
     def any_rank(self, asked: bool) -> bool:
         """Say whether any process was interrupted: they stop together or not at all."""
@@ -296,6 +318,28 @@ class Training:
         for tracker in self.trackers:
             tracker.close()
         self.accelerator.end_training()
+
+
+def build_parts(config: TrainConfig, state: dict[str, Any] | None) -> tuple[SplatEnhancer, Objective]:
+    """Load the model and the networks of its losses.
+
+    Raises:
+        MissingError: Some cannot be had: it names all of them, and the command of a run that does without.
+        EnhancerError: The start does not fit the settings, or the state to go on from.
+    """
+    missing, parts = Missing(), []
+    with missing.noted(checkpoint=POCKET):
+        parts.append(build_model(config))
+        if state:
+            check_state(state, parts[0])  # before the losses' networks are loaded
+    with missing.noted():
+        parts.append(build_objective(config))
+    if missing.reasons:
+        them = "it" if len(missing.reasons) == 1 else "them"
+        flags = shlex.join(to_flags(replace(config, **missing.instead)))
+        ending = f"\nThis runs without {them}:\n  python -m training.train {flags}"
+        raise MissingError(missing.reasons, missing.instead, ending)
+    return parts[0], parts[1]
 
 
 def build_accelerator(config: TrainConfig) -> Accelerator:

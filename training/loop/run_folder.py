@@ -12,35 +12,36 @@ import torch
 from safetensors import SafetensorError
 
 from enhancer.errors import CheckpointError, SettingsError
+from enhancer.hub import BEST, step_of
 from enhancer.lfs import refuse_pointers
 from enhancer.runtime.files import append_line, atomic_folder, write_text
-from enhancer.runtime.resumable import claim
+from enhancer.runtime.resumable import claim, parsed
 from training.config import TrainConfig
 from training.loop.trainer import Trainer
 
-CONFIG, STATE, BEST = "config.json", "training_state.pt", "best"
-LOG, VALIDATION_LOG = "log.jsonl", "validation.jsonl"
+PICTURES = "pictures"  # key of what a run was shown (`training.data.contents`), for the card
+CONFIG, STATE, BEST_NOTE = "config.json", "training_state.pt", f"{BEST}.json"
+LOG, VALIDATION_LOG, VALIDATION_FOLDER = "log.jsonl", "validation.jsonl", "validation"
+STEPS = "max_train_steps"
+VALIDATED = {"step", "pictures", "loss", "psnr", "psnr_gain", "lpips_alex"}  # of a line of the validation log
 # What a disk that is full or gone raises: torch and safetensors have their own ways of passing it on.
 WRITE_ERRORS = (OSError, RuntimeError, SafetensorError)
 
 _log = logging.getLogger(__name__)
 
 
-def step_of(folder: Path) -> int:
-    """Return the step in the name of a `checkpoint-<step>` folder, -1 if it has none."""
-    number = folder.name.removeprefix("checkpoint-")
-    return int(number) if number.isdecimal() and folder.name != number else -1
-
-
 class RunFolder:
     """One training run's folder, written by one process. It keeps no journal: a run goes on from its newest checkpoint."""
 
-    def __init__(self, config: TrainConfig, fingerprint: str, writes: bool = True) -> None:
+    def __init__(self, config: TrainConfig, data: Mapping[str, Any], writes: bool = True) -> None:
         """Open the folder, or create it; a run of other settings in it is refused.
+
+        A run is what has a `checkpoint-<step>`, or a best one that has learnt: what a start that failed left behind gives
+        way to any other. A run may become longer where its steps so far would have been the same.
 
         Args:
             config: The run's settings.
-            fingerprint: Of its pictures.
+            data: What is written of its pictures: a fingerprint, which must stay, and under `PICTURES` what they are.
             writes: Whether this process is the one that does.
 
         Raises:
@@ -50,8 +51,76 @@ class RunFolder:
         self.resume_from = config.resume_from_checkpoint
         if not writes:
             return
-        settings = config.to_json() | {"data": fingerprint}
-        claim(self.folder, CONFIG, settings, holds="training run", free=config.free())
+        settings, free = config.to_json() | dict(data), config.free() | {PICTURES}
+        former = self._former_settings()
+        changed = {name for name in settings.keys() - free if former.get(name) != settings[name]}
+        if former and changed:
+            if not self._has_begun():
+                self._forget()
+                free = set(settings)
+            elif changed == {STEPS}:
+                self._check_length(former[STEPS], config)
+                free |= {STEPS}
+        claim(self.folder, CONFIG, settings, holds="training run", free=free, otherwise=self._other_ways())
+
+    def _former_settings(self) -> dict[str, Any]:
+        """Return the settings found here; none where they cannot be read, which `claim` says."""
+        try:
+            return dict(json.loads((self.folder / CONFIG).read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            return {}
+
+    def _has_begun(self) -> bool:
+        """Say whether there is anything here that a run has learnt."""
+        best = self.best()
+        return bool(self.checkpoints()) or (best is not None and best["step"] > 0)
+
+    def _forget(self) -> None:
+        """Delete what a run leaves that has learnt nothing yet: its first validation would count as ours."""
+        for name in (BEST, VALIDATION_FOLDER):
+            shutil.rmtree(self.folder / name, ignore_errors=True)
+        for name in (BEST_NOTE, LOG, VALIDATION_LOG):
+            (self.folder / name).unlink(missing_ok=True)
+
+    def _check_length(self, former: int, config: TrainConfig) -> None:
+        """Refuse another number of steps, but for more of them at a constant learning rate.
+
+        Raises:
+            SettingsError: It would not be the same run; the message says how to go on.
+        """
+        wanted = config.max_train_steps
+        if wanted < former:
+            raise SettingsError(
+                f"{self.folder} holds a run of {former} steps, and {wanted} are asked for. To stop it early give "
+                f"--max_train_steps {former} --stop_at_step {wanted}."
+            )
+        if config.lr_scheduler != "constant":
+            raise SettingsError(
+                f"{self.folder} holds a run of {former} steps, and {wanted} are asked for. Its learning rate falls to 0 by step "
+                f"{former} (--lr_scheduler {config.lr_scheduler}), so it cannot become longer; only a constant one lets it. "
+                f"Go on from its best in another folder: --checkpoint {self.folder / BEST} --output_dir NEW."
+            )
+
+    def validations(self) -> dict[int, dict[str, float]]:
+        """Return what the validations found, by step; of a step that was validated twice the last."""
+        path = self.folder / VALIDATION_LOG
+        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+        rows = [row for row in map(parsed, lines) if row is not None and row.keys() >= VALIDATED]
+        return {row["step"]: {key: math.nan if row[key] is None else row[key] for key in row} for row in rows}
+
+    def _other_ways(self) -> str:
+        """Say what can be done about a folder that holds a run of other settings."""
+        ways = "repeat its own settings to go on with it"
+        if (self.folder / BEST).is_dir():
+            ways += f", or go on from its best in another folder: --checkpoint {self.folder / BEST} --output_dir NEW"
+        return ways
+
+    def best(self) -> dict[str, Any] | None:
+        """Return which step was the best so far and its loss; None where there is none."""
+        try:
+            return dict(json.loads((self.folder / BEST_NOTE).read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            return None
 
     def checkpoints(self) -> list[Path]:
         """Return the complete `checkpoint-<step>` folders, oldest first."""
@@ -114,28 +183,17 @@ class RunFolder:
         Returns:
             Whether it is the best so far.
         """
-        path = self.folder / f"{BEST}.json"
-        if not math.isfinite(loss) or (path.exists() and loss >= json.loads(path.read_text())["loss"]):
+        best = self.best()
+        if not math.isfinite(loss) or (best is not None and loss >= best["loss"]):
             return False
         try:
             with trainer.averaged() as model:
                 model.save_pretrained(self.folder / BEST)
-            write_text(path, json.dumps({"step": step, "loss": loss}) + "\n")
+            write_text(self.folder / BEST_NOTE, json.dumps({"step": step, "loss": loss}) + "\n")
         except (*WRITE_ERRORS, SettingsError) as error:
             _log.warning("%s could not be written: %s. Training goes on.", self.folder / BEST, error)
             return False
         return True
-
-    def best_step(self) -> int | None:
-        """Return the step of `best/`, None if there is none."""
-        path = self.folder / f"{BEST}.json"
-        return json.loads(path.read_text())["step"] if path.exists() else None
-
-    def is_validated(self, step: int) -> bool:
-        """Say whether the validation after `step` steps is in the log."""
-        path = self.folder / VALIDATION_LOG
-        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-        return any(json.loads(line)["step"] == step for line in lines)
 
     def log(self, step: int, values: dict[str, float], *, validation: bool = False) -> None:
         """Append one line to `log.jsonl`, or `validation.jsonl`; a disk that does not take it loses the line and nothing else."""

@@ -59,4 +59,4 @@ class Stopwatch:
         whole = time.perf_counter() - self.start
         parts = self.seconds | {"the rest": whole - sum(self.seconds.values())}  # saving, validation
         shares = ", ".join(f"{name} {100 * seconds / whole:.0f} %" for name, seconds in parts.items())
-        return f"{steps / whole:.2f} steps a second. Of the time: {shares}."
+        return f"{steps / whole:.2f} steps a second over {steps} steps. Of the time: {shares}."

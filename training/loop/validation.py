@@ -20,6 +20,7 @@ from enhancer.tensors import to_model_range
 from training.config import TrainConfig
 from training.data.dataset import Pairs
 from training.data.folders import find_samples
+from training.loop.run_folder import VALIDATION_FOLDER
 from training.loop.trainer import Trainer
 from training.report.contact_sheet import Tile, sheet
 
@@ -35,6 +36,7 @@ class Validation:
     Attributes:
         pairs: The pictures.
         lpips: LPIPS with AlexNet, whatever the loss is.
+        used: How many of the pictures the last validation could use.
     """
 
     def __init__(self, config: TrainConfig, accelerator: Accelerator) -> None:
@@ -55,8 +57,9 @@ class Validation:
             Pairs(find_samples(config.validation_data_dir), fixed),
             config.num_validation_images,
         )
-        self.folder, self.accelerator = Path(config.output_dir) / "validation", accelerator
+        self.folder, self.accelerator = Path(config.output_dir) / VALIDATION_FOLDER, accelerator
         self.lpips = Perceptual.from_pretrained("alex", accelerator.device)
+        self.used = 0
 
     def __call__(self, step: int, trainer: Trainer) -> tuple[Row, np.ndarray | None]:
         """Restore every picture with the averaged weights.
@@ -88,6 +91,7 @@ class Validation:
         if not rows:
             raise EnhancerError(f"None of the {len(self.pairs.samples)} pictures to validate on can be used.")
         rows = [row for _, row in sorted(rows, key=lambda each: each[0])]
+        self.used = len(rows)
         means = {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
         if not self.accelerator.is_main_process:
             return means, None
@@ -116,7 +120,9 @@ class Validation:
             for row, pictures in zip(rows, tiles, strict=False)
         ]
         gain = np.mean([row["psnr_gain"] for row in rows])
-        page = sheet(f"Step {step}", f"{len(rows)} pictures, {gain:+.2f} dB in the mean", lines, side=SHEET_SIDE)
+        page = sheet(
+            f"Step {step}", f"{gain:+.2f} dB over doing nothing, mean of {len(rows)} pictures", lines, side=SHEET_SIDE
+        )
         drawn = np.asarray(page)
         try:
             self.folder.mkdir(exist_ok=True)

@@ -13,6 +13,7 @@ from enhancer.errors import SettingsError, UnavailableError
 from training.config import TrainConfig
 from training.losses.networks import ClipSimilarity, Lpips, SqueezeFeatures, VggFeatures
 from training.losses.terms import feature_distance, gradient_variance, gram_distance, l1
+from training.missing import Missing
 
 # Gram over SqueezeNet: Caffe-scaled activations give raw differences of 1 to 3; this brings them near L1's.
 GRAM_UNIT = 1e-2
@@ -106,18 +107,20 @@ def build_objective(config: TrainConfig) -> Objective:
 
     Raises:
         SettingsError: No term has a weight, one has a negative one, or a term lacks its --perceptual_weights.
-        UnavailableError: A network is missing; the message says which, why, and which flag does without it.
+        MissingError: Networks are missing; the message says which, why, and which flags do without them.
     """
+    missing = Missing()
     terms = [
         Term("l1", config.l1_weight, l1),
-        *_squeeze_terms(config),
-        *_network_terms(config),
+        *_squeeze_terms(config, missing),
+        *_network_terms(config, missing),
         Term("gradient_variance", config.gradient_variance_weight, gradient_variance),
     ]
+    missing.raise_any()
     return Objective(tuple(terms))
 
 
-def _squeeze_terms(config: TrainConfig) -> Iterator[Term]:
+def _squeeze_terms(config: TrainConfig, missing: Missing) -> Iterator[Term]:
     """Yield the terms over SqueezeNet, which share one network."""
     gram = bool(config.gram_weight) and config.gram_features == "squeezenet"
     if not (config.perceptual_weight or gram):
@@ -128,36 +131,39 @@ def _squeeze_terms(config: TrainConfig) -> Iterator[Term]:
             f"The {name} loss looks through SqueezeNet 1.1: name its features by --perceptual_weights FILE, or train "
             f"without it by --{name}_weight 0."
         )
-    with _needed_by(name):
+    without = {f"{each}_weight": 0.0 for each in ("perceptual", "gram") if each == "perceptual" or gram}
+    with missing.noted(**without), _needed_by(name):
         network = SqueezeFeatures(Path(config.perceptual_weights))
-    if config.perceptual_weight:
-        yield Term("perceptual", config.perceptual_weight, feature_distance, network)
-    if gram:
-        yield Term("gram", config.gram_weight, early_gram_distance, network, unit=GRAM_UNIT)
+        if config.perceptual_weight:
+            yield Term("perceptual", config.perceptual_weight, feature_distance, network)
+        if gram:
+            yield Term("gram", config.gram_weight, early_gram_distance, network, unit=GRAM_UNIT)
 
 
-def _network_terms(config: TrainConfig) -> Iterator[Term]:
+def _network_terms(config: TrainConfig, missing: Missing) -> Iterator[Term]:
     """Yield the terms that have a network of their own."""
     lpips = None
     if config.lpips_weight:
-        with _needed_by("lpips", " or take AlexNet, which is embedded: --lpips_net alex"):
+        with (
+            missing.noted(lpips_net="alex"),
+            _needed_by("lpips", " or take AlexNet, which is embedded: --lpips_net alex"),
+        ):
             lpips = Lpips.from_pretrained(config.lpips_net, config.lpips_trunk)
-        # A perceptual term that comes in slowly is common practice rather than one paper's finding; Difix likewise
-        # starts its Gram term only after 2000 steps.
-        yield Term("lpips", config.lpips_weight, lpips.distance, lpips, ramp_steps=config.lpips_ramp_steps)
+            # A perceptual term that comes in slowly is common practice rather than one paper's finding; Difix likewise
+            # starts its Gram term only after 2000 steps.
+            yield Term("lpips", config.lpips_weight, lpips.distance, lpips, ramp_steps=config.lpips_ramp_steps)
+    other_network = " or take another network: --gram_features squeezenet"
     if config.gram_weight and config.gram_features == "vgg16":
-        if lpips is None or config.lpips_net != "vgg":  # else the two look through one network, once
-            with _needed_by("gram", " or take another network: --gram_features squeezenet"):
+        with missing.noted(gram_weight=0.0), _needed_by("gram", other_network):
+            if lpips is None or config.lpips_net != "vgg":  # else the two look through one network, once
                 lpips = Lpips.from_pretrained("vgg", config.lpips_trunk)
-        yield Term("gram", config.gram_weight, early_gram_distance, lpips)
+            yield Term("gram", config.gram_weight, early_gram_distance, lpips)
     if config.gram_weight and config.gram_features == "vgg19":
-        with _needed_by("gram", " or take another network: --gram_features squeezenet"):
-            vgg = VggFeatures.from_pretrained()
-        yield Term("gram", config.gram_weight, gram_distance, vgg)
+        with missing.noted(gram_weight=0.0), _needed_by("gram", other_network):
+            yield Term("gram", config.gram_weight, gram_distance, VggFeatures.from_pretrained())
     if config.clip_weight:
-        with _needed_by("clip"):
-            clip = ClipSimilarity.from_pretrained(config.prompt)
-        yield Term("clip", config.clip_weight, clip)
+        with missing.noted(clip_weight=0.0), _needed_by("clip"):
+            yield Term("clip", config.clip_weight, ClipSimilarity.from_pretrained(config.prompt))
 
 
 @contextmanager

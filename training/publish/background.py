@@ -7,9 +7,10 @@ import threading
 from pathlib import Path
 
 from enhancer.errors import EnhancerError
+from enhancer.hub import BEST
 from enhancer.hub.errors import require_login
 from training.config import TrainConfig
-from training.loop.run_folder import BEST, CONFIG
+from training.loop.run_folder import CONFIG
 from training.publish.checkpoint import PushOptions, push
 
 BRANCH = "training"  # where the versions on the way to the last one go

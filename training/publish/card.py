@@ -10,6 +10,7 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from enhancer.model.config import EMBEDDED, EnhancerConfig
+from training.data.contents import in_words, pairs_in_words
 from training.evaluation.metrics import COLUMNS, KINDS, score_of
 from training.report.tables import how_degraded
 
@@ -209,8 +210,11 @@ def _notes(metrics: Mapping[str, Any]) -> str:
 
 def _evaluated(metrics: Mapping[str, Any]) -> str:
     settings, data = metrics["settings"], metrics["data"]
-    how = how_degraded(settings) if settings["seed"] is not None else "ready pairs"
-    return f"{data['scored']} pictures of {_data_name(metrics)}, {how}. All scores are against the clean pictures."
+    if settings["seed"] is not None:
+        what = f"{data['scored']} pictures of {_data_name(metrics)}, {how_degraded(settings)}"
+    else:
+        what = f"{pairs_in_words(data.get('views') or {'': data['scored']})} ({_data_name(metrics)})"
+    return f"{what}. All scores are against the clean pictures."
 
 
 def _data_name(metrics: Mapping[str, Any]) -> str:
@@ -244,7 +248,10 @@ def _facts(info: CardInfo) -> list[tuple[str, str]]:
         ("Base", base + revision),
         ("LoRA", lora if any(parts) else "none"),
         ("Timestep", f"{config.timestep}, one UNet call"),
-        ("Trained for", f"faces of {config.image_size} px, degradation preset {config.preset}"),
+        (
+            "Trained for",
+            f"faces of {config.image_size} px, {_pairs_alone(info.run) or f'degradation preset {config.preset}'}",
+        ),
         *([("Prompt", f"“{config.prompt}”, encoded once and stored")] if config.prompt else []),
     ]
 
@@ -258,13 +265,20 @@ def _training(run: Mapping[str, Any]) -> list[tuple[str, str]]:
         "Steps": run.get("max_train_steps"),
         "Batch": run.get("train_batch_size"),
         "Crops": f"{run['resolution']} px" if "resolution" in run else None,
-        "Degradation": f"preset {run['preset']}" if "preset" in run else None,
+        "Shown": in_words(run["pictures"]) if run.get("pictures") else None,
+        "Degradation": f"preset {run['preset']}" if "preset" in run and not _pairs_alone(run) else None,
         "Losses": " + ".join(losses) or None,
         "Learning rate": run.get("learning_rate"),
         "Weight decay": run.get("adam_weight_decay"),
         "Seed": run.get("seed"),
     }
     return [(name, str(value)) for name, value in lines.items() if value is not None]
+
+
+def _pairs_alone(run: Mapping[str, Any] | None) -> str:
+    """Return words for the ready pairs of a run that was shown nothing else; nothing for other runs."""
+    shown = (run or {}).get("pictures")
+    return pairs_in_words(shown["pairs"]) if shown and not shown["photographs"] else ""
 
 
 def _without_places(run: Mapping[str, Any]) -> dict[str, Any]:

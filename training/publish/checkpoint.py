@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from enhancer.errors import CheckpointError, HubError, SettingsError
-from enhancer.hub import Published, publish
+from enhancer.hub import BEST, Published, checkpoint_in, is_checkpoint, publish, step_of
 from enhancer.model import SplatEnhancer
 from enhancer.model.checkpoint import ADAPTERS, CONFIG, read_adapters
 from enhancer.model.config import EMBEDDED
 from enhancer.model.diffusers_lora import write_diffusers_lora
 from training.evaluation.results import METRICS, fingerprint_of_files
-from training.loop.run_folder import BEST, step_of
 from training.publish.card import LICENCE_FILE, CardInfo, licence_file, model_card, notice
 from training.report.showcase import HEADS, before_after
 
@@ -91,12 +90,11 @@ def find_checkpoint(folder: Path) -> Path:
     """
     if not folder.is_dir():
         raise CheckpointError(f"There is no folder {folder}. Give a checkpoint's folder or a run's.")
-    if (folder / ADAPTERS).is_file():
-        return folder
-    kept = sorted((each for each in folder.glob("checkpoint-*") if step_of(each) >= 0), key=step_of, reverse=True)
-    for found in (folder / BEST, *kept):
-        if (found / ADAPTERS).is_file():
-            return found
+    found, notice = checkpoint_in(folder)
+    if notice:
+        print(notice, file=sys.stderr)
+    if is_checkpoint(found):
+        return found
     raise CheckpointError(
         f"There is no checkpoint in {folder}: neither {CONFIG} with {ADAPTERS}, nor {BEST}/ or checkpoint-<step>/ of a run."
     )

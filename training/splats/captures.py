@@ -1,7 +1,7 @@
 """Captured frames of an avatar, each with the camera that took it, and which of them make pairs. No torch."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -195,17 +195,19 @@ def _camera_files(avatar: Avatar) -> list[Path]:
 def _matched(cameras: Sequence[Camera], found: Found, folder: Path) -> tuple[dict[int, Photograph], list[str]]:
     """Return each camera's frame by the camera's number; frames that cannot be told apart are problems.
 
-    A frame is a camera's if their paths are the same from the end on, as far as both go. Where that fits none at all, as when
-    the frames were scaled into another folder, their names alone do.
+    A frame is a camera's if its path ends as the camera has it. Where that fits none at all, its path below the folder of frames
+    and the camera's agree as far as both go; or, as when frames were scaled into another folder, their names alone do.
     """
-    by_last: dict[str, list[tuple[Parts, Photograph]]] = defaultdict(list)
-    for frame in found.photographs:
-        assert isinstance(frame.source, Path)
-        parts = parts_of(frame.source.relative_to(folder))
-        by_last[parts[0]].append((parts, frame))
-    matches, ambiguous = _pairs_of(cameras, by_last, len)
-    if not matches and not ambiguous:
-        matches, ambiguous = _pairs_of(cameras, by_last, lambda _: 1)
+    matches, ambiguous = {}, []
+    for shorten in (Path.absolute, lambda path: path.relative_to(folder), lambda path: Path(path.name)):
+        by_last: dict[str, list[tuple[Parts, Photograph]]] = defaultdict(list)
+        for frame in found.photographs:
+            assert isinstance(frame.source, Path)
+            parts = parts_of(shorten(frame.source))
+            by_last[parts[0]].append((parts, frame))
+        matches, ambiguous = _pairs_of(cameras, by_last)
+        if matches or ambiguous:
+            break
     takers: dict[str, list[int]] = defaultdict(list)
     for number, (_, frame) in matches.items():
         takers[frame.name].append(number)
@@ -225,7 +227,7 @@ def _matched(cameras: Sequence[Camera], found: Found, folder: Path) -> tuple[dic
 
 
 def _pairs_of(
-    cameras: Sequence[Camera], by_last: Mapping[str, list[tuple[Parts, Photograph]]], depth: Callable[[Parts], int]
+    cameras: Sequence[Camera], by_last: Mapping[str, list[tuple[Parts, Photograph]]]
 ) -> tuple[dict[int, tuple[int, Photograph]], list[str]]:
     """Return for each camera's number in how many parts of their paths it agrees with its frame, and the frame."""
     matches, ambiguous = {}, []
@@ -233,7 +235,7 @@ def _pairs_of(
         ours = parts_of(_called(camera))
         fit = []
         for theirs, frame in by_last.get(ours[0], []):
-            both = min(depth(ours), depth(theirs))
+            both = min(len(ours), len(theirs))
             if ours[:both] == theirs[:both]:
                 fit.append((both, frame))
         most = max((both for both, _ in fit), default=0)

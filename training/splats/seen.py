@@ -127,13 +127,14 @@ def _listed(found: Sequence[Camera], lists: Mapping[str, Collection[str]], sourc
     by_last = {parts[0]: {} for parts in listed}
     for parts, kind in listed.items():
         by_last[parts[0]][parts] = kind
-    kinds = []
+    kinds, fits = [], 0
     for camera in found:
         ours = parts_of(camera.picture or camera.name)
         # a path may be given from the scene's folder in one place and from that of the pictures in the other
         fit = [kind for theirs, kind in by_last.get(ours[0], {}).items() if _agree(ours, theirs)]
         kinds.append(fit[0] if fit else others)
-    return Told(tuple(kinds), source) if any(kind in lists for kind in kinds) else None
+        fits += bool(fit)
+    return Told(tuple(kinds), source) if fits else None
 
 
 def _agree(one: Parts, other: Parts) -> bool:
