@@ -135,8 +135,8 @@ def frames_of(path: Path, args: argparse.Namespace) -> list[Frame]:
     from enhancer.imaging.io import check_size
     from enhancer.splats.files import read_splats
 
-    shown = args.background is not None and args.background.lower() != TRANSPARENT
-    background = colour_of(args.background) if shown else None
+    colour = args.background or TRANSPARENT
+    background = None if colour.lower() == TRANSPARENT else colour_of(colour)
     file = read_splats(path, name=str(path))
     views = _cameras(args, file.cloud)
     scene = _Scene(path, file.cloud, background, (*file.notes, *views.notes))
