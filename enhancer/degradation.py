@@ -91,6 +91,7 @@ class Degrading:
         regions: np.ndarray | None = None,
         person: np.ndarray | None = None,
         *,
+        address: tuple[str, ...] = (),
         shown: bool = True,
     ) -> Iterator[Stage]:
         """Yield what becomes of a picture, the clean one first; the last is the degraded picture, and always shown.
@@ -100,16 +101,18 @@ class Degrading:
             masks: Region name -> (H, W) float32 in [0, 1], from `enhancer.imaging.masks.soft_masks`.
             regions: (H, W) region map, from `enhancer.imaging.regions.region_map`.
             person: (H, W) bool, where it is known and there is no alpha.
+            address: Of the picture's draws, behind the seed, so that pictures of one seed are drawn apart.
             shown: False leaves out the pictures on the way.
         """
+        seed = (self.seed, *address)
         if not self.fits_splats:
             recipe = face_render(self.preset, self.strengths)
-            for number, name, picture in trace(image, masks, recipe, seed=self.seed):
+            for number, name, picture in trace(image, masks, recipe, seed=seed):
                 yield Stage(name, number / len(STEP_NAMES), picture)
             return
         steps = SPLAT_PRESETS[self.preset].steps
         yield Stage(STEP_NAMES[0], 0.0, image)
-        for number, stage in enumerate(trace_as_splats(image, self.preset, self.seed, regions=regions, person=person)):
+        for number, stage in enumerate(trace_as_splats(image, self.preset, seed, regions=regions, person=person)):
             wanted = number in SHOWN_OF_FIT or number >= steps or stage.name == DRAWN
             name = stage.name if stage.name != FITTED else _fitted(number, steps)
             picture = stage.image if stage.share == 1 or (shown and wanted) else None

@@ -147,5 +147,7 @@ def test_a_run_notes_which_views_it_was_shown(avatar, face, tmp_path):
     assert in_words(shown) == "2 ready pairs, rendered at views that the splats were not fitted to"
     RunFolder(config, {"data": "a", PICTURES: shown})
     RunFolder(config, {"data": "a", PICTURES: shown | {"photographs": 1}})  # words, which are no reason to refuse
+    (tmp_path / "run/checkpoint-1").mkdir()
+    (tmp_path / "run/checkpoint-1/training_state.pt").touch()  # it has begun
     with pytest.raises(SettingsError, match="data was 'a' and is now 'b'"):
         RunFolder(config, {"data": "b", PICTURES: shown})

@@ -96,8 +96,10 @@ def test_metrics_hold_the_rows_of_the_schema(finished):
         "fid",
         "kid",
         "missing",
+        "partial",
+        "work_seconds",
     }
-    assert (metrics["schema"], metrics["checkpoint"]["name"]) == (3, "tiny")
+    assert (metrics["schema"], metrics["checkpoint"]["name"]) == (4, "tiny")
     assert set(metrics["rows"]) == set(KINDS)
     assert metrics["data"]["scored"] == metrics["rows"]["restored"]["psnr"]["count"] == 3
     assert metrics["rows"]["vae_floor"] is None

@@ -104,7 +104,7 @@ def test_ready_pairs_are_scored_over_one_background(config, pairs):
     assert metrics["rows"]["restored"]["eyes.psnr"]["count"] == 2
     assert (metrics["settings"]["preset"], metrics["settings"]["seed"]) == (None, None)
     assert metrics["data"]["ready_pairs"] == 3
-    assert "3 pictures from ready pairs" in (Path(config.output_dir) / "table.md").read_text()
+    assert "Mean of 3 ready pairs" in (Path(config.output_dir) / "table.md").read_text()
 
 
 def test_photographs_and_ready_pairs_may_be_mixed(config, faces, pairs):

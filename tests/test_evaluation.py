@@ -6,6 +6,7 @@ import enhancer.torchvision_stub  # noqa: F401
 # isort: split
 import math
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ from tests.loss_networks import lpips_network, vgg16_trunk
 from tests.tiny import tiny_model
 from training.evaluation import compare
 from training.evaluation.compare import interval
+from training.evaluation.degradation import Degradation
 from training.evaluation.evaluator import (
     Evaluator,
     PictureScorer,
@@ -55,6 +57,9 @@ ROWS = [
     for k in range(3)
 ]
 METRICS = summary(ROWS) | {"missing": {"identity": "No network was named."}}
+
+
+V2 = Degradation("v2", 0, Path("unused"))
 
 
 def test_a_summary_of_known_rows():
@@ -125,8 +130,7 @@ def test_the_vae_floor_is_the_untouched_base_without_skips(small_head):
 
 def test_a_checkpoint_on_a_base_of_its_own_has_no_floor_but_another_has():
     kinds = {
-        base: Evaluator(tiny_model(base=base), "v2", 0, no_harm=True, dtype=torch.float32).kinds
-        for base in ("base", "x")
+        base: Evaluator(tiny_model(base=base), V2, no_harm=True, dtype=torch.float32).kinds for base in ("base", "x")
     }
     assert kinds == {
         "base": ("degraded", "restored", "no_harm"),
@@ -195,7 +199,7 @@ def test_crowds_of_known_distance():
 
 def test_ms_ssim_where_torchmetrics_is_installed(head):
     pytest.importorskip("torchmetrics")
-    evaluator = Evaluator(tiny_model(), "v2", 0, no_harm=False, dtype=torch.float32).bring_scores(())
+    evaluator = Evaluator(tiny_model(), V2, no_harm=False, dtype=torch.float32).bring_scores(())
     rgb = composite(head.image)[::2, ::2]
     scorer = PictureScorer(evaluator, LoadedSample(rgb, rgb, head.labels[::2, ::2], {}))
     assert scorer.score(rgb)["ms_ssim"] == pytest.approx(1, abs=1e-5)
@@ -206,7 +210,7 @@ def test_ms_ssim_where_torchmetrics_is_installed(head):
 
 
 def test_lpips_of_both_networks_whole_and_by_region(small_head):
-    evaluator = Evaluator(tiny_model(), "v2", 0, no_harm=False, dtype=torch.float32)
+    evaluator = Evaluator(tiny_model(), V2, no_harm=False, dtype=torch.float32)
     vgg = LpipsNetwork("vgg", vgg16_trunk(), published_heads("vgg"))
     evaluator.perceptuals = {"lpips_alex": Perceptual(lpips_network()), "lpips_vgg": Perceptual(vgg)}
     rgb = composite(small_head.image)
@@ -219,7 +223,7 @@ def test_lpips_of_both_networks_whole_and_by_region(small_head):
 
 
 def test_an_evaluation_and_the_library_give_the_same_scores(small_head):
-    evaluator = Evaluator(tiny_model(), "v2", 0, no_harm=False, dtype=torch.float32)
+    evaluator = Evaluator(tiny_model(), V2, no_harm=False, dtype=torch.float32)
     evaluator.perceptuals = {"lpips_alex": Perceptual(lpips_network())}
     clean, masks = composite(small_head.image), soft_masks(region_map(small_head.labels))
     worse = np.clip(clean + rng_for("noise").normal(0, 0.1, clean.shape), 0, 1).astype(np.float32)

@@ -100,12 +100,30 @@ def test_a_pictures_own_alpha_cuts_it_out(config, faces, small_head):
     assert np.ptp(clean[unseen], axis=0).max() == 0
 
 
-def test_extras_change_the_degraded_side_only(config, monkeypatch):
+def test_extras_change_the_degraded_side_only_and_ready_pairs_not_unless_asked_to(config, faces, monkeypatch):
     monkeypatch.setattr("training.data.dataset.augment", lambda image, address: np.zeros_like(image))
     plain = replace(config, plain_background_share=0)
-    off, on = (Pairs(find_samples(config.train_data_dir), replace(plain, augment=flag)) for flag in (False, True))
-    np.testing.assert_array_equal(off.pair(0, 0)[0], on.pair(0, 0)[0])
-    assert (off.pair(0, 0)[1] != on.pair(0, 0)[1]).mean() > 0.1
+
+    def pair(folder, **flags):
+        return Pairs(find_samples(str(folder)), replace(plain, **flags)).pair(0, 0)
+
+    for folder, flag in ((config.train_data_dir, "augment_pairs"), (faces, "augment")):
+        off, on = pair(folder, **{flag: False}), pair(folder, **{flag: True})
+        np.testing.assert_array_equal(off[0], on[0])
+        assert (off[1] != on[1]).mean() > 0.1
+    np.testing.assert_array_equal(pair(config.train_data_dir)[1], pair(config.train_data_dir, augment=False)[1])
+
+
+def test_what_is_trained_on_is_called_what_it_is(config, faces):
+    def contents(folders, **flags):
+        return Pairs(find_samples(folders), replace(config, **flags)).contents()
+
+    pairs = config.train_data_dir
+    assert contents(pairs) == "2 ready pairs"
+    assert contents(pairs, augment_pairs=True) == "2 ready pairs with extras"
+    assert contents(f"{faces},{pairs}") == "2 ready pairs; 2 photographs, preset v2, with extras"
+    mixture = ("v1=0.5", "v2=0.2", "pairs=0.3")
+    assert contents(f"{faces},{pairs}", mixture=mixture, augment=False).endswith("preset v1 and v2, without extras")
 
 
 def test_pairs_of_two_sizes_are_named(config, tmp_path):
@@ -138,10 +156,18 @@ def test_a_picture_smaller_than_the_crop_is_named(config):
         next(batches(Pairs(find_samples(config.train_data_dir), config), 0))
 
 
-def test_the_preview_shows_the_batches_training_sees(config, tmp_path):
+def test_the_preview_shows_the_batches_training_sees_and_says_what_they_are(config, tmp_path, monkeypatch):
+    titles, draw = [], preview.sheet
+
+    def noted(title, subtitle, *rest, **options):
+        titles.append(subtitle)
+        return draw(title, subtitle, *rest, **options)
+
+    monkeypatch.setattr(preview, "sheet", noted)
     sheet = tmp_path / "sheets/preview.png"
     flags = ["--train_data_dir", config.train_data_dir, "--resolution", "64", "--train_batch_size", "2"]
     assert preview.command([*flags, "--rows", "5", "--sheet", str(sheet)]) == 0
+    assert titles == [f"{config.train_data_dir}, crops of 64 px: 2 ready pairs"]
     with Image.open(sheet) as picture:
         assert picture.width > 6 * preview.TILE
     shown = preview.rows_of(

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -178,6 +179,46 @@ def test_without_datasets_the_message_says_what_to_install(config, monkeypatch):
         main(replace(config, photographs="", dataset_name="somebody/faces"))
 
 
+def test_pairs_in_one_folder_are_told_apart_by_what_their_names_end_in(small_head, config, tmp_path, capsys):
+    folder = tmp_path / "session"
+    folder.mkdir()
+    blurred = cv2.GaussianBlur(small_head.image, (0, 0), 3)
+    for number in range(12):
+        write_png(small_head.image, folder / f"{number:03d}_photo.png")
+        write_png(blurred, folder / f"{number:03d}_render.png")
+    write_png(small_head.image, folder / "cover.png")
+    pairs = replace(config, photographs="", clean=str(folder), degraded=str(folder), clean_suffix="_photo")
+    pairs = replace(pairs, degraded_suffix="_render", test_share=0.3, validation_share=0.3)
+    assert main(pairs) == []
+    found = {part: find_samples(f"{config.output_dir}/{part}") for part in ("train", "validation", "test")}
+    assert sorted(each.name for part in found.values() for each in part) == [f"{k:03d}.png" for k in range(12)]
+    assert all(found.values())
+    assert "swapped" not in capsys.readouterr().out
+    other = replace(pairs, clean_suffix="_render", degraded_suffix="_photo", output_dir=str(tmp_path / "other"))
+    main(other)
+    assert "seem to be swapped" in capsys.readouterr().out
+    with pytest.raises(SettingsError, match="are one folder"):
+        replace(pairs, clean_suffix="", degraded_suffix="")
+
+
+def test_pairs_of_a_data_set_are_never_taken_for_photographs_in_silence(small_head, config, tmp_path):
+    pytest.importorskip("datasets")
+    source = tmp_path / "hub"
+    for name, picture in (("images", small_head.image), ("conditioning", small_head.image[::-1])):
+        (source / name).mkdir(parents=True)
+        for number in range(3):
+            write_png(picture, source / name / f"{number}.png")
+    rows_of = [{"file_name": f"images/{k}.png", "conditioning_file_name": f"conditioning/{k}.png"} for k in range(3)]
+    (source / "metadata.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows_of))
+    asked = replace(config, photographs="", dataset_name=str(source), test_share=0)
+    with pytest.raises(SettingsError, match="several columns of pictures: image, conditioning"):
+        main(asked)
+    with pytest.raises(SettingsError, match="no column of pictures 'renders'"):
+        main(replace(asked, conditioning_image_column="renders"))
+    main(replace(asked, conditioning_image_column="conditioning"))
+    assert all(each.degraded is not None for each in find_samples(f"{config.output_dir}/train"))
+
+
 def test_ready_pairs_are_matched_by_name_and_every_misfit_is_named_at_once(small_head, config, tmp_path):
     clean, renders = tmp_path / "clean", tmp_path / "renders"
     for folder in (clean, renders):
@@ -228,6 +269,7 @@ class FakeTable:
 
     def __init__(self, files: list[Path]) -> None:
         self.files = files
+        self.features = {"picture": {"decode": True}, "caption": "text"}
 
     def cast_column(self, column, kind):
         assert (column, kind) == ("picture", {"decode": False})

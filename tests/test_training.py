@@ -5,6 +5,7 @@ import enhancer.torchvision_stub  # noqa: F401
 
 # isort: split
 import dataclasses
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +15,7 @@ import torch
 from enhancer.degrade import PRESETS
 from enhancer.errors import CheckpointError, ImageError, SettingsError
 from training import recipes
-from training.cli import from_flags
+from training.cli import from_flags, to_flags
 from training.config import PRESET_SETTINGS, TrainConfig
 from training.data.dataset import Pairs
 from training.data.folders import find_samples
@@ -120,6 +121,34 @@ def test_a_recipe_that_cannot_be_used_is_named(text, message, tmp_path):
         from_flags(TrainConfig, ["--train_data_dir", "x", "--recipe", str(tmp_path / "mine.toml")], "")
 
 
+def test_what_a_run_writes_is_accepted_back_and_a_flag_still_wins(tmp_path):
+    flags = ["--train_data_dir", "x", "--preset", "v1", "--recipe", "pocket", "--rank", "3", "--no-augment"]
+    config = from_flags(TrainConfig, flags, "")
+    written = tmp_path / "config.json"
+    written.write_text(json.dumps(config.to_json() | {"data": "0123"}))
+    again = from_flags(TrainConfig, ["--config", str(written)], "")
+    assert replace(again, config="") == config
+    changed = from_flags(TrainConfig, ["--config", str(written), "--rank", "5", "--mixture", "v2=1"], "")
+    assert replace(changed, config="") == replace(config, rank=5, mixture=("v2=1",))
+    assert from_flags(TrainConfig, to_flags(changed), "") == replace(changed, config="")
+
+
+def test_a_file_of_some_settings_is_filled_up_by_its_preset(tmp_path):
+    (tmp_path / "some.json").write_text('{"train_data_dir": "x", "preset": "v1", "learning_rate": 1}')
+    config = from_flags(TrainConfig, ["--config", str(tmp_path / "some.json")], "")
+    assert (config.rank, config.learning_rate, config.train_data_dir) == (8, 1.0, "x")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("[1]", "cannot be read"), ('{"ranks": 2}', "sets ranks, which is no flag"), ('{"rank": "2"}', "must be int")],
+)
+def test_a_file_of_settings_that_cannot_be_used_is_named(text, message, tmp_path):
+    (tmp_path / "mine.json").write_text(text)
+    with pytest.raises(SettingsError, match=f"--config .*mine.json .*{message}"):
+        from_flags(TrainConfig, ["--config", str(tmp_path / "mine.json")], "")
+
+
 def test_a_recipe_that_does_not_exist_is_answered_with_those_that_do():
     with pytest.raises(SettingsError, match=r"no recipe 'stew'\. Give pocket, or the path"):
         from_flags(TrainConfig, ["--train_data_dir", "x", "--recipe", "stew"], "")
@@ -133,6 +162,32 @@ def test_every_recipe_of_the_package_fits_and_is_named_in_the_help(capsys):
     for name in recipes.names():
         assert name in said
         assert from_flags(TrainConfig, ["--train_data_dir", "x", "--recipe", name], "").recipe == name
+
+
+@pytest.mark.parametrize(
+    ("changes", "world_size", "steps"),
+    [
+        ({}, 1, 30),
+        ({"train_batch_size": 4}, 1, 8),
+        ({"train_batch_size": 2, "gradient_accumulation_steps": 2}, 2, 4),
+        ({"train_batch_size": 2, "crops_per_image": 2}, 1, 30),
+        ({"phases": ("10:64:5",)}, 1, 14),
+        ({"phases": ("10:64:5", "12:64:10")}, 1, 13),
+    ],
+)
+def test_epochs_are_turned_into_steps_that_show_every_picture_so_often(train_config, changes, world_size, steps):
+    config = replace(train_config, max_train_steps=1000, num_train_epochs=3, **changes)
+    found = config.for_pictures(10, world_size)
+    assert found.max_train_steps == steps
+    shown = world_size * found.crops_before(steps) / found.crops_per_image
+    assert 30 <= shown < 30 + found.schedule[-1].batch_size * found.gradient_accumulation_steps * world_size
+
+
+def test_a_phase_after_the_last_epoch_is_refused(train_config):
+    config = replace(train_config, max_train_steps=1000, num_train_epochs=1, phases=("30:64:2",))
+    with pytest.raises(SettingsError, match="phase at step 30 never begins: the run ends after --max_train_steps 10"):
+        config.for_pictures(10, 1)
+    assert replace(config, num_train_epochs=0).for_pictures(10, 1).max_train_steps == 1000
 
 
 def test_phases_change_the_crops_and_count_them(train_config):

@@ -45,12 +45,13 @@ def test_what_was_validated_before_the_first_step_of_other_settings_is_forgotten
 
 
 def test_a_run_at_a_constant_rate_becomes_longer_as_if_it_had_been_meant_to(train_config, tmp_path):
-    constant = replace(train_config, lr_scheduler="constant", max_train_steps=2)
+    constant = replace(train_config, lr_scheduler="constant", max_train_steps=3)
     train.main(constant)
-    train.main(replace(constant, max_train_steps=3))
-    at_once = replace(constant, max_train_steps=3, output_dir=str(tmp_path / "at_once"))
-    train.main(at_once)
-    assert_same_weights(Path(constant.output_dir) / "checkpoint-3", tmp_path / "at_once/checkpoint-3")
+    twice = replace(constant, num_train_epochs=2)  # of two pictures
+    train.main(twice)
+    train.main(replace(twice, output_dir=str(tmp_path / "at_once")))
+    assert_same_weights(Path(constant.output_dir) / "checkpoint-4", tmp_path / "at_once/checkpoint-4")
+    assert json.loads((Path(constant.output_dir) / "config.json").read_text())["max_train_steps"] == 4
 
 
 def test_a_run_whose_rate_has_fallen_to_zero_is_not_made_longer_and_the_way_out_works(train_config, tmp_path):

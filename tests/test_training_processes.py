@@ -89,3 +89,17 @@ def test_two_processes_killed_and_resumed_end_with_the_same_weights(config, root
     finish(in_two_processes(killed, root))
     assert_same_weights(Path(config.output_dir) / "checkpoint-8", Path(killed.output_dir) / "checkpoint-8")
     assert SplatEnhancer.from_pretrained(Path(killed.output_dir) / "best").config.name == "killed"
+
+
+def test_one_process_where_several_were_asked_for_is_said(train_config, root):
+    launch = [sys.executable, "-m", "accelerate.commands.accelerate_cli", "launch"]
+    told = subprocess.run(
+        [*launch, "--cpu", "--num_processes", "2", "-m", "training.train", *argv_of(train_config)],
+        cwd=root,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "was asked for 2 processes and started one" in told.stderr
+    assert "torchrun --standalone --nproc_per_node 2" in told.stderr

@@ -10,6 +10,7 @@ import signal
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -172,6 +173,81 @@ def test_a_tracker_is_given_every_term_by_name(train_config, train_faces, monkey
     monkeypatch.setattr("training.loop.trackers.find_spec", lambda name: True)
     train.main(replace(train_config, report_to="wandb", max_train_steps=1, validation_data_dir=str(train_faces)))
     assert ("settings", 1e-3) in seen
-    assert (0, ["train/grad_norm", "train/l1", "train/loss", "train/lr"]) in seen
+    assert (1, ["train/grad_norm", "train/l1", "train/loss", "train/lr"]) in seen
     assert (1, [("validation", 3)]) in seen
     assert seen[-1] == "finished"
+
+
+def killed_at(step: int):
+    """A report that ends the run at a step, as a kill would: nothing is saved."""
+    genuine = run.Training.report
+
+    def report(training, number, values):
+        genuine(training, number, values)
+        if number == step:
+            raise ZeroDivisionError
+
+    return report
+
+
+def test_tensorboard_is_told_what_to_take_back_after_a_kill_and_gets_no_folders_but_its_own(train_config, monkeypatch):
+    started, texts = [], []
+
+    class Board:
+        requires_logging_directory = True
+        writer = SimpleNamespace(add_text=lambda title, text, step: texts.append((title, text, step)))
+
+        def __init__(self, project, logging_dir, **options):
+            started.append((project, logging_dir, options))
+
+        start = finish = lambda self: None
+        log = log_images = lambda *_, **__: None
+
+    monkeypatch.setattr("training.loop.trackers.LOGGER_TYPE_TO_CLASS", {"tensorboard": Board})
+    monkeypatch.setattr("training.loop.trackers.find_spec", lambda name: True)
+    config = replace(train_config, report_to="tensorboard", mixture=("v2=1",), max_train_steps=4)
+    with monkeypatch.context() as patch:
+        patch.setattr(run.Training, "report", killed_at(3))
+        with pytest.raises(ZeroDivisionError):
+            train.main(config)
+    train.main(config)
+    logs = f"{config.output_dir}/logs"
+    assert started == [
+        ("splat-enhancer", logs, {"purge_step": 0}),
+        ("splat-enhancer", logs, {"purge_step": 3}),
+    ]
+    assert [(title, step) for title, _, step in texts] == [("settings", 0), ("settings", 2)]
+    assert "    mixture = ['v2=1']" in texts[0][1]
+
+
+def test_a_curve_has_one_point_a_step_after_a_kill(train_config, monkeypatch):
+    reading = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    config = replace(train_config, report_to="tensorboard", max_train_steps=4)
+    with monkeypatch.context() as patch:
+        patch.setattr(run.Training, "report", killed_at(2))
+        with pytest.raises(ZeroDivisionError):
+            train.main(config)
+    train.main(config)
+    logs = Path(config.output_dir) / "logs/splat-enhancer"
+    board = reading.EventAccumulator(str(logs))
+    board.Reload()
+    assert [point.step for point in board.Scalars("train/loss")] == [1, 2, 3, 4]
+    assert all(path.is_file() for path in logs.iterdir())
+
+
+def test_a_validation_that_a_kill_prevented_is_made_up_for(train_config, train_faces, monkeypatch):
+    genuine = run.Training.validate
+
+    def killed(training, done):
+        if done == 2:
+            raise ZeroDivisionError
+        genuine(training, done)
+
+    config = replace(train_config, validation_data_dir=str(train_faces), validation_steps=2, max_train_steps=2)
+    with monkeypatch.context() as patch:
+        patch.setattr(run.Training, "validate", killed)
+        with pytest.raises(ZeroDivisionError):
+            train.main(config)
+    for _ in range(2):
+        train.main(config)
+        assert [row["step"] for row in lines_of(config, "validation.jsonl")] == [0, 2]

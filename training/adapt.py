@@ -18,7 +18,9 @@ import logging
 import shlex
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -31,16 +33,17 @@ from enhancer.runtime.files import write_text
 from enhancer.runtime.processes import leave
 from enhancer.runtime.resumable import claim
 from training import prepare, train
-from training.adaptation.look import look_at
 from training.adaptation.outcome import ADAPTED, START, judge, outcome_of
 from training.adaptation.parts import TEST, TRAIN, VALIDATION, share_out
 from training.adaptation.settings import choose
 from training.cli import to_flags
 from training.data.folders import METADATA, Sample, find_samples
+from training.data.look import look_at
 from training.loop.run import GaveUpError
 
 FINE, GAVE_UP, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 SETTINGS, OUTCOME = "adapt.json", "outcome"
+FEWEST = 8  # pairs: with fewer there is nothing left to judge by
 SPLATS = (".ply", ".splat", ".spz", ".ksplat")
 EXAMPLES = Path(__file__).parents[1] / "examples" / "heads"  # faces mixed in where no others are given
 EXAMPLE_SHARE = 0.34  # of these few that are kept to see what was forgotten
@@ -92,7 +95,12 @@ def main(config: AdaptConfig) -> None:
     output = config.output
     settings = {key: str(value) for key, value in vars(config).items() if key not in ("output", "minutes")}
     claim(output, SETTINGS, settings, holds="adaptation")
-    look = look_at(_pairs(config))
+    samples = _pairs(config)
+    if len(samples) < FEWEST:
+        raise SettingsError(
+            f"{len(samples)} pairs are too few: a part is kept aside to choose and to judge by. Give {FEWEST} or more."
+        )
+    look = look_at(samples)
     print("\n".join(look.said))
     data, run = output / "data", output / "run"
     counts = share_out(look.samples, data)
@@ -178,9 +186,11 @@ def _general(config: AdaptConfig) -> Path | None:
         return None
     folder = config.output / "general"
     if not (folder / "test" / METADATA).is_file():
-        prepare.main(
-            prepare.PrepareConfig(photographs=str(EXAMPLES), output_dir=str(folder), test_share=EXAMPLE_SHARE, seed=0)
-        )
+        print("Other faces, so that what the checkpoint knew is not forgotten: the example heads.")
+        with redirect_stdout(StringIO()):  # it says what is of no interest here
+            prepare.main(
+                prepare.PrepareConfig(photographs=str(EXAMPLES), output_dir=str(folder), test_share=EXAMPLE_SHARE)
+            )
     return folder
 
 

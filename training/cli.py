@@ -8,6 +8,7 @@ from typing import Any, TypeVar, get_args, get_origin
 from enhancer.runtime.command_line import ArgumentParser
 
 Config = TypeVar("Config")
+FILLING = ("preset", "recipe", "config")  # flags that say what the defaults of the others are
 
 
 def flag(default: Any, help: str, *, free: bool = False, opposite: str = "", **options: Any) -> Any:
@@ -27,10 +28,10 @@ def flag(default: Any, help: str, *, free: bool = False, opposite: str = "", **o
 def from_flags(cls: type[Config], argv: Sequence[str] | None, description: str) -> Config:
     """Read a config dataclass from the command line.
 
-    A class with `defaults_of(preset, recipe)` gets the defaults that `--preset` and `--recipe` ask for.
+    A class with `defaults_of(preset, recipe, config)` gets the defaults that `--preset`, `--recipe` and `--config` ask for.
 
     Raises:
-        SettingsError: The recipe cannot be used.
+        SettingsError: The recipe, or the file of settings, cannot be used.
     """
     parser = ArgumentParser(usage="%(prog)s [--FLAG VALUE ...]", description=description, formatter_class=_Help)
     for item in fields(cls):  # type: ignore[arg-type]
@@ -38,21 +39,21 @@ def from_flags(cls: type[Config], argv: Sequence[str] | None, description: str) 
     defaults_of = getattr(cls, "defaults_of", None)
     if defaults_of is not None:
         early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-        early.add_argument("--preset")
-        early.add_argument("--recipe")
-        given = early.parse_known_args(argv)[0]
-        parser.set_defaults(**defaults_of(given.preset, given.recipe))
+        for name in FILLING:
+            early.add_argument(f"--{name}")
+        parser.set_defaults(**defaults_of(**vars(early.parse_known_args(argv)[0])))
     given = vars(parser.parse_args(argv))
     return cls(**{name: _as_given(value) for name, value in given.items()})
 
 
 def to_flags(config: Any) -> list[str]:
-    """Return the command line of a config: the flags whose values are no defaults."""
+    """Return the command line of a config: the flags whose values are no defaults. It needs no --config."""
     defaults = {item.name: item.default for item in fields(config)}
     if hasattr(config, "defaults_of"):
-        others = config.defaults_of(config.preset, config.recipe)
-        # These two say themselves what the defaults of the others are
-        defaults |= {name: _as_given(value) for name, value in others.items() if name not in ("preset", "recipe")}
+        others = config.defaults_of(config.preset, config.recipe, None)
+        # These say themselves what the defaults of the others are
+        defaults |= {name: _as_given(value) for name, value in others.items() if name not in FILLING}
+        del defaults["config"]
     words: list[str] = []
     for name, default in defaults.items():
         value = getattr(config, name)

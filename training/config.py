@@ -1,7 +1,9 @@
 """The settings of a training run: one dataclass = the command line = `config.json` of a run."""
 
 import math
-from dataclasses import asdict, dataclass, fields
+import re
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
 from typing import Any, Literal
 
 from enhancer.degrade import PRESETS
@@ -13,6 +15,7 @@ NEW_POCKET = "new_pocket"  # in place of a checkpoint
 PAIRS, CLEAN = "pairs", "clean"  # of a mixture, beside the presets
 # What a plain background may be when it is drawn; "grey" is any grey, "colour" any colour.
 PLAIN_COLOURS = ("white", "black", "grey", "colour")
+_SET = re.compile(r"([A-Za-z][\w-]*)=(.+)")  # of --validation_data_dir
 TRACKERS = ("tensorboard", "trackio", "wandb")
 # How the two published proofs of concept were trained. v2 is what the fields below say; v1 differs in these.
 PRESET_SETTINGS: dict[str, dict[str, Any]] = {
@@ -74,6 +77,11 @@ class TrainConfig:
         f"settings to start from: {', '.join(recipes.names())}, or a .toml file; flags win over them",
         free=True,
     )
+    config: str = flag(
+        "",
+        "settings to start from: the config.json of a run; flags win over them, and they over recipe and preset",
+        free=True,
+    )
     preset: str = flag("v2", "degradation, and the defaults of ranks, losses and optimizer: v2 or v1")
     train_data_dir: str = flag("", "folders to train on, comma-separated: images/ with masks/, or ready pairs")
     max_train_samples: int = flag(0, "train on the first this many pictures; 0: all")
@@ -125,7 +133,10 @@ class TrainConfig:
         metavar="COLOUR=SHARE",
     )
     grey_share: float = flag(0.0, "share of crops in grey, clean and degraded, so that grey stays grey")
-    augment: bool = flag(True, "now and then more on the degraded side: training/data/augment.py")
+    augment: bool = flag(
+        True, "now and then more on the degraded side of photographs (noise, blur): training/data/augment.py"
+    )
+    augment_pairs: bool = flag(False, "the same on ready pairs, whose degraded side is otherwise left as it is")
     dataloader_num_workers: int = flag(0, "processes that prepare pictures ahead; 0: none", free=True)
 
     train_batch_size: int = flag(2, "crops per forward pass and process")
@@ -144,6 +155,9 @@ class TrainConfig:
     )
     max_train_minutes: float = flag(
         0.0, "stop after this many minutes of training, those before a resume counted; 0: go to the end", free=True
+    )
+    num_train_epochs: int = flag(
+        0, "passes over the pictures, in place of --max_train_steps; 0: that many steps", free=True
     )
     stop_at_step: int = flag(0, "save and stop after this step, as Ctrl-C would; 0: go to the end", free=True)
     learning_rate: float = flag(5e-5, "AdamW learning rate after warm-up")
@@ -189,7 +203,15 @@ class TrainConfig:
         "its weight is a share: of the other losses' gradient at the picture, whatever that is (Esser et al. 2021)",
     )
 
-    validation_data_dir: str = flag("", "folders to validate on, comma-separated; empty: no validation", free=True)
+    validation_data_dir: str = flag(
+        "",
+        "folders to validate on, comma-separated; NAME=FOLDER makes sets with numbers of their own, of which the first decides "
+        "what is best; empty: no validation",
+        free=True,
+    )
+    best_metric: Literal["loss", "psnr", "lpips"] = flag(
+        "loss", "what makes the best checkpoint: the lowest loss, the highest PSNR, or the lowest LPIPS (AlexNet)"
+    )
     validation_steps: int = flag(500, "validate every this many steps, and at the end", free=True)
     max_validation_samples: int = flag(64, "validate on the first this many pictures", free=True)
     num_validation_images: int = flag(4, "pictures on the validation sheet", free=True)
@@ -264,7 +286,7 @@ class TrainConfig:
         for name in ("full_severity_share", "plain_background_share", "grey_share", "ema_decay"):
             if getattr(self, name) > 1:
                 raise SettingsError(f"--{name} must lie in 0 to 1, got {getattr(self, name)}.")
-        _ = self.shares, self.colours  # what cannot be read is refused now
+        _ = self.shares, self.colours, self.validation_sets  # what cannot be read is refused now
         for phase in self.schedule:
             self._check_phase(phase)
 
@@ -319,6 +341,28 @@ class TrainConfig:
         ]
         return self.gradient_accumulation_steps * sum(counts)
 
+    def for_pictures(self, count: int, world_size: int) -> "TrainConfig":
+        """Return the settings with the steps that `num_train_epochs` passes over the pictures take, if it is given.
+
+        Args:
+            count: How many pictures there are.
+            world_size: How many processes share them.
+
+        Raises:
+            SettingsError: A phase would never begin.
+        """
+        if not self.num_train_epochs:
+            return self
+        left = self.num_train_epochs * count * self.crops_per_image  # crops
+        ends = [phase.first_step for phase in self.schedule[1:]]
+        for phase, end in zip(self.schedule, [*ends, None], strict=True):
+            crops = phase.batch_size * self.gradient_accumulation_steps * world_size  # a step
+            steps = math.ceil(left / crops)
+            if end is None or phase.first_step + steps <= end:
+                return replace(self, max_train_steps=phase.first_step + steps)
+            left -= (end - phase.first_step) * crops
+        raise AssertionError("the last phase has no end")
+
     @property
     def shares(self) -> dict[str, float]:
         """The mixture by kind; none: all pictures as they come.
@@ -338,6 +382,26 @@ class TrainConfig:
         return shares_of(self.plain_colours, PLAIN_COLOURS, "--plain_colours")
 
     @property
+    def validation_sets(self) -> dict[str, str]:
+        """The sets to validate on: name -> comma-separated folders. One that was given no name is called "".
+
+        Raises:
+            SettingsError: Some folders have a name and others do not.
+        """
+        parts = [part.strip() for part in self.validation_data_dir.split(",") if part.strip()]
+        named = [_SET.fullmatch(part) for part in parts]
+        if not any(named):
+            return {"": ",".join(parts)} if parts else {}
+        found: dict[str, list[str]] = {}
+        for part, match in zip(parts, named, strict=True):
+            if match is None:
+                raise SettingsError(
+                    f"--validation_data_dir wants NAME=FOLDER for all folders or for none, got {part!r}."
+                )
+            found.setdefault(match[1], []).append(match[2])
+        return {name: ",".join(folders) for name, folders in found.items()}
+
+    @property
     def trackers(self) -> tuple[str, ...]:
         """The trackers by name."""
         if self.report_to.strip() == "all":
@@ -353,7 +417,14 @@ class TrainConfig:
         return {item.name for item in fields(self) if item.metadata["free"]}
 
     @classmethod
-    def defaults_of(cls, preset: str | None, recipe: str | None) -> dict[str, Any]:
-        """Return what a preset and a recipe set in place of the fields' own defaults; the recipe wins."""
-        chosen = recipes.read_recipe(recipe, {item.name: item for item in fields(cls)}) if recipe else {}
+    def defaults_of(cls, preset: str | None, recipe: str | None, config: str | None) -> dict[str, Any]:
+        """Return what preset, recipe and a run's settings set in place of the fields' own defaults; the latter ones win.
+
+        Raises:
+            SettingsError: One of the files cannot be used.
+        """
+        settings = {item.name: item for item in fields(cls)}
+        given = recipes.read_config(Path(config), settings) if config else {}
+        recipe = recipe or given.get("recipe")
+        chosen = (recipes.read_recipe(recipe, settings) if recipe else {}) | given
         return PRESET_SETTINGS.get(preset or chosen.get("preset", ""), {}) | chosen

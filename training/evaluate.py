@@ -9,9 +9,14 @@ is degraded with --preset and --seed. Several processes share the pictures, star
 
     torchrun --nproc_per_node 2 -m training.evaluate ...
 
+    python -m training.evaluate --sets standard --data_dir FACES --output_dir runs/all
+
+evaluates several sets (training/evaluation/sets/standard.toml, or a file of yours), each in a folder of its own, and puts them
+side by side: `sets.html`, `sets.md`, `sets.json`.
+
     python -m training.evaluate --compare runs/evaluation_a runs/evaluation_b --output_dir runs/a_or_b
 
-puts two evaluations side by side, picture by picture. With --fail_if "psnr.gain<2.0" (training/evaluation/gates.py) it is a gate.
+puts two evaluations side by side, picture by picture; two of several sets set by set. With --fail_if "psnr.gain<2.0" (training/evaluation/gates.py) it is a gate.
 
 Exit codes: 0 fine, 1 a gate fired, 2 bad input (a picture that cannot be read is named, the others are scored),
 130 interrupted.
@@ -20,13 +25,14 @@ Exit codes: 0 fine, 1 a gate fired, 2 bad input (a picture that cannot be read i
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from tqdm import tqdm
 
-from enhancer.degrade import PRESETS
+from enhancer.degradation import PRESET_NAMES
 from enhancer.errors import EnhancerError, ImageError, SettingsError
 from enhancer.hub import resolve
 from enhancer.imaging.colour import colour_of
@@ -34,21 +40,26 @@ from enhancer.metrics.catalogue import LPIPS_NETS
 from enhancer.model import SplatEnhancer
 from enhancer.runtime.command_line import file_errors, print_every_name, say_error
 from enhancer.runtime.device import device_of, machine, program
+from enhancer.runtime.files import write_text
 from enhancer.runtime.processes import Processes, leave
 from training.cli import flag, from_flags
 from training.data.backgrounds import Colour
 from training.data.contents import contents_of
-from training.data.folders import find_samples
-from training.evaluation.compare import compare, write_comparison
+from training.data.folders import Sample, find_samples
+from training.evaluation import named_sets, sets_folder
+from training.evaluation.compare import compare, compare_sets, write_comparison
 from training.evaluation.compare import table as comparison_table
+from training.evaluation.degradation import Degradation
 from training.evaluation.distributed import DistributedEvaluation
 from training.evaluation.evaluator import Evaluator, Pictures, Row
-from training.evaluation.gates import Gate, failures
+from training.evaluation.gates import Gate, failures, failures_of_sets
 from training.evaluation.results import ResultsFolder, fingerprint_of_files, fingerprint_of_names
 from training.evaluation.samples import load_sample
 from training.evaluation.summary import SCHEMA, set_scores, summary
+from training.report import set_tables
 from training.report.comparison import write_comparison_report
 from training.report.evaluation import write_report, write_sheets
+from training.report.sets import write_sets_report
 from training.report.tables import for_card, for_terminal
 
 FINE, GATE_FIRED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -64,12 +75,20 @@ class EvalConfig:
         "",
         "where the results go; an evaluation found there is gone on with; empty: runs/evaluation, or runs/comparison",
     )
-    preset: str = flag("v2", "degradation preset: v1 or v2; ready pairs are taken as they are")
+    sets: str = flag(
+        "",
+        f"evaluate on several sets and show them side by side: {', '.join(named_sets.names())}, or a .toml file "
+        "(training/evaluation/named_sets.py); what a set leaves out is as the other flags say",
+    )
+    preset: str = flag("v2", f"degradation preset: {', '.join(PRESET_NAMES)}; ready pairs are taken as they are")
     seed: int = flag(0, "address of the degradation's random streams")
     background: str = flag(
         "",
         "put every person, cut out by alpha or label map, on this colour before anything is degraded: white, black, grey "
         "or #rrggbb; empty: pictures as they are, what is transparent over white",
+    )
+    cache: str = flag(
+        "", "where fits of the splat presets are kept for other evaluations; empty: degraded/ beside --output_dir"
     )
     lpips_nets: str = flag("alex,vgg", "LPIPS networks, comma-separated, where they are there; empty: none")
     lpips_trunk: str = flag(
@@ -79,6 +98,10 @@ class EvalConfig:
     perceptual_weights: str = flag("", "SqueezeNet 1.1 features (.pth), for its distance; empty: without")
     identity_weights: str = flag("", "face embedding network (TorchScript), for identity; empty: without")
     inception_weights: str = flag("", "Inception network (TorchScript), for FID and KID; empty: without")
+    strength: float = flag(
+        0.6,
+        "beside the whole restoration, score this part of it, above 0 and below 1, without the slowest scores; 0: do not",
+    )
     no_harm: bool = flag(True, "also restore the clean pictures and score them against themselves")
     keep_pictures: bool = flag(
         False, "keep every picture, not only those on the sheets, so that --compare can show any"
@@ -101,19 +124,21 @@ class EvalConfig:
     def __post_init__(self) -> None:
         """Check what can be checked before anything is loaded."""
         if self.compare:
-            if self.fail_if:
-                raise SettingsError("--fail_if goes with an evaluation, not with --compare.")
+            for given, name in ((self.fail_if, "fail_if"), (self.sets, "sets")):
+                if given:
+                    raise SettingsError(f"--{name} goes with an evaluation, not with --compare.")
             return
-        if not self.data_dir:
+        if not self.data_dir and not self.sets:
             raise SettingsError(
                 "No pictures to evaluate on: give --data_dir FOLDER (with images/ and masks/, or ready pairs)."
             )
-        if self.preset not in PRESETS:
-            raise SettingsError(f"There is no preset {self.preset!r}. Choose one of {', '.join(PRESETS)}.")
+        _ = self.degradation
         if self.background:
             colour_of(self.background)
         if self.limit < 0:
             raise SettingsError(f"--limit must be 0 or more, got {self.limit}.")
+        if not 0 <= self.strength < 1:
+            raise SettingsError(f"--strength must be at least 0 and below 1, got {self.strength:g}.")
         for net in self.nets:
             if net not in LPIPS_NETS:
                 raise SettingsError(f"--lpips_nets knows {' and '.join(LPIPS_NETS)}, got {net!r}.")
@@ -122,6 +147,11 @@ class EvalConfig:
     def folder(self) -> Path:
         """Where the results go."""
         return Path(self.output_dir or ("runs/comparison" if self.compare else "runs/evaluation"))
+
+    @property
+    def degradation(self) -> Degradation:
+        """What is done to clean pictures."""
+        return Degradation(self.preset, self.seed, Path(self.cache) if self.cache else self.folder.parent / "degraded")
 
     @property
     def behind(self) -> Colour | None:
@@ -153,63 +183,165 @@ def prepare(config: EvalConfig, processes: Processes) -> tuple[Evaluator, dict[s
         "timestep": model.config.timestep,
     }
     model = model.to(device)
-    evaluator = Evaluator(model, config.preset, config.seed, no_harm=config.no_harm, dtype=getattr(torch, config.dtype))
+    evaluator = Evaluator(
+        model,
+        config.degradation,
+        no_harm=config.no_harm,
+        strength=config.strength,
+        dtype=getattr(torch, config.dtype),
+    )
     networks = (config.perceptual_weights, config.identity_weights, config.inception_weights)
     return evaluator.bring_scores(config.nets, *networks, lpips_trunk=config.lpips_trunk), about
 
 
+@dataclass(frozen=True)
+class Session:
+    """What the sets of an evaluation share."""
+
+    evaluator: Evaluator
+    checkpoint: dict[str, Any]  # its part of `metrics.json`
+    processes: Processes
+
+    def progress(self, total: int) -> "tqdm[Any]":
+        """Return a bar for so many pictures."""
+        return tqdm(total=total, mininterval=1, unit="picture", disable=not self.processes.is_main)
+
+
 def main(config: EvalConfig) -> dict[str, Any]:
-    """Evaluate and write the results; returns what `metrics.json` holds, on every process."""
-    gates = [Gate.parse(text) for text in config.fail_if]  # a typo should not cost an evaluation
+    """Evaluate one set and write the results; returns what `metrics.json` holds, on every process."""
+    for text in config.fail_if:
+        Gate.parse(text)  # a typo should not cost an evaluation
     listed = find_samples(config.data_dir)
-    samples = listed[: config.limit or None]
     processes = Processes(cpu=config.device == "cpu")
     try:
-        evaluator, checkpoint = prepare(config, processes)
-        degrades = any(sample.degraded is None for sample in listed)
-        settings = {
-            "checkpoint": f"{checkpoint['name']} {checkpoint['fingerprint']}",
-            "pictures": fingerprint_of_names(sample.name for sample in listed),
-            "preset": config.preset if degrades else None,
-            "seed": config.seed if degrades else None,
-            "background": config.background or None,
-            "rows": list(evaluator.kinds),
-            "scores": list(evaluator.scores),
-            "fid": evaluator.inception is not None,
-            "device": evaluator.model.device.type,
-            "dtype": config.dtype,
-        }
-        records = ResultsFolder(config.folder, settings, processes.rank)
-        found = processes.on_main(lambda: records.open(overwrite=config.overwrite))
-        work = DistributedEvaluation(evaluator, records, processes, config.behind, keep_all=config.keep_pictures)
-        rows, problems = work.evaluate(samples, found)
-        if not rows:
-            raise ImageError(f"None of the {len(samples)} pictures in {config.data_dir} can be evaluated.")
-        about = {
-            "folders": config.data_dir,
-            "listed": len(listed),
-            "scored": len(rows),
-            "ready_pairs": sum(sample.degraded is not None for sample in samples if sample.name in rows),
-            "views": contents_of(sample for sample in samples if sample.name in rows)["pairs"],
-            "left_out": problems,
-            "fingerprint": fingerprint_of_files([file for each in listed for file in each.files], contents=False),
-        }
-        metrics = {
-            "schema": SCHEMA,
-            "program": program(),
-            "checkpoint": checkpoint,
-            "settings": settings,
-            "data": about,
-            "machine": machine(evaluator.model.device, config.dtype),
-        }
-        by_name = {sample.name: sample for sample in samples}
-
-        def find(name: str) -> Pictures:
-            return records.kept(name) or evaluator.pictures(load_sample(by_name[name], config.behind))[0]
-
-        return processes.on_main(lambda: finish(metrics, list(rows.values()), evaluator, find, records, gates))
+        session = Session(*prepare(config, processes), processes)
+        with session.progress(len(listed[: config.limit or None])) as progress:
+            return evaluate_set(config, listed, session, progress)
     finally:
         processes.part()
+
+
+def main_sets(config: EvalConfig) -> dict[str, Any]:
+    """Evaluate several sets and write what they say side by side; returns what `sets.json` holds, on every process."""
+    planned = plan(config)
+    for text in config.fail_if:
+        Gate.parse(text, [each.name for each in planned])
+    listed = {each.name: find_samples(each.config.data_dir) for each in planned if not each.absent}
+    if not listed:
+        raise SettingsError(f"Of the sets {config.sets!r} none can be evaluated: {planned[0].absent}")
+    processes = Processes(cpu=config.device == "cpu")
+    try:
+        session = Session(*prepare(config, processes), processes)
+        whole = {"checkpoint": f"{session.checkpoint['name']} {session.checkpoint['fingerprint']}"}
+        processes.on_main(lambda: sets_folder.open_folder(config.folder, whole, overwrite=config.overwrite))
+        found: dict[str, dict[str, Any]] = {}
+        counts = [len(listed[each.name][: each.config.limit or None]) for each in planned if not each.absent]
+        with session.progress(sum(counts)) as progress:
+            for each in planned:
+                if each.absent:
+                    continue
+                progress.set_description(f"{each.name}, {len(found) + 1} of {len(listed)}")
+                found[each.name] = evaluate_set(each.config, listed[each.name], session, progress)
+        left_out = {each.name: each.absent for each in planned if each.absent}
+        folders = {each.name: each.folder for each in planned}
+
+        def finish_all() -> dict[str, Any]:
+            several = sets_folder.write(config.folder, session.checkpoint, folders, found, left_out)
+            write_text(config.folder / sets_folder.MARKDOWN, set_tables.for_card(several))
+            write_sets_report(several, config.folder)
+            print(set_tables.for_terminal(several))
+            print(f"Sets: {config.folder / 'sets.html'}; for a model card: {config.folder / sets_folder.MARKDOWN}")
+            return several
+
+        return processes.on_main(finish_all)
+    finally:
+        processes.part()
+
+
+@dataclass(frozen=True)
+class PlannedSet:
+    """A named set and the flags that it is evaluated with."""
+
+    name: str
+    folder: str
+    config: EvalConfig
+    absent: str | None  # why it is left out
+
+
+def plan(config: EvalConfig) -> list[PlannedSet]:
+    """Return the sets that --sets names.
+
+    Raises:
+        SettingsError: The file of sets, or one of them, cannot be used; the message names it.
+    """
+    out = []
+    cache = str(config.degradation.cache)
+    for each in named_sets.read_sets(config.sets, {item.name: item for item in fields(EvalConfig)}):
+        own = {"sets": "", "fail_if": (), "cache": cache, "output_dir": str(config.folder / each.folder)}
+        try:
+            settings = replace(config, **own, **each.settings)
+        except SettingsError as error:
+            raise SettingsError(f"The set {each.name!r} of {config.sets}: {error}") from error
+        out.append(PlannedSet(each.name, each.folder, settings, each.absent))
+    return out
+
+
+def evaluate_set(
+    config: EvalConfig, listed: Sequence[Sample], session: Session, progress: "tqdm[Any]"
+) -> dict[str, Any]:
+    """Evaluate one set; returns what its `metrics.json` holds, on every process."""
+    samples, processes = listed[: config.limit or None], session.processes
+    evaluator = session.evaluator.with_degradation(config.degradation, no_harm=config.no_harm)
+    degrades = any(sample.degraded is None for sample in listed)
+    settings = {
+        "checkpoint": f"{session.checkpoint['name']} {session.checkpoint['fingerprint']}",
+        "pictures": fingerprint_of_names(sample.name for sample in listed),
+        "preset": config.preset if degrades else None,
+        "splats": config.degradation.splats if degrades else None,
+        "seed": config.seed if degrades else None,
+        "background": config.background or None,
+        "strength": config.strength or None,
+        "rows": list(evaluator.kinds),
+        "scores": list(evaluator.scores),
+        "fid": evaluator.inception is not None,
+        "device": evaluator.model.device.type,
+        "dtype": config.dtype,
+    }
+    records = ResultsFolder(config.folder, settings, processes.rank)
+    found = processes.on_main(lambda: records.open(overwrite=config.overwrite))
+    work = DistributedEvaluation(
+        evaluator, records, processes, config.behind, keep_all=config.keep_pictures, progress=progress
+    )
+    rows, problems = work.evaluate(samples, found)
+    if not rows:
+        raise ImageError(f"None of the {len(samples)} pictures in {config.data_dir} can be evaluated.")
+    about = {
+        "folders": config.data_dir,
+        "listed": len(listed),
+        "scored": len(rows),
+        "ready_pairs": sum(sample.degraded is not None for sample in samples if sample.name in rows),
+        "views": contents_of(sample for sample in samples if sample.name in rows)["pairs"],
+        "left_out": problems,
+        "fingerprint": fingerprint_of_files([file for each in listed for file in each.files], contents=False),
+    }
+    metrics = {
+        "schema": SCHEMA,
+        "program": program(),
+        "checkpoint": session.checkpoint,
+        "settings": settings,
+        "data": about,
+        "machine": machine(evaluator.model.device, config.dtype),
+    }
+    by_name = {sample.name: sample for sample in samples}
+
+    def find(name: str) -> Pictures:
+        kept = records.kept(name)
+        if kept is None:  # such as the one in the middle, which no process could know before the last was done
+            kept, _ = evaluator.pictures(name, load_sample(by_name[name], config.behind))
+            records.keep(name, kept)
+        return kept
+
+    return processes.on_main(lambda: finish(metrics, list(rows.values()), evaluator, find, records))
 
 
 def finish(
@@ -218,7 +350,6 @@ def finish(
     evaluator: Evaluator,
     find: Callable[[str], Pictures],
     records: ResultsFolder,
-    gates: Sequence[Gate],
 ) -> dict[str, Any]:
     """Write the results and say them; returns what `metrics.json` holds."""
     names = [row["file"] for row in rows]
@@ -227,35 +358,54 @@ def finish(
     records.write_results(metrics, rows, for_card(metrics))
     write_sheets(rows, find, records.folder)
     write_report(metrics, rows, find, records.folder)
-    print(for_terminal(metrics))
-    print(f"Report: {records.folder / 'report.html'}; for a model card: {records.folder / 'table.md'}")
-    for sentence in failures(gates, metrics):
-        print(f"FAIL {sentence}")
+    tqdm.write(for_terminal(metrics))
+    tqdm.write(f"Report: {records.folder / 'report.html'}; for a model card: {records.folder / 'table.md'}")
     return metrics
 
 
 def run(config: EvalConfig) -> int:
     """Do what the flags ask for and return the exit code."""
     if config.compare:
-        result, each = compare(*(Path(folder) for folder in config.compare))
-        write_comparison(result, each, config.folder)
-        write_comparison_report(result, each, config.folder)
-        print(comparison_table(result))
-        print(f"Comparison: {config.folder / 'comparison.html'}")
+        two = [Path(folder) for folder in config.compare]
+        by_set = compare_sets(*two)
+        for name, (folder, found) in ({"": ("", compare(*two))} if by_set is None else by_set).items():
+            write_comparison(*found, config.folder / folder)
+            write_comparison_report(*found, config.folder / folder)
+            print(f"{name}\n{comparison_table(found[0])}" if name else comparison_table(found[0]))
+            print(f"Comparison: {config.folder / folder / 'comparison.html'}")
         return FINE
-    metrics = main(config)
-    problems: Mapping[str, str] = metrics["data"]["left_out"]
+    if config.sets:
+        several = main_sets(config)
+        sets: Mapping[str, dict[str, Any]] = {name: each["metrics"] for name, each in several["sets"].items()}
+        gates = [Gate.parse(text, [*sets, *several["left_out"]]) for text in config.fail_if]
+        fired = failures_of_sets(gates, sets, several["left_out"])
+    else:
+        sets = {"": main(config)}
+        fired = failures([Gate.parse(text) for text in config.fail_if], sets[""])
+    for sentence in fired if _speaks() else ():
+        print(f"FAIL {sentence}")
+    problems = {
+        f"{name}: {picture}" if name else picture: why
+        for name, metrics in sets.items()
+        for picture, why in metrics["data"]["left_out"].items()
+    }
     if problems:
+        scored = sum(metrics["data"]["scored"] for metrics in sets.values())
         raise ImageError(
-            f"{len(problems)} of {len(problems) + metrics['data']['scored']} pictures could not be evaluated: "
+            f"{len(problems)} of {len(problems) + scored} pictures could not be evaluated: "
             f"{', '.join(problems)}. Mend them and run the same command again: only they are evaluated then."
         )
-    return GATE_FIRED if failures([Gate.parse(text) for text in config.fail_if], metrics) else FINE
+    return GATE_FIRED if fired else FINE
+
+
+def _speaks() -> bool:
+    """Say whether this is the one of several processes that speaks."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def command(argv: list[str] | None = None) -> int:
     """Run as a program. Of several processes one speaks."""
-    speaks = os.environ.get("RANK", "0") == "0"
+    speaks = _speaks()
     print_every_name()
     try:
         with file_errors():

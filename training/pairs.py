@@ -35,6 +35,7 @@ class PairsConfig:
     resolution: int = flag(512, "side of the square crops, pixels")
     min_crop: int = flag(256, "leave out pictures whose crop is narrower than this many pixels")
     test_share: float = flag(0.05, "share of pictures in test/, in blocks, so that no neighbours are on both sides")
+    validation_share: float = flag(0.0, "the same for validation/, a third part")
     parser: str = flag("pocket", "face parser: folder, Hub id, 'pocket', the embedded one, or 'none'")
     premultiplied: bool = flag(False, "the colours of the pictures are multiplied by their alpha")
     num_workers: int = flag(2, "pictures worked on at once")

@@ -39,6 +39,7 @@ from enhancer.splats.degradation import SPLAT_PRESETS, SplatPreset, degrade_as_s
 from training.cli import flag, from_flags
 from training.data.avatars import find_views
 from training.data.crop import LabelMaker, prepare
+from training.data.look import look_at
 from training.data.output import Output, Row
 from training.data.pair_lines import pair_lines
 from training.data.photographs import Found, Photograph, find_pairs, find_photographs
@@ -50,6 +51,7 @@ FINE, BAD_INPUT, INTERRUPTED = 0, 2, 130  # exit codes, as of `python -m enhance
 WAITING = 2  # pictures handed out per worker: enough to keep them busy, few enough to stop at once
 NAMES_SHOWN = 10  # of pictures without a face
 PROBLEMS = "problems.txt"
+LATER_FLAGS = ("conditioning_image_column", "clean_suffix", "degraded_suffix", "validation_share")
 CLOUD_FLAGS = ("splats", "captures", "cameras", "llffhold")
 STEPS, DRAWN_SPLATS = "steps", "splat"  # degradations beside the splat presets
 
@@ -61,9 +63,14 @@ class PrepareConfig:
     photographs: str = flag("", "folder of photographs, any size; label maps in masks/ beside images/ are used")
     dataset_name: str = flag("", "instead: a `datasets` id or imagefolder (needs the extra `data`)")
     dataset_split: str = flag("train", "its split that is read")
-    image_column: str = flag("image", "its column of pictures")
+    image_column: str = flag("image", "its column of pictures; of pairs the clean ones")
+    conditioning_image_column: str = flag("", "its column of degraded pictures, where it holds pairs; 'none' degrades")
     clean: str = flag("", "instead, ready pairs: folder of clean pictures")
     degraded: str = flag("", "ready pairs: folder of degraded pictures, matched by name")
+    clean_suffix: str = flag("", "ready pairs: what the names of clean pictures end in, such as _photo")
+    degraded_suffix: str = flag(
+        "", "ready pairs: the same of degraded ones, such as _render; both may be in one folder"
+    )
     renders: str = flag("", "instead, pairs from output folders of splat trainers, comma-separated; see training.pairs")
     splats: str = flag("", "instead, pairs of clouds of Gaussians and captured frames; see training.pairs")
     captures: str = flag("", "of --splats: folders of captured frames")
@@ -78,6 +85,7 @@ class PrepareConfig:
         0.05,
         "share of pictures in test/, drawn by name, so that it stays when pictures are added; of --renders and --splats in blocks",
     )
+    validation_share: float = flag(0.0, "the same for validation/, a third part")
     write_pairs: bool = flag(False, "write degraded pictures too, instead of degrading afresh while training")
     degradation: str = flag(
         STEPS, f"of the pairs: the 14 steps, '{DRAWN_SPLATS}' (each of its own severity), or {', '.join(SPLAT_PRESETS)}"
@@ -99,12 +107,7 @@ class PrepareConfig:
                 "Give one source: --photographs, --dataset_name, --renders, --degraded and --clean together, or --splats and "
                 "--captures together."
             )
-        if (self.cameras or self.llffhold) and not self.splats:
-            raise SettingsError("--cameras and --llffhold go with --splats and --captures.")
-        if self.writes_pairs and self.brings_pairs:
-            raise SettingsError(
-                "--write_pairs degrades photographs; --renders, --splats, or --degraded and --clean, are pairs already."
-            )
+        self._check_pairs()
         if self.degradation not in (STEPS, DRAWN_SPLATS):
             splat_preset(self.degradation)
         if self.preset not in PRESETS:
@@ -113,12 +116,35 @@ class PrepareConfig:
             raise SettingsError(
                 f"--resolution must be a multiple of 16 and at least {MIN_SIDE}, got {self.resolution}."
             )
-        if not 0 <= self.test_share <= 1:
-            raise SettingsError(f"--test_share must be from 0 to 1, got {self.test_share}.")
+        if min(self.test_share, self.validation_share) < 0 or self.test_share + self.validation_share > 1:
+            raise SettingsError(
+                "--test_share and --validation_share must be from 0 to 1, and not more together, got "
+                f"{self.test_share} and {self.validation_share}."
+            )
         if self.num_workers < 1 or self.llffhold < 0:
             raise SettingsError(
                 f"--num_workers must be at least 1 and --llffhold at least 0, got {self.num_workers} and {self.llffhold}."
             )
+
+    def _check_pairs(self) -> None:
+        """Check what is asked of ready pairs."""
+        if (self.cameras or self.llffhold) and not self.splats:
+            raise SettingsError("--cameras and --llffhold go with --splats and --captures.")
+        if (self.clean_suffix or self.degraded_suffix) and not self.clean:
+            raise SettingsError("--clean_suffix and --degraded_suffix go with --clean and --degraded.")
+        if self.clean and Path(self.clean) == Path(self.degraded) and self.clean_suffix == self.degraded_suffix:
+            raise SettingsError(
+                "--clean and --degraded are one folder: say what tells them apart by --clean_suffix and --degraded_suffix."
+            )
+        if self.writes_pairs and self.brings_pairs:
+            raise SettingsError(
+                "--write_pairs degrades photographs; --renders, --splats, or --degraded and --clean, are pairs already."
+            )
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Part -> its share, beside train/."""
+        return {"test": self.test_share, "validation": self.validation_share}
 
     @property
     def brings_pairs(self) -> bool:
@@ -135,6 +161,7 @@ class PrepareConfig:
         kept = {key: value for key, value in asdict(self).items() if key not in ("output_dir", "num_workers")}
         if not self.splats:  # as folders have it that were prepared before there were such pairs
             kept = {key: value for key, value in kept.items() if key not in CLOUD_FLAGS}
+        kept = {key: value for key, value in kept.items() if value or key not in LATER_FLAGS}
         if self.degradation == STEPS:
             del kept["degradation"]  # as folders have it that were prepared before there was another
         else:
@@ -161,7 +188,8 @@ def find(config: PrepareConfig) -> Found:
     elif config.splats:
         found, where = _splats(config, masks), config.captures
     elif config.clean:
-        found = find_pairs(Path(config.clean), Path(config.degraded), masks)
+        ends = (config.clean_suffix, config.degraded_suffix)
+        found = find_pairs(Path(config.clean), Path(config.degraded), masks, suffixes=ends)
         where = f"{config.clean} with a partner in {config.degraded}"
     else:
         where = config.photographs
@@ -178,7 +206,7 @@ def _renders(config: PrepareConfig) -> Found:
     problems: list[str] = []
     for views in find_views(config.renders, config.views):
         print(f"{len(views.pairs)} pairs of {views.split} views after {views.steps} steps in {views.folder}.")
-        parts = split_apart(near_in_order(len(views.pairs)), {"test": config.test_share})
+        parts = split_apart(near_in_order(len(views.pairs)), config.shares)
         about = {"view": views.split, "steps": views.steps}
         found += [replace(pair, part=part, facts=about) for pair, part in zip(views.pairs, parts, strict=True) if part]
         if count := parts.count(""):
@@ -192,7 +220,7 @@ def _splats(config: PrepareConfig, masks: Path | None) -> Found:
     from training.splats.renders import find_renders  # brings torch, which nothing else here may need
 
     avatars = avatars_of(config.splats, config.captures, config.cameras)
-    return find_renders(avatars, config.views, test_share=config.test_share, every=config.llffhold, masks=masks)
+    return find_renders(avatars, config.views, shares=config.shares, every=config.llffhold, masks=masks)
 
 
 def _rows_of_dataset(config: PrepareConfig) -> list[Photograph]:
@@ -205,29 +233,49 @@ def _rows_of_dataset(config: PrepareConfig) -> list[Photograph]:
         ) from error
     try:
         table = datasets.load_dataset(config.dataset_name, split=config.dataset_split)
-        column = table.cast_column(config.image_column, datasets.Image(decode=False))
+        pictures = [name for name, kind in table.features.items() if isinstance(kind, datasets.Image)]
+        for name in pictures:
+            table = table.cast_column(name, datasets.Image(decode=False))
     except Exception as error:  # its errors have no common class
         raise SettingsError(f"The data set {config.dataset_name} cannot be read: {error}") from error
+    degraded = _degraded_column(config, pictures)
 
-    def encoded(index: int) -> bytes:
-        entry = column[index][config.image_column]
+    def encoded(name: str, index: int) -> bytes:
+        entry = table[index][name]
         return entry["bytes"] or Path(entry["path"]).read_bytes()
 
     found = []
-    for index in range(len(column)):
+    for index in range(len(table)):
         labels = Path(config.masks, f"{index:06d}.png") if config.masks else None
-        found.append(
-            Photograph(f"{index:06d}", partial(encoded, index), labels if labels and labels.is_file() else None)
-        )
+        partner = partial(encoded, degraded, index) if degraded else None
+        given = labels if labels and labels.is_file() else None
+        found.append(Photograph(f"{index:06d}", partial(encoded, config.image_column, index), given, partner))
     return found
+
+
+def _degraded_column(config: PrepareConfig, pictures: Sequence[str]) -> str:
+    """Return the data set's column of degraded pictures; empty where its pictures are to be degraded.
+
+    Raises:
+        SettingsError: A column is not there; or there are several of pictures, and nobody said what they are.
+    """
+    asked, columns = config.conditioning_image_column, ", ".join(pictures) or "none"
+    for name in {config.image_column, asked} - {"", "none"}:
+        if name not in pictures:
+            raise SettingsError(f"{config.dataset_name} has no column of pictures {name!r}; it has {columns}.")
+    if len(pictures) > 1 and not asked:
+        raise SettingsError(
+            f"{config.dataset_name} has several columns of pictures: {columns}. Name the clean ones by --image_column and the "
+            "degraded ones by --conditioning_image_column, or give --conditioning_image_column none to degrade afresh."
+        )
+    return "" if asked == "none" else asked
 
 
 def prepare_one(photograph: Photograph, config: PrepareConfig, parser: LabelMaker | None, output: Output) -> None:
     """Do one picture: crop, label map, degraded partner if there is or shall be one, and its row."""
     done = prepare(photograph, parser, config.resolution, config.min_crop, premultiplied=config.premultiplied)
     name = photograph.name
-    drawn = "test" if rng_for(config.seed, "split", name).random() < config.test_share else "train"
-    split = photograph.part or drawn
+    split = photograph.part or _drawn_part(name, config)
     row: Row = {**photograph.facts, **done.facts}
     degraded = done.degraded
     if config.writes_pairs and done.labels is not None:
@@ -248,6 +296,14 @@ def prepare_one(photograph: Photograph, config: PrepareConfig, parser: LabelMake
         "labels": seen,
     }
     output.record(columns | {"name": name} | row | facts)
+
+
+def _drawn_part(name: str, config: PrepareConfig) -> str:
+    """Return the part a picture goes to, whatever others there are."""
+    drawn = rng_for(config.seed, "split", name).random()
+    if drawn < config.test_share:
+        return "test"
+    return "validation" if drawn < config.test_share + config.validation_share else "train"
 
 
 def _sides_with_alpha(clean: np.ndarray, degraded: np.ndarray) -> str:
@@ -320,12 +376,14 @@ def main(config: PrepareConfig) -> list[str]:
         write_text(output.folder / PROBLEMS, encodable("\n".join(problems) + "\n"))
     else:
         (output.folder / PROBLEMS).unlink(missing_ok=True)
-    told = f"{counts['train']} pictures in {output.folder / 'train'}, {counts['test']} in {output.folder / 'test'}."
-    print(f"{told} {left_out(others)}".rstrip())
+    told = ", ".join(f"{count} pictures in {output.folder / part}" for part, count in counts.items())
+    print(f"{told}. {left_out(others)}".rstrip())
     _tell_of_faces(output)
     _tell_of_premultiplied(output)
     for line in pair_lines(list(output.done.values())):
         print(line)
+    if config.clean and output.done and look_at(output.samples()).swapped:
+        print("The degraded pictures are the sharper ones: --degraded and --clean seem to be swapped.")
     if figures := draw_figures(config, output):
         print(f"Figures: {', '.join(str(path) for path in figures)}")
     return problems

@@ -1,6 +1,6 @@
 """Show what training sees: one sheet of crops, clean and degraded, as the data flags of a run make them.
 
-    python -m training.preview --train_data_dir data/faces/train --augment --sheet runs/preview.png
+    python -m training.preview --train_data_dir data/faces/train --sheet runs/preview.png
 
 Takes the flags of `training.train`: put `preview` for `train` in the command of a run, and its first pictures appear.
 """
@@ -65,10 +65,10 @@ def main(config: PreviewConfig) -> Path:
     cv2.setNumThreads(1)
     rows = rows_of(config)
     lines = [rows[start : start + PAIRS_A_LINE] for start in range(0, len(rows), PAIRS_A_LINE)]
-    extras = "with" if config.augment else "without"
+    contents = Pairs(find_samples(config.train_data_dir), config).contents()
     page = sheet(
         "What training sees",
-        f"{config.train_data_dir}, crops of {config.resolution} px, preset {config.preset}, {extras} extras",
+        f"{config.train_data_dir}, crops of {config.resolution} px: {contents}",
         [[tile for row in line for tile in row] for line in lines],
         side=TILE,
     )

@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--branch", help="commit to this branch")
     parser.add_argument("--dry_run", action="store_true", help="only say what would be sent")
     parser.add_argument(
-        "--evaluation", help="folder or metrics.json of its evaluation; else the run's folder is searched"
+        "--evaluation", help="folder, metrics.json or sets.json of its evaluation; else the run's folder is searched"
     )
     parser.add_argument("--datasets", nargs="+", default=[], help="Hub ids of the data sets it was trained on")
     parser.add_argument("--data_licence", default="", help="what the data's licence allows, in words, for the card")

@@ -1,6 +1,6 @@
 """Versions of one picture scored against their reference, whole and per region."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 
@@ -26,8 +26,12 @@ class RegionalScorer:
         self.masks = {part: mask for part, mask in masks.items() if without_border(mask).sum() >= MIN_REGION}
         self._seen = {key: network.features(reference) for key, network in networks.items()}
 
-    def score(self, rgb: np.ndarray) -> dict[str, dict[str, float]]:
+    def score(self, rgb: np.ndarray, without: Collection[str] = ()) -> dict[str, dict[str, float]]:
         """Score one version, shaped as the reference.
+
+        Args:
+            rgb: The version.
+            without: Keys of networks that are not asked this time.
 
         Returns:
             Part -> key -> value, `WHOLE` first. A region's score is the map of squared error, SSIM or LPIPS averaged
@@ -35,7 +39,9 @@ class RegionalScorer:
         """
         error, likeness = squared_error(rgb, self.reference), similarity(rgb, self.reference)
         distances = {
-            key: network.compare(network.features(rgb), self._seen[key]) for key, network in self.networks.items()
+            key: network.compare(network.features(rgb), self._seen[key])
+            for key, network in self.networks.items()
+            if key not in without
         }
         scores = {
             WHOLE: {

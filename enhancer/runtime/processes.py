@@ -72,6 +72,28 @@ class Processes:
             self._state.destroy_process_group()
 
 
+def processes_asked_for() -> int:
+    """Return how many processes `accelerate launch` was asked for, by its command line; 1 where nothing says otherwise.
+
+    Without several GPUs, and without MPI, it starts one and says nothing.
+    """
+    if "ACCELERATE_MIXED_PRECISION" not in os.environ:
+        return 1
+    import psutil
+
+    try:
+        launcher = psutil.Process().parent()
+        words = launcher.cmdline() if launcher else []
+    except psutil.Error:
+        return 1
+    for place, word in enumerate(words):
+        name, _, value = word.partition("=")
+        if name.replace("-", "_") == "__num_processes":
+            number = value or (words[place + 1] if place + 1 < len(words) else "")
+            return int(number) if number.isdecimal() else 1
+    return 1
+
+
 def leave(code: int) -> NoReturn:
     """End the program with an exit code.
 

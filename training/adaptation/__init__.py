@@ -1,1 +1,1 @@
-"""Adapting a checkpoint to one person: her pairs looked at and shared out, settings chosen, the outcome told."""
+"""Adapting a checkpoint to one person: her pairs shared out, settings chosen, the outcome told."""

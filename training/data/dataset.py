@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from enhancer.degrade import degrade, face_render
+from enhancer.degrade import PRESETS, degrade, face_render
 from enhancer.errors import EnhancerError, ImageError, SettingsError
 from enhancer.imaging.background import over_one_background
 from enhancer.imaging.io import WHITE, read_image, read_labels, to_bytes
@@ -95,9 +95,10 @@ class Pairs(Dataset[tuple[Tensor, Tensor] | EnhancerError]):
             if kind != CLEAN:
                 recipe = face_render(kind or config.preset, severity=severity)
                 degraded = degrade(clean, soft_masks(region_map(labels)), recipe, seed=address)
+        extras = config.augment if sample.degraded is None else config.augment_pairs
         if kind == CLEAN:
             degraded = clean
-        elif config.augment:
+        elif extras:
             degraded = augment(degraded, (config.seed, "augment", *address[1:]))
         clean, degraded = over_one_background([clean, degraded], background)
         return clean, degraded
@@ -138,6 +139,19 @@ class Pairs(Dataset[tuple[Tensor, Tensor] | EnhancerError]):
                 "(--resolution)."
             )
         return torch.from_numpy(to_bytes(clean)), torch.from_numpy(to_bytes(degraded))
+
+    def contents(self) -> str:
+        """Say what there is, and what is done to it."""
+        ready = sum(sample.degraded is not None for sample in self.samples)
+        faces, config = len(self.samples) - ready, self.config
+        presets = [kind for kind in config.shares if kind in PRESETS] or [config.preset]
+        said = [
+            f"{ready} ready pairs{' with extras' if config.augment_pairs else ''}" if ready else "",
+            f"{faces} photographs, preset {' and '.join(presets)}, {'with' if config.augment else 'without'} extras"
+            if faces
+            else "",
+        ]
+        return "; ".join(each for each in said if each)
 
     def fingerprint(self) -> str:
         """Return a short hash of which pictures there are, so that a resume on other data is noticed."""

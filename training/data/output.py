@@ -12,9 +12,9 @@ from enhancer.errors import EnhancerError, ImageError
 from enhancer.imaging.io import write_png
 from enhancer.runtime.files import write_text
 from enhancer.runtime.resumable import Journal, Row, claim
-from training.data.folders import METADATA
+from training.data.folders import METADATA, Sample
 
-SPLITS = ("train", "test")
+SPLITS = ("train", "validation", "test")
 SETTINGS, JOURNAL = "prepare.json", "done.jsonl"
 # `file_name` leads: `datasets` (5.2) gives it to the first picture column of a row, whichever that is.
 # The Hub takes at most this many files in a folder; of a larger data set a picture lies in one of so many subfolders.
@@ -68,11 +68,23 @@ class Output:
         counts = {}
         for split in SPLITS:
             rows = sorted((row for row in self.done.values() if row["split"] == split), key=lambda row: row["name"])
-            counts[split] = len(rows)
+            if rows or split != "validation":
+                counts[split] = len(rows)
             if rows:
                 text = "".join(json.dumps(row) + "\n" for row in rows)
                 write_text(self.folder / split / METADATA, text)
         return counts
+
+    def samples(self) -> list[Sample]:
+        """Return what is done as an evaluation takes it, in the order of its names."""
+        rows = sorted(self.done.values(), key=lambda row: row["name"])
+        image, degraded, labels = FILE_COLUMNS
+        found = []
+        for row in rows:
+            inside = self.folder / row["split"]
+            partner, known = (inside / row[key] if key in row else None for key in (degraded, labels))
+            found.append(Sample(row["name"], inside / row[image], partner, known))
+        return found
 
     def write_picture(self, path: Path, picture: np.ndarray) -> None:
         """Write a PNG atomically.

@@ -3,7 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -92,13 +92,26 @@ def find_photographs(folder: Path, masks: Path | None = None, leave_out: Path | 
     return Found(photographs, problems, others)
 
 
-def find_pairs(clean: Path, degraded: Path, masks: Path | None = None) -> Found:
-    """Match two folders of pictures by name, whatever their suffixes; what has no partner is a problem.
+def find_pairs(
+    clean: Path, degraded: Path, masks: Path | None = None, *, suffixes: tuple[str, str] = ("", "")
+) -> Found:
+    """Match two folders of pictures by name, whatever their file types; what has no partner is a problem.
 
-    The photographs found are the clean pictures with their degraded partners.
+    Args:
+        clean: Folder of clean pictures.
+        degraded: Folder of degraded ones; with suffixes it may be the same.
+        masks: As of `find_photographs`.
+        suffixes: What the names of clean and of degraded pictures end in, such as ``("_photo", "_render")``; other pictures
+            are passed over, and pairs are called by what stands before.
+
+    Returns:
+        The clean pictures with their degraded partners.
     """
     found, problems, others = find_photographs(clean, masks)
     partners, double, others_degraded = find_photographs(degraded)
+    found, partners = (_ending(each, suffix) for each, suffix in zip((found, partners), suffixes, strict=True))
+    if clean.resolve() == degraded.resolve():
+        double, others_degraded = [], Counter()
     theirs = {each.name: each for each in partners}
     pairs = []
     for each in found:
@@ -109,6 +122,11 @@ def find_pairs(clean: Path, degraded: Path, masks: Path | None = None) -> Found:
             pairs.append(Photograph(each.name, each.source, each.labels, partner.source))
     problems += [f"{left.shown} in {degraded} has no partner {left.name}.* in {clean}." for left in theirs.values()]
     return Found(pairs, problems + double, others + others_degraded)
+
+
+def _ending(photographs: list[Photograph], suffix: str) -> list[Photograph]:
+    """Return those whose names end in a suffix, called without it."""
+    return [replace(each, name=each.name.removesuffix(suffix)) for each in photographs if each.name.endswith(suffix)]
 
 
 def read_photograph(source: Source, name: str, *, premultiplied: bool = False) -> np.ndarray:

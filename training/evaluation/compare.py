@@ -6,37 +6,18 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from enhancer.errors import SettingsError
 from enhancer.runtime.files import write_text
-from enhancer.seeding import rng_for
+from training.evaluation import sets_folder
+from training.evaluation.intervals import CONFIDENCE, RESAMPLES, interval
 from training.evaluation.metrics import COLUMNS, score_of
 from training.evaluation.results import METRICS, ROWS
 from training.evaluation.summary import paired
 
 SCHEMA = 1
-RESAMPLES = 5000
-CONFIDENCE = 0.95
 SAME = ("preset", "seed", "background")  # settings without which a comparison is none
+Comparison = tuple[dict[str, Any], list[dict[str, Any]]]  # what `comparison.json` holds, and a row a picture
 TOLERANCE = 0.01  # dB between the scores of what both were given; machines differ in the last digits
-
-
-def interval(differences: np.ndarray, name: str) -> tuple[float, float]:
-    """Return the bootstrap percentile interval of the mean of paired differences, drawn from a stream of its own."""
-    from scipy.stats import bootstrap  # here rather than above: it takes a second, which an evaluation need not wait
-
-    if len(differences) == 1:  # nothing to draw from
-        return float(differences[0]), float(differences[0])
-    found = bootstrap(
-        (differences,),
-        np.mean,
-        n_resamples=RESAMPLES,
-        confidence_level=CONFIDENCE,
-        method="percentile",
-        rng=rng_for("compare", name),
-    ).confidence_interval
-    return float(found.low), float(found.high)
 
 
 def read_evaluation(folder: Path) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
@@ -55,7 +36,7 @@ def read_evaluation(folder: Path) -> tuple[dict[str, Any], dict[str, dict[str, A
         ) from error
 
 
-def compare(first: Path, second: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def compare(first: Path, second: Path) -> Comparison:
     """Compare the restored pictures of two evaluations.
 
     Returns:
@@ -125,6 +106,40 @@ def compare(first: Path, second: Path) -> tuple[dict[str, Any], list[dict[str, A
         "scores": scores,
     }
     return result, each
+
+
+def compare_sets(first: Path, second: Path) -> dict[str, tuple[str, Comparison]] | None:
+    """Compare two evaluations of several sets, set by set.
+
+    Returns:
+        Set -> its folder and what `compare` returns, of the sets that both have; None if both are evaluations of one set.
+
+    Raises:
+        SettingsError: One is of several sets and the other is not, they have no set in common, or one of those does not
+            compare; the message names it.
+    """
+    a, b = sets_folder.read(first), sets_folder.read(second)
+    if a is None and b is None:
+        return None
+    if a is None or b is None:
+        several, single = (second, first) if a is None else (first, second)
+        raise SettingsError(
+            f"{several} holds an evaluation of several sets, {single} does not: compare {single} with the folder of one "
+            f"of them, such as {several / next(iter((a or b or {})['sets'].values()))['folder']}."
+        )
+    names = [name for name in a["sets"] if name in b["sets"]]
+    if not names:
+        raise SettingsError(
+            f"{first} and {second} have no set in common: {', '.join(a['sets'])}; {', '.join(b['sets'])}."
+        )
+    out = {}
+    for name in names:
+        folder, other = (each["sets"][name]["folder"] for each in (a, b))
+        try:
+            out[name] = (folder, compare(first / folder, second / other))
+        except SettingsError as error:
+            raise SettingsError(f"The set {name!r}: {error}") from error
+    return out
 
 
 def _of_picture(a: dict[str, Any], b: dict[str, Any], column: str) -> dict[str, Any]:

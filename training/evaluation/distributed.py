@@ -1,8 +1,10 @@
 """The pictures shared out among the processes of an evaluation, and every row put on disk as soon as it is made."""
 
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from tqdm import tqdm
 
@@ -35,6 +37,7 @@ class DistributedEvaluation:
     processes: Processes
     background: Colour | None  # put behind every person; None: the pictures as they are
     keep_all: bool  # every picture, not only those that the sheets show
+    progress: "tqdm[Any]"  # counts the pictures of every process
 
     def evaluate(self, samples: Sequence[Sample], found: Mapping[str, Row]) -> tuple[dict[str, Row], dict[str, str]]:
         """Judge what has no row on disk yet, or whose files are others by now.
@@ -53,7 +56,8 @@ class DistributedEvaluation:
         valid = {name: row for name, row in found.items() if row.get("source") == sources.get(name)}
         missing = [sample for sample in samples if sample.name not in valid]
         share = Partial()
-        self._evaluate_share(missing, len(samples), share)
+        self._passed_over(len(samples) - len(missing))
+        self._evaluate_share(missing, share)
         shares = self.processes.gathered(share)
         for each in shares:
             if each.error is not None:
@@ -67,29 +71,30 @@ class DistributedEvaluation:
                 self.records.prune(rows, shown(list(rows.values())))
         return rows, {name: why for each in shares for name, why in each.problems.items()}
 
-    def _evaluate_share(self, missing: Sequence[Sample], total: int, share: Partial) -> None:
+    def _passed_over(self, count: int) -> None:
+        """Count pictures that were done before; the time that is left is not estimated by them."""
+        if self.progress.disable:
+            return
+        self.progress.initial += count
+        self.progress.n += count
+        self.progress.last_print_n += count
+        self.progress.refresh()
+
+    def _evaluate_share(self, missing: Sequence[Sample], share: Partial) -> None:
         """Judge this process's part of what is missing into `share`. What cannot be read is named and passed over."""
         place, count = self.processes.rank, self.processes.world_size
-        progress = tqdm(
-            initial=total - len(missing),
-            total=total,
-            mininterval=1,
-            unit="picture",
-            disable=not self.processes.is_main,
-        )
         try:
-            for sample in missing[place::count]:
+            for number, sample in enumerate(missing[place::count]):
                 row = self._evaluate_one(sample, share)
                 if row is not None:
                     gain = row["restored.psnr"] - row["degraded.psnr"]
-                    progress.set_postfix_str(f"{row['restored.psnr']:.2f} dB, {gain:+.2f}", refresh=False)
-                progress.update(min(count, total - progress.n))  # the others are about as far
+                    self.progress.set_postfix_str(f"{row['restored.psnr']:.2f} dB, {gain:+.2f}", refresh=False)
+                self.progress.update(min(count, len(missing) - number * count))  # the others are about as far
         except EnhancerError as error:
             share.error = error
-        finally:
-            progress.close()
 
     def _evaluate_one(self, sample: Sample, share: Partial) -> Row | None:
+        start = time.perf_counter()
         try:
             loaded = load_sample(sample, self.background)
         except (ImageError, LabelError) as error:
@@ -98,8 +103,10 @@ class DistributedEvaluation:
             return None
         if not share.rows:
             self.evaluator.restore(loaded.clean)  # the first pass is slower: it is not timed
+            start = time.perf_counter()
         row, pictures = self.evaluator.row(sample.name, loaded)
         row |= {
+            "work_seconds": round(time.perf_counter() - start, 4),
             "processes": self.processes.world_size,
             "source": fingerprint_of_files(sample.files, contents=False),
         }

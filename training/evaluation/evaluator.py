@@ -6,7 +6,7 @@ import enhancer.torchvision_stub  # noqa: F401
 # isort: split
 import copy
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d, pad
 
-from enhancer.degrade import degrade, face_render
 from enhancer.errors import EnhancerError, UnavailableError
-from enhancer.imaging.io import WHITE
 from enhancer.metrics.catalogue import LPIPS_NETS, lpips_of
 from enhancer.metrics.perceptual import Perceptual
 from enhancer.metrics.regional import RegionalScorer
@@ -26,6 +24,7 @@ from enhancer.model import SplatEnhancer, restore
 from enhancer.model.config import EMBEDDED
 from enhancer.runtime.device import peak_memory
 from enhancer.tensors import to_model_range, to_rgb
+from training.evaluation.degradation import Degradation
 from training.evaluation.fid import Inception
 from training.evaluation.identity import Identity, landmarks
 from training.evaluation.metrics import COLOURS, COLUMNS, KINDS, SCORES, SET_SCORES, column
@@ -35,7 +34,10 @@ from training.losses.terms import feature_distance
 
 Row = dict[str, Any]
 Pictures = dict[str, np.ndarray]  # kind (or "clean") -> (H, W, 3) float32 in [0, 1]
+NO_HARM_UNASKED = "Not asked for (--no-no_harm, or no_harm = false in a set)."
 MS_SSIM_SIDE = 161  # px, the least that five scales of an 11 px window need
+# Scores that the partial strength does without: they cost most, and say little that LPIPS-AlexNet does not.
+SLOW_SCORES = frozenset({lpips_of("vgg").key, "ms_ssim", "squeeze"})
 
 
 def without_adapters(vae: Any) -> Any:
@@ -63,14 +65,28 @@ class Evaluator:
 
     Attributes:
         missing: Score or row -> the sentence why it is not reported.
-        scores: Keys of the scores that can be had.
-        kinds: The rows that are made, in the table's order.
     """
 
-    def __init__(self, model: SplatEnhancer, preset: str, seed: int, *, no_harm: bool, dtype: torch.dtype) -> None:
-        """Take a loaded checkpoint, not yet merged; it is merged here."""
+    def __init__(
+        self,
+        model: SplatEnhancer,
+        degradation: Degradation,
+        *,
+        no_harm: bool,
+        strength: float = 0,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        """Take a loaded checkpoint, not yet merged; it is merged here.
+
+        Args:
+            model: The checkpoint.
+            degradation: What is done to clean pictures.
+            no_harm: Restore the clean pictures, too.
+            strength: The part of a restoration that is scored beside the whole, above 0 and below 1; 0: none.
+            dtype: What the restoration computes in.
+        """
         self.missing: dict[str, str] = {}
-        self.recipe, self.seed, self.dtype = face_render(preset), seed, dtype
+        self.degradation, self.strength, self.dtype = degradation, strength, dtype
         self.vae: Any = None
         if model.config.base == EMBEDDED:
             self.missing["vae_floor"] = (
@@ -78,9 +94,10 @@ class Evaluator:
             )
         else:
             self.vae = without_adapters(model.vae)
+        if not strength:
+            self.missing["partial"] = "Not asked for (--strength 0)."
         if not no_harm:
-            self.missing["no_harm"] = "Not asked for (--no-no_harm)."
-        self.kinds = tuple(kind for kind in KINDS if kind not in self.missing)
+            self.missing["no_harm"] = NO_HARM_UNASKED
         self.model = model.for_inference()
         self.perceptuals: dict[str, Perceptual] = {}
         self.features: SqueezeFeatures | None = None
@@ -132,6 +149,20 @@ class Evaluator:
             self.missing["ms_ssim"] = "torchmetrics is not installed (pip install torchmetrics)."
         return self
 
+    def with_degradation(self, degradation: Degradation, *, no_harm: bool) -> "Evaluator":
+        """Return the same for pictures that are degraded otherwise; the networks are shared."""
+        other = copy.copy(self)
+        other.degradation = degradation
+        other.missing = {key: why for key, why in self.missing.items() if key != "no_harm"}
+        if not no_harm:
+            other.missing["no_harm"] = NO_HARM_UNASKED
+        return other
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The rows that are made, in the table's order."""
+        return tuple(kind for kind in KINDS if kind not in self.missing)
+
     @property
     def scores(self) -> tuple[str, ...]:
         """Keys of the scores that can be had."""
@@ -145,18 +176,20 @@ class Evaluator:
             out = restore(self.model, rgb)  # ends on the CPU, so a GPU has finished when it returns
         return out, time.perf_counter() - start
 
-    def pictures(self, loaded: LoadedSample) -> tuple[Pictures, float]:
-        """Return every version of a picture, the clean one among them, and the seconds of its restoration."""
-        degraded = loaded.degraded
+    def pictures(self, name: str, loaded: LoadedSample) -> tuple[Pictures, Row]:
+        """Return every version of a picture, the clean one among them, and what its row says of their making."""
+        degraded, took = loaded.degraded, None
         if degraded is None:
-            degraded = degrade(loaded.image, loaded.masks, self.recipe, seed=self.seed, background=WHITE)
+            degraded, took = self.degradation.degrade(name, loaded)
         out = {"clean": loaded.clean, "degraded": degraded}
         out["restored"], seconds = self.restore(degraded)
+        if "partial" in self.kinds:  # as `enhancer.imaging.blend` blends
+            out["partial"] = degraded + np.float32(self.strength) * (out["restored"] - degraded)
         if "vae_floor" in self.kinds:
             out["vae_floor"] = vae_round_trip(self.vae, loaded.clean)
         if "no_harm" in self.kinds:
             out["no_harm"], _ = self.restore(loaded.clean)
-        return out, seconds
+        return out, {"seconds": round(seconds, 4), "degrade_seconds": None if took is None else round(took, 4)}
 
     def row(self, name: str, loaded: LoadedSample) -> tuple[Row, Pictures]:
         """Judge one picture: its row, with every column of the catalogue, and the pictures it is about.
@@ -164,14 +197,15 @@ class Evaluator:
         Raises:
             EnhancerError: The model gave something that is not a number; the message names the picture.
         """
-        pictures, seconds = self.pictures(loaded)
+        pictures, times = self.pictures(name, loaded)
         height, width = loaded.clean.shape[:2]
-        row: Row = {"file": name, "width": width, "height": height, "seconds": round(seconds, 4)}
+        row: Row = {"file": name, "width": width, "height": height} | times
         scorer = PictureScorer(self, loaded)
         for kind in KINDS:
             if kind in self.kinds and not np.isfinite(pictures[kind]).all():
                 raise EnhancerError(f"{KINDS[kind]} of {name} is not a number everywhere: the checkpoint is broken.")
-            found = scorer.score(pictures[kind]) if kind in self.kinds else {}
+            without = SLOW_SCORES if kind == "partial" else frozenset[str]()
+            found = scorer.score(pictures[kind], without) if kind in self.kinds else {}
             row |= {f"{kind}.{name}": found.get(name) for name in COLUMNS}
         tint = 255 * (pictures["restored"] - loaded.clean).mean((0, 1), dtype=np.float64)
         row |= {f"colour_error.{colour}": round(float(value), 4) for colour, value in zip(COLOURS, tint, strict=True)}
@@ -192,20 +226,21 @@ class PictureScorer:
         if evaluator.identity is not None and self.points is not None:
             self.embedding = evaluator.identity.embedding(loaded.clean, self.points)
 
-    def score(self, rgb: np.ndarray) -> dict[str, float | None]:
-        """Return column -> value of one version."""
+    def score(self, rgb: np.ndarray, without: Collection[str] = ()) -> dict[str, float | None]:
+        """Return column -> value of one version, but for the scores `without`."""
         evaluator = self.evaluator
         out: dict[str, float | None] = {}
-        for part, scores in self.regional.score(rgb).items():
+        for part, scores in self.regional.score(rgb, without).items():
             out |= {column(part, key): value for key, value in scores.items()}
-        if evaluator.features is not None:
+        if evaluator.features is not None and "squeeze" not in without:
             ours = _activations(evaluator.features, rgb)
             out["squeeze"] = float(feature_distance(ours, self.features))
             out |= {
                 column(part, "squeeze"): part_distance(ours, self.features, mask)
                 for part, mask in self.regional.masks.items()
             }
-        if evaluator.ms_ssim is not None and min(rgb.shape[:2]) >= MS_SSIM_SIDE:
+        large = min(rgb.shape[:2]) >= MS_SSIM_SIDE
+        if evaluator.ms_ssim is not None and large and "ms_ssim" not in without:
             pair = [torch.from_numpy(picture.transpose(2, 0, 1)[None].copy()) for picture in (rgb, self.clean)]
             out["ms_ssim"] = float(evaluator.ms_ssim(*pair, data_range=1.0))
         if evaluator.identity is not None and self.points is not None and self.embedding is not None:

@@ -9,17 +9,19 @@ FOREGROUND = "foreground"  # what alpha covers, of pictures that have it
 PARTS = (WHOLE, *REGION_NAMES, FOREGROUND)
 COLOURS = ("red", "green", "blue")
 
-# The four rows: what a picture is before it is scored against the clean one.
+# The five rows: what a picture is before it is scored against the clean one.
 KINDS = {
     "degraded": "Do nothing",
     "vae_floor": "VAE floor",
     "restored": "Restored",
+    "partial": "In part",
     "no_harm": "No harm",
 }
 KIND_MEANING = {
     "degraded": "the degraded picture itself",
     "vae_floor": "the clean picture encoded and decoded by the untouched base, without skips",
     "restored": "the degraded picture after the checkpoint",
+    "partial": "between the two: the restoration at less than full strength",
     "no_harm": "the clean picture after the checkpoint",
 }
 

@@ -20,8 +20,10 @@ from tqdm import tqdm
 
 from enhancer.errors import EnhancerError, SettingsError
 from enhancer.hub import POCKET
+from enhancer.metrics.perceptual import Perceptual
 from enhancer.model import SplatEnhancer
 from enhancer.runtime.device import best_device, cuda_trouble
+from enhancer.runtime.processes import processes_asked_for
 from training.cli import to_flags
 from training.config import Phase, TrainConfig
 from training.data.contents import contents_shown
@@ -30,7 +32,7 @@ from training.data.folders import find_samples
 from training.data.pool import batches
 from training.loop.build import build_model
 from training.loop.outcome import gains, outcome
-from training.loop.run_folder import PICTURES, RunFolder
+from training.loop.run_folder import PICTURES, RunFolder, prefix_of
 from training.loop.trackers import Tracker, require_installed
 from training.loop.trainer import Trainer, check_state
 from training.loop.validation import Validation
@@ -117,13 +119,15 @@ class Training:
             EnhancerError: Something is missing or does not fit; the message names it.
         """
         require_installed(config.trackers)
-        self.config, self.accelerator = config, build_accelerator(config)
+        self.accelerator = build_accelerator(config)
         self.is_main = self.accelerator.is_main_process
-        self.pairs = Pairs(find_samples(config.train_data_dir), config)
+        samples = find_samples(config.train_data_dir)[: config.max_train_samples or None]
+        self.config = config = config.for_pictures(len(samples), self.accelerator.num_processes)
+        self.pairs = Pairs(samples, config)
         shown = contents_shown(self.pairs.sources)
         self.run = RunFolder(config, {"data": self.pairs.fingerprint(), PICTURES: shown}, self.is_main)
         self.accelerator.wait_for_everyone()
-        self.validation = Validation(config, self.accelerator) if config.validation_data_dir else None
+        self.validations = build_validations(config, self.accelerator)
         torch.manual_seed(config.seed)  # noqa: TID251  (initial weights; everything else has an addressed stream)
         state = self.run.resume()
         model, objective = build_parts(config, state)
@@ -134,11 +138,12 @@ class Training:
             self.start = state["step"]
             self.clock.spent = state.get("seconds", 0.0)
             self.trainer.load_state(state)
-            if self.is_over(self.start):
+            is_judged = not self.validations or self.start in self.run.validations()
+            if self.any_rank(is_judged) and self.is_over(self.start):
                 self.end = self.start
         folder, settings = Path(config.output_dir), config.to_json()
         self.trackers = [
-            Tracker(name, config.tracker_project_name, folder, settings)
+            Tracker(name, config.tracker_project_name, folder, settings, self.start)
             for name in (config.trackers if self.is_main else ())
         ]
         self.saved = self.start
@@ -148,6 +153,14 @@ class Training:
         """Say what is about to happen, if anything is."""
         if self.start >= self.end:
             return
+        asked = processes_asked_for()
+        if asked > self.accelerator.num_processes == 1:
+            _log.warning(
+                "accelerate launch was asked for %d processes and started one: it starts several on several GPUs, or by MPI. "
+                "On a CPU: ACCELERATE_USE_CPU=1 torchrun --standalone --nproc_per_node %d -m training.train ...",
+                asked,
+                asked,
+            )
         config, count = self.config, sum(weight.numel() for weight in self.trainer.weights)
         shown = ", ".join(
             f"{self.crops_of(phase)} crops of {phase.resolution} px a step"
@@ -156,9 +169,9 @@ class Training:
         )
         begin = f"from step {self.start}" if self.start else "from the start"
         _log.info(
-            "%s parameters learn from %d pictures, %s; %s to step %d on %s x %d, precision %s. Run folder: %s",
+            "%s parameters learn from %s: %s; %s to step %d on %s x %d, precision %s. Run folder: %s",
             f"{count:,}",
-            len(self.pairs.samples),
+            self.pairs.contents(),
             shown,
             begin,
             config.max_train_steps,
@@ -190,8 +203,10 @@ class Training:
             KeyboardInterrupt: It was asked for.
             GaveUpError: Ten losses in a row were not finite, or the end could not be saved.
         """
-        if self.validation and self.start not in self.run.validations() and self.is_due(self.start):
-            self.validate(self.start)  # what is to be bettered, or a kill came between saving and validating
+        if self.validations and self.any_rank(self.lacks_validation()):
+            self.validate(self.start)
+            if self.start and self.is_over(self.start):
+                self.end = self.start
         if self.start >= self.end:
             return
         config = self.config
@@ -233,7 +248,7 @@ class Training:
         if self.is_main:
             self.run.log(step, values)
             for tracker in self.trackers:
-                tracker.log(step, {f"train/{name}": value for name, value in values.items()})
+                tracker.log(step + 1, {f"train/{name}": value for name, value in values.items()})
         if self.trainer.bad_steps and self.is_main:
             _log.warning(
                 "Step %d: the loss is %g, the gradient norm %g; the step is skipped.",
@@ -255,14 +270,14 @@ class Training:
         last = done == self.end
         if done % config.checkpointing_steps == 0 or last or stop:
             self.save(done)
-        if self.validation and self.is_due(done) and not stop:
+        if self.validations and self.is_due(done) and not stop:
             self.validate(done)
             if not last and self.is_over(done):
                 self.end = done
                 if self.saved != done:
                     self.save(done)
-        elif not self.validation and self.is_main and self.saved == done:
-            self.run.save_if_best(done, -done, self.trainer)  # nothing to compare by: the newest
+        elif not self.validations and self.is_main and self.saved == done:
+            self.run.save_best(done, self.trainer)  # nothing to compare by: the newest
         if self.pusher and config.push_steps and done % config.push_steps == 0 and self.run.checkpoints():
             self.pusher.push_newest(self.run.checkpoints()[-1])
 
@@ -283,26 +298,41 @@ class Training:
         # the main process has written the best, and alone knows it for certain
         return self.any_rank(self.is_main and ((bool(patience) and waited >= patience) or self.clock.is_up()))
 
+    def lacks_validation(self) -> bool:
+        """Say whether the state that the run begins with is still to be validated; the main process knows.
+
+        At step 0 it is what is to be bettered. Later on it is a checkpoint whose validation a kill prevented.
+        """
+        due = self.is_due(self.start)
+        return self.is_main and (not self.start or (due and self.start not in self.run.validations()))
+
     def validate(self, done: int) -> None:
-        """Restore the validation pictures, and keep the weights if they are the best so far."""
-        assert self.validation is not None
-        values, sheet = self.validation(done, self.trainer)
+        """Restore the validation pictures, and keep the weights if they are the best so far, by the first set."""
+        found = [(each, *each(done, self.trainer)) for each in self.validations]
         if not self.is_main:
             return
-        best = self.run.save_if_best(done, values["loss"], self.trainer)
-        self.run.log(done, values | {"pictures": self.validation.used}, validation=True)
-        _log.info(
-            "Step %d: over %d pictures loss %.4f, %s%s",
-            done,
-            self.validation.used,
-            values["loss"],
-            gains(values, self.run.validations().get(0) if done else None),
-            ", the best so far" if best else "",
-        )
-        for tracker in self.trackers:
-            tracker.log(done, {f"validation/{name}": value for name, value in values.items()})
+        best = self.run.save_if_best(done, found[0][1], self.config.best_metric, self.trainer)
+        logged: dict[str, float] = {}
+        for number, (each, values, _) in enumerate(found):
+            prefix = prefix_of(each.name, first=not number)
+            logged |= {f"{prefix}{name}": value for name, value in (values | {"pictures": each.used}).items()}
+        self.run.log(done, logged, validation=True)
+        for number, (each, values, sheet) in enumerate(found):
+            start = self.run.validations(prefix_of(each.name, first=not number)).get(0) if done else None
+            _log.info(
+                "Step %d%s: over %d pictures loss %.4f, %s%s",
+                done,
+                f", {each.name}" if each.name else "",
+                each.used,
+                values["loss"],
+                gains(values, start),
+                ", the best so far" if best and not number else "",
+            )
             if sheet is not None:
-                tracker.show(done, "validation", sheet)
+                for tracker in self.trackers:
+                    tracker.show(done, f"validation {each.name}".rstrip(), sheet)
+        for tracker in self.trackers:
+            tracker.log(done, {f"validation/{name}": value for name, value in logged.items()})
 
     def outcome(self) -> str:
         """Return what the run has come to, in some lines."""
@@ -340,6 +370,18 @@ def build_parts(config: TrainConfig, state: dict[str, Any] | None) -> tuple[Spla
         ending = f"\nThis runs without {them}:\n  python -m training.train {flags}"
         raise MissingError(missing.reasons, missing.instead, ending)
     return parts[0], parts[1]
+
+
+def build_validations(config: TrainConfig, accelerator: Accelerator) -> list[Validation]:
+    """Find the sets to validate on, in the order they were given.
+
+    Raises:
+        EnhancerError: A set cannot be used.
+    """
+    if not config.validation_sets:
+        return []
+    lpips = Perceptual.from_pretrained("alex", accelerator.device)
+    return [Validation(config, name, accelerator, lpips) for name in config.validation_sets]
 
 
 def build_accelerator(config: TrainConfig) -> Accelerator:

@@ -16,6 +16,7 @@ from enhancer.errors import SettingsError
 
 WAITING = 1000  # values kept for a tracker that does not keep up; later ones are dropped
 FINISH_TIMEOUT_S = 20.0  # seconds a tracker gets at the end of a run to finish
+LOGS = "logs"  # folder of TensorBoard's events in a run's
 FAILURES = 3  # in a row, after which a tracker is left alone
 
 _log = logging.getLogger(__name__)
@@ -42,9 +43,17 @@ class Tracker:
         name: tensorboard, trackio or wandb.
     """
 
-    def __init__(self, name: str, project: str, folder: Path, settings: Mapping[str, Any]) -> None:
-        """Start it in the background."""
-        self.name, self.project, self.folder, self.settings = name, project, folder, settings
+    def __init__(self, name: str, project: str, folder: Path, settings: Mapping[str, Any], done: int = 0) -> None:
+        """Start it in the background.
+
+        Args:
+            name: tensorboard, trackio or wandb.
+            project: Name of the project.
+            folder: The run's.
+            settings: The run's, to be shown.
+            done: Optimizer steps taken before: what was reported of later ones, before a kill, is taken back.
+        """
+        self.name, self.project, self.folder, self.settings, self.done = name, project, folder, settings, done
         self._queue: queue.Queue[tuple[str, int, dict[str, Any]] | None] = queue.Queue(WAITING)
         self._thread = threading.Thread(target=self._work, name=f"tracker {name}", daemon=True)
         self._thread.start()
@@ -98,10 +107,16 @@ class Tracker:
 
     def _start(self) -> GeneralTracker:
         build: Any = LOGGER_TYPE_TO_CLASS[self.name]
-        options = {"logging_dir": str(self.folder / "logs")} if build.requires_logging_directory else {}
-        tracker = build(self.project, **options)
+        if self.name != "tensorboard":
+            tracker = build(self.project)
+            tracker.start()
+            tracker.store_init_configuration(dict(self.settings))
+            return tracker
+        # A start from 0 validates step 0 again
+        tracker = build(self.project, str(self.folder / LOGS), purge_step=self.done + 1 if self.done else 0)
         tracker.start()
-        tracker.store_init_configuration(dict(self.settings))
+        # As text: accelerate's own way takes no lists, and makes two folders of no use at every start
+        tracker.writer.add_text("settings", _as_text(self.settings), self.done)
         return tracker
 
     def _send(self, tracker: Any, what: str, step: int, values: dict[str, Any]) -> None:
@@ -116,3 +131,8 @@ class Tracker:
 
     def _give_up(self, error: BaseException) -> None:
         _log.warning("%s is left alone from now on: %s. The run goes on; log.jsonl has it all.", self.name, error)
+
+
+def _as_text(settings: Mapping[str, Any]) -> str:
+    """Return settings as TensorBoard shows text, in Markdown."""
+    return "\n".join(f"    {name} = {value}" for name, value in settings.items())

@@ -12,7 +12,8 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from enhancer.model.config import EMBEDDED, EnhancerConfig
 from training.data.contents import in_words, pairs_in_words
 from training.evaluation.metrics import COLUMNS, KINDS, score_of
-from training.report.tables import how_degraded
+from training.report import set_tables
+from training.report.tables import how_degraded, markdown
 
 TEMPLATE = Path(__file__).parent / "card_template.md"
 STABILITY = "stabilityai-ai-community"
@@ -55,6 +56,7 @@ class CardInfo:
         tag: Of this version; None: the newest is meant.
         run: The training run's settings, a `TrainConfig` as JSON; None where they are not known.
         metrics: `metrics.json` of this very checkpoint's evaluation; None where there is none.
+        sets: `sets.json` of its evaluation on several sets, which is shown in place of `metrics`.
         datasets: Hub ids of the data sets it was trained on.
         data_licence: What the data's licence allows, in words.
         picture: File name of the before/after picture in the repository.
@@ -66,6 +68,7 @@ class CardInfo:
     tag: str | None = None
     run: Mapping[str, Any] | None = None
     metrics: Mapping[str, Any] | None = None
+    sets: Mapping[str, Any] | None = None
     datasets: Sequence[str] = ()
     data_licence: str = ""
     picture: str | None = None
@@ -91,7 +94,7 @@ def licence_file(info: CardInfo) -> str | None:
 
 def model_card(info: CardInfo) -> str:
     """Return the text of README.md."""
-    config, metrics = info.config, info.metrics
+    config = info.config
     card = ModelCard.from_template(
         front_matter(info),
         template_path=str(TEMPLATE),
@@ -103,11 +106,9 @@ def model_card(info: CardInfo) -> str:
         picture=info.picture,
         lora=info.lora,
         powered=config.licence == STABILITY,
-        facts=_table(("", ""), _facts(info)),
-        evaluated=_evaluated(metrics) if metrics else "",
-        scores=_scores(metrics) if metrics else "",
-        notes=_notes(metrics) if metrics else "",
-        training=_table(("", ""), _training(info.run)) if info.run else "",
+        facts=markdown(("", ""), _facts(info)),
+        **_figures(info),
+        training=markdown(("", ""), _training(info.run)) if info.run else "",
         settings=json.dumps(_without_places(info.run), indent=2) if info.run else "",
         data=_data(info),
         licence=_licence(info),
@@ -115,11 +116,28 @@ def model_card(info: CardInfo) -> str:
     return re.sub(r"\n{3,}", "\n\n", str(card)).strip() + "\n"
 
 
+def _figures(info: CardInfo) -> dict[str, str]:
+    """Return what the card says of the evaluation: introduction, table, notes; empty where there is none."""
+    if info.sets:
+        several = info.sets
+        pictures = ", ".join(sorted({_data_name(metrics) for metrics in set_tables.sets_of(several).values()}))
+        said = f"Sets of pictures ({pictures}), damaged in different ways. All scores are against the clean pictures."
+        return {"evaluated": said, "scores": set_tables.for_card(several), "notes": ""}
+    metrics = info.metrics
+    if not metrics:
+        return dict.fromkeys(("evaluated", "scores", "notes"), "")
+    return {"evaluated": _evaluated(metrics), "scores": _scores(metrics), "notes": _notes(metrics)}
+
+
 def front_matter(info: CardInfo) -> ModelCardData:
     """Return what the Hub reads: base, licence, task, tags, data sets, and the results as `model-index`."""
     config = info.config
     stability = config.licence == STABILITY
-    results = _results(info.metrics) if info.metrics else []
+    if info.sets:
+        found = set_tables.sets_of(info.sets).items()
+        results = [result for name, metrics in found for result in _results(metrics, name)]
+    else:
+        results = _results(info.metrics) if info.metrics else []
     extra: dict[str, Any] = {
         "license_name": STABILITY if stability else "see-license-file",
         "license_link": STABILITY_LICENCE
@@ -142,8 +160,13 @@ def front_matter(info: CardInfo) -> ModelCardData:
     )
 
 
-def _results(metrics: Mapping[str, Any]) -> list[EvalResult]:
-    """Return the restored pictures' mean scores of the whole picture, as the Hub's `model-index` has them."""
+def _results(metrics: Mapping[str, Any], of_set: str | None = None) -> list[EvalResult]:
+    """Return the restored pictures' mean scores of the whole picture, as the Hub's `model-index` has them.
+
+    Args:
+        metrics: What `metrics.json` holds.
+        of_set: Of several sets, the name of this one: the Hub tells them apart by it.
+    """
     out = []
     for name in _columns(metrics):
         if "." in name:
@@ -154,7 +177,8 @@ def _results(metrics: Mapping[str, Any]) -> list[EvalResult]:
                 task_type="image-to-image",
                 task_name="Face render restoration",
                 dataset_type="image-folder",
-                dataset_name=_data_name(metrics),
+                dataset_name=_data_name(metrics) if of_set is None else f"{of_set}: {_data_name(metrics)}",
+                dataset_config=of_set,
                 metric_type="lpips" if name.startswith("lpips") else name,
                 metric_name=score.label,
                 metric_value=round(value, score.digits),
@@ -185,7 +209,7 @@ def _scores(metrics: Mapping[str, Any]) -> str:
         spread = metrics["rows"]["restored"][name]
         cells += [f"{spread[key]:.{score.digits}f}" for key in ("median", "std")]
         lines.append([*cells, f"{metrics['improved'][name]:.0%}"])
-    return _table((*heads, "restored: median", "std", "better for"), lines)
+    return markdown((*heads, "restored: median", "std", "better for"), lines)
 
 
 def _notes(metrics: Mapping[str, Any]) -> str:
@@ -305,9 +329,3 @@ def _licence(info: CardInfo) -> str:
         "The weights come under what the licences of their base and their training data allow together, see above. "
         "The code of Splat Enhancer is Apache-2.0."
     )
-
-
-def _table(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table."""
-    rows = [heads, ["---"] * len(heads), *lines]
-    return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in rows)

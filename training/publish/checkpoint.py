@@ -16,6 +16,7 @@ from enhancer.model.checkpoint import ADAPTERS, CONFIG, read_adapters
 from enhancer.model.config import EMBEDDED
 from enhancer.model.diffusers_lora import write_diffusers_lora
 from training.evaluation.results import METRICS, fingerprint_of_files
+from training.evaluation.sets_folder import SETS
 from training.publish.card import LICENCE_FILE, CardInfo, licence_file, model_card, notice
 from training.report.showcase import HEADS, before_after
 
@@ -32,7 +33,8 @@ class PushOptions:
         pull_request: Open a pull request instead of committing.
         branch: Commit to this branch, made where it does not exist; None: main.
         dry_run: Only say what would be sent.
-        evaluation: Folder or `metrics.json` of its evaluation; None: one inside the run's folder, if it is of these weights.
+        evaluation: Folder, `metrics.json` or, of several sets, `sets.json` of its evaluation; None: one inside the run's
+            folder, if it is of these weights, that of several sets first.
         datasets: Hub ids of the data sets it was trained on.
         data_licence: Their licence, in words.
         picture: Restore two example heads for the card.
@@ -114,6 +116,8 @@ def gather(checkpoint: Path, repo: str, options: PushOptions, staging: Path) -> 
         wanted = shutil.ignore_patterns("*.pt", "*.bin", "*.pkl", ".*")
         shutil.copytree(checkpoint / EMBEDDED, staging / EMBEDDED, ignore=wanted)
     lora = write_diffusers_lora(checkpoint, staging)
+    found = _evaluation(checkpoint, options.evaluation)
+    several = found is not None and "sets" in found
     if text := notice(config):
         (staging / NOTICE).write_text(text, encoding="utf-8")
     info = CardInfo(
@@ -121,7 +125,8 @@ def gather(checkpoint: Path, repo: str, options: PushOptions, staging: Path) -> 
         repo,
         tag=options.tag,
         run=_run_of(checkpoint),
-        metrics=_metrics(checkpoint, options.evaluation),
+        metrics=None if several else found,
+        sets=found if several else None,
         datasets=options.datasets,
         data_licence=options.data_licence,
         picture=_picture(checkpoint, staging) if options.picture else None,
@@ -153,26 +158,33 @@ def _run_of(checkpoint: Path) -> Mapping[str, Any] | None:
     return run if isinstance(run, Mapping) and "train_data_dir" in run else None
 
 
-def _metrics(checkpoint: Path, given: str | Path | None) -> Mapping[str, Any] | None:
-    """Return the evaluation of these weights and no others: the one that is given, or one in the run's folder."""
+def _evaluation(checkpoint: Path, given: str | Path | None) -> Mapping[str, Any] | None:
+    """Return the evaluation of these weights and no others: the one that is given, or one in the run's folder.
+
+    Returns:
+        What `sets.json` holds, or `metrics.json`; None if there is none.
+    """
     files = [*checkpoint.rglob("*.safetensors"), *checkpoint.rglob("*.json")]
     ours = fingerprint_of_files(files, contents=True)
     if given is None:
-        for path in sorted(checkpoint.absolute().parent.glob(f"*/{METRICS}")):
-            metrics = _json(path)
-            if metrics.get("checkpoint", {}).get("fingerprint") == ours:
-                return metrics
+        run = checkpoint.absolute().parent
+        for path in (*sorted(run.glob(f"*/{SETS}")), *sorted(run.glob(f"*/{METRICS}"))):
+            found = _json(path)
+            if found.get("checkpoint", {}).get("fingerprint") == ours:
+                return found
         return None
-    path = Path(given) / METRICS if Path(given).is_dir() else Path(given)
+    path = Path(given)
+    if path.is_dir():
+        path /= SETS if (path / SETS).is_file() else METRICS
     if not path.is_file():
         raise SettingsError(f"There is no evaluation {path}. Make one with python -m training.evaluate.")
-    metrics = _json(path)
-    theirs = metrics.get("checkpoint", {}).get("fingerprint")
+    found = _json(path)
+    theirs = found.get("checkpoint", {}).get("fingerprint")
     if theirs != ours:
         raise SettingsError(
             f"{path} is an evaluation of other weights ({theirs}) than those in {checkpoint} ({ours}). Evaluate them anew."
         )
-    return metrics
+    return found
 
 
 def _json(path: Path) -> Any:

@@ -214,18 +214,32 @@ def dumbbells(title: str, rows: Sequence[tuple[str, float, float]], unit: str, d
     return Chart(title, unit, legend, f"{title}. {said}", bottom + 24, marks)
 
 
-def forest(title: str, rows: Sequence[tuple[str, float, float, float, str | None]], unit: str, digits: int) -> Chart:
-    """Return differences with their intervals round zero: name, mean, low, high, and who is better ("A", "B" or None)."""
+def forest(
+    title: str,
+    rows: Sequence[tuple[str, float, float, float, str | None]],
+    unit: str,
+    digits: int,
+    names: int = NAMES,
+) -> Chart:
+    """Return differences with their intervals round zero.
+
+    Args:
+        title: Of the chart.
+        rows: Name, mean, low, high, and who is better ("A", "B" or None).
+        unit: Of the values.
+        digits: After the point.
+        names: Width of the names, SVG units.
+    """
     low, high = min(0.0, *(row[2] for row in rows)), max(0.0, *(row[3] for row in rows))
     room = 0.14 * max(high - low, 1e-6)
-    x = Axis(low - room, high + room, NAMES + 14, WIDTH - 12)
+    x = Axis(low - room, high + room, names + 14, WIDTH - 12)
     bottom = 12 + ROW * len(rows)
     marks = [*_grid(x, bottom), Line("zero", x(0), x(0), 6, bottom)]
     for place, (name, mean, least, most, better) in enumerate(rows):
         y = 12 + ROW * (place + 0.62)
         style = {"B": "after", "A": "harm"}.get(better or "", "open")
         marks += [
-            Text("name", 0, y + 4, name.capitalize()),
+            Text("name", 0, y + 4, name),
             Line(f"link {style}", x(least), x(most), y, y),
             Dot(style, x(mean), y, 4.5),
             Text(f"value {style}", x(mean), y - 9, number(mean, digits, sign=True), "middle"),

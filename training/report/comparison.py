@@ -73,7 +73,7 @@ def _by_region(result: Result) -> list[Chart]:
     charts = []
     for key, score in SCORES.items():
         rows = [
-            (part or "whole", found["difference"], *found["interval"], found["better"])
+            ((part or "whole").capitalize(), found["difference"], *found["interval"], found["better"])
             for part in PARTS
             if (found := result["scores"].get(column(part, key))) and (part == WHOLE or score.is_regional)
         ]

@@ -54,9 +54,9 @@ def write_report(metrics: Metrics, rows: Sequence[Row], find: Find, folder: Path
         how=_how(metrics),
         given=given(metrics).partition(", ")[2] or "as in the ready pairs",
         headlines=_headlines(metrics),
-        typical=[_shown(row, find(row["file"])) for row in some["typical"]],
-        best=[] if one else [_shown(row, find(row["file"])) for row in some["top"]],
-        worst=[] if one else [_shown(row, find(row["file"])) for row in some["bottom"]],
+        typical=[shown(row, find(row["file"])) for row in some["typical"]],
+        best=[] if one else [shown(row, find(row["file"])) for row in some["top"]],
+        worst=[] if one else [shown(row, find(row["file"])) for row in some["bottom"]],
         by_picture=[] if one else _by_picture(rows),
         by_region=_by_region(metrics),
     )
@@ -122,7 +122,8 @@ def _headlines(metrics: Metrics) -> list[Headline]:
     return found
 
 
-def _shown(row: Row, pictures: Pictures) -> Shown:
+def shown(row: Row, pictures: Pictures) -> Shown:
+    """Return a picture's versions with the scores below them."""
     versions = [
         Version(
             kind.capitalize(),

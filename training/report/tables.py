@@ -1,10 +1,11 @@
 """The scores as text: a table for a terminal, one in Markdown for a model card, and the lines below a picture."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from enhancer.imaging.regions import REGION_NAMES
 from enhancer.metrics.catalogue import WHOLE, Metric
+from training.data.contents import pairs_in_words
 from training.evaluation.metrics import COLOURS, COLUMNS, FOREGROUND, KINDS, SCORES, SET_SCORES, column
 from training.report.charts import number
 
@@ -67,7 +68,7 @@ def given(metrics: Metrics) -> str:
     pictures = "1 picture" if count == 1 else f"{count} pictures"
     how = how_degraded(settings)
     if ready == count:
-        return f"{pictures} from ready pairs"
+        return pairs_in_words(data.get("views") or {"": count})
     return f"{pictures}, {how}" if not ready else f"{pictures}, {ready} from ready pairs, the others {how}"
 
 
@@ -79,15 +80,15 @@ def for_card(metrics: Metrics) -> str:
     lines = [f"Mean of {given(metrics)}.", "", f"| | {heads} | Better for |", "|---" * (len(kinds) + 2) + "|"]
     for key in keys:
         cells = [_cell(metrics, kind, key) for kind in kinds]
-        lines.append(f"| {_title(SCORES[key])} | {' | '.join(cells)} | {100 * metrics['improved'][key]:.3g} % |")
+        lines.append(f"| {title(SCORES[key])} | {' | '.join(cells)} | {100 * metrics['improved'][key]:.3g} % |")
     regional = [key for key in keys if SCORES[key].is_regional]
     parts = [part for part in (*REGION_NAMES, FOREGROUND) if metrics["gain"][column(part, "psnr")]["count"]]
     if parts:
-        heads = " | ".join(_title(SCORES[key]) for key in regional)
+        heads = " | ".join(title(SCORES[key]) for key in regional)
         lines += ["", "Do nothing → restored, by part of the picture:", ""]
         lines += [f"| | {heads} |", "|---" * (len(regional) + 1) + "|"]
         for part in (WHOLE, *parts):
-            cells = [_change(metrics, column(part, key), SCORES[key]) for key in regional]
+            cells = [change(metrics, column(part, key), SCORES[key]) for key in regional]
             lines.append(f"| {part or 'whole picture'} | {' | '.join(cells)} |")
     tint = ", ".join(f"{colour} {metrics['colour_error_levels'][colour]:+.2f}" for colour in COLOURS)
     lines += ["", f"Mean colour error of the restored pictures, in 8-bit levels: {tint}. {cost(metrics)}"]
@@ -115,7 +116,8 @@ def below_picture(row: Mapping[str, Any], column: str) -> list[str]:
     return lines
 
 
-def _title(score: Metric) -> str:
+def title(score: Metric) -> str:
+    """Return a score's name, unit, and the way that is better."""
     unit = f", {score.unit}" if score.unit else ""
     return f"{score.label}{unit} {'↑' if score.higher_is_better else '↓'}"
 
@@ -129,6 +131,13 @@ def _cell(metrics: Metrics, kind: str, key: str) -> str:
     return f"**{text}**" if kind == "restored" else text
 
 
-def _change(metrics: Metrics, name: str, score: Metric) -> str:
+def change(metrics: Metrics, name: str, score: Metric) -> str:
+    """Return a column's means, do nothing → restored."""
     before, after = (metrics["rows"][kind][name]["mean"] for kind in ("degraded", "restored"))
     return "–" if before is None or after is None else f"{_number(before, score)} → {_number(after, score)}"
+
+
+def markdown(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """Return a table in Markdown."""
+    rows = [heads, ["---"] * len(heads), *lines]
+    return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in rows)

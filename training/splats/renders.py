@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -53,14 +53,14 @@ class CloudView:
 
 
 def find_renders(
-    avatars: Sequence[Avatar], wanted: str, *, test_share: float, every: int = 0, masks: Path | None = None
+    avatars: Sequence[Avatar], wanted: str, *, shares: Mapping[str, float], every: int = 0, masks: Path | None = None
 ) -> Found:
     """Find the pairs of clouds and their captures, and say which they are.
 
     Args:
         avatars: At least one.
         wanted: Which views, as `training.splats.captures.chosen` takes it.
-        test_share: Share of the pairs of each avatar that goes into test/, by blocks of views that are near each other.
+        shares: Part -> its share of the pairs of each avatar, by blocks of views that are near each other.
         every: As `training.splats.seen.told_of` takes it.
         masks: Folder of label maps.
 
@@ -78,7 +78,7 @@ def find_renders(
         found = find_captures(avatar, every, masks)
         views, line = chosen(found.captures, wanted)
         _require_sight(file.cloud, views, avatar)
-        parts = _parts(file.cloud, views, test_share)
+        parts = _parts(file.cloud, views, shares)
         problems += found.problems
         for said in (*file.notes, *found.said, line, *_told(parts)):
             print(f"{avatar.cloud}: {said}")
@@ -103,12 +103,12 @@ def _pairs(
             )
 
 
-def _parts(cloud: GaussianCloud, views: Sequence[Capture], test_share: float) -> list[str]:
-    """Return "train" or "test" for each view; empty for those that are near to one of the other part."""
+def _parts(cloud: GaussianCloud, views: Sequence[Capture], shares: Mapping[str, float]) -> list[str]:
+    """Return the part of each view; empty for those that are near to one of the other part."""
     poses = np.array([view.camera.world_to_camera for view in views])
     positions = np.array([view.camera.position for view in views])
     near = near_in_view(positions, poses[:, 2, :3], centre_and_extent(cloud)[0])
-    return split_apart(near, {TEST: test_share})
+    return split_apart(near, shares)
 
 
 def _told(parts: Sequence[str]) -> Iterator[str]:

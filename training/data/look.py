@@ -13,7 +13,6 @@ from enhancer.imaging.background import over_one_background
 from enhancer.imaging.io import WHITE, read_image
 from training.data.folders import Sample
 
-FEWEST = 8  # pairs: with fewer there is nothing left to judge by
 SWAPPED = 0.8  # sides are swapped if in this share of the pairs the "degraded" picture is the sharper one
 TINTED = 6.0  # levels: a mean difference in colour that is worth a sentence
 LOOKED_AT = 40  # pairs, spread evenly: enough to tell
@@ -40,15 +39,11 @@ def look_at(samples: Sequence[Sample]) -> Look:
     """Look at pairs before anything is learnt from them.
 
     Raises:
-        SettingsError: They are no pairs, or too few.
+        SettingsError: They are no pairs, or none can be read.
     """
     alone = [sample.name for sample in samples if sample.degraded is None]
     if alone:
         raise SettingsError(f"{alone[0]} has no degraded partner: give ready pairs, a render for each frame.")
-    if len(samples) < FEWEST:
-        raise SettingsError(
-            f"{len(samples)} pairs are too few: a part is kept aside to choose and to judge by. Give {FEWEST} or more."
-        )
     few = [samples[k] for k in np.unique(np.linspace(0, len(samples) - 1, LOOKED_AT).round().astype(int))]
     sizes, alphas, sides, ratios, tints = Counter[str](), Counter[str](), [], [], []
     for sample in few:
