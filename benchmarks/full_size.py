@@ -24,9 +24,9 @@ from enhancer.runtime.command_line import ArgumentParser
 from enhancer.runtime.device import peak_memory
 from enhancer.tensors import to_model_range
 from training.config import TrainConfig
+from training.loop.run import build_accelerator
 from training.loop.trainer import Trainer
 from training.losses.objective import build_objective
-from training.train import build_accelerator
 
 
 def main() -> None:

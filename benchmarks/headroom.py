@@ -62,7 +62,7 @@ def main() -> None:
     ).for_inference()
     largest = watch(model)
     segformer = Parser.from_pretrained("pocket")
-    files = pictures_of([options.pictures])[0][: options.limit]
+    files = pictures_of(options.pictures)[0][: options.limit]
     for number, file in enumerate(tqdm(files, unit="picture")):
         rgb = cv2.resize(composite(read_image(file)), (options.side, options.side), interpolation=cv2.INTER_AREA)
         restore_whole(model, degrade(rgb, soft_masks(segformer.regions(rgb)), face_render(), seed=number))

@@ -17,7 +17,7 @@ from enhancer.seeding import rng_for
 from enhancer.splats.cameras import Camera
 from enhancer.splats.cloud import GaussianCloud
 from enhancer.splats.projection import GaussianTensors
-from enhancer.splats.rasterise import rasterise, rasterise_tensors
+from enhancer.splats.rasterising import rasterise, rasterise_tensors
 
 
 def egg(count: int) -> GaussianCloud:

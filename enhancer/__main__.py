@@ -6,12 +6,14 @@ import sys
 from collections.abc import Sequence
 
 import enhancer
-from enhancer.commands import bench, convert, degrade, export, restore
+from enhancer.commands import bench, convert, degrade, export, render, restore
 from enhancer.commands.pictures import BAD_INPUT, INTERRUPTED, Load
 from enhancer.errors import EnhancerError
 from enhancer.runtime.allocator import keep_freed_memory
 from enhancer.runtime.command_line import ArgumentParser, file_errors, print_every_name, say_error
 from enhancer.runtime.processes import leave
+
+_SIGNED = ("--input_range", "--up", "--front")  # their values may begin with a minus
 
 
 def main(argv: Sequence[str] | None = None, *, load: Load | None = None) -> int:
@@ -38,18 +40,19 @@ def _arguments() -> argparse.ArgumentParser:
     parser = ArgumentParser(prog="python -m enhancer", description=about)
     parser.add_argument("--version", action="version", version=enhancer.__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (restore, degrade, convert, export, bench):
+    for command in (restore, degrade, render, convert, export, bench):
         command.declare(commands)
     return parser
 
 
 def _joined(argv: Sequence[str]) -> list[str]:
-    """Write `--input_range -1,1` as one word: argparse takes a lone -1,1 for a flag."""
-    words = list(argv)
-    for place, word in enumerate(words[:-1]):
-        if word == "--input_range":
-            words[place : place + 2] = [f"{word}={words[place + 1]}"]
-            break
+    """Write `--input_range -1,1` and `--up -y` as one word: argparse takes a lone -1,1 for a flag."""
+    words: list[str] = []
+    for word in argv:
+        if words and words[-1] in _SIGNED and word.startswith("-") and not word.startswith("--"):
+            words[-1] += f"={word}"
+        else:
+            words.append(word)
     return words
 
 

@@ -4,12 +4,10 @@ import json
 
 import numpy as np
 
-from enhancer.imaging.io import uncomposite, with_alpha, write_png
+from enhancer.imaging.io import write_png
 from enhancer.splats.camera_files import read_cameras
 from enhancer.splats.cloud import SH_BASIS_0, GaussianCloud
-from enhancer.splats.rasterise import rasterise
-
-BLACK = (0.0, 0.0, 0.0)
+from enhancer.splats.rasterising import render
 
 
 def balls() -> GaussianCloud:
@@ -51,7 +49,6 @@ def write_frames(cloud, path, folder, change=lambda image: image, scale=1):
     """Write what the cameras of a file see of a cloud, (H, W, 4) with straight alpha, to their names below a folder."""
     for camera in read_cameras(path).cameras:
         size = round(scale * camera.width), round(scale * camera.height)
-        rgb, alpha = rasterise(cloud, camera.window((0, 0, 1, 1), *size), BLACK)
         file = folder / camera.picture
         file.parent.mkdir(parents=True, exist_ok=True)
-        write_png(change(with_alpha(uncomposite(rgb, alpha, BLACK), alpha)), file)
+        write_png(change(render(cloud, camera.window((0, 0, 1, 1), *size))), file)

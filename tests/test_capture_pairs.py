@@ -10,7 +10,7 @@ from enhancer.errors import SettingsError, SplatError
 from enhancer.imaging.io import composite, read_image, with_alpha, write_png
 from enhancer.splats.camera_files import read_cameras
 from enhancer.splats.files import write_ply
-from enhancer.splats.rasterise import rasterise
+from enhancer.splats.rasterising import rasterise
 from tests.splat_scene import balls, orbit, write_cameras, write_frames
 from training import pairs, prepare
 from training.data import beside

@@ -15,6 +15,7 @@ from enhancer.commands.finished import FinishedPictures
 from enhancer.commands.pipeline import IN_FLIGHT, Pipeline
 from enhancer.errors import CheckpointError, ImageError
 from enhancer.imaging.io import composite, read_image, write_png
+from enhancer.imaging.provenance import png_bytes
 from enhancer.parts import Restorer
 from enhancer.service import Service
 from tests.stand_ins import KnownParser, PlainScorer, mirrored
@@ -245,7 +246,7 @@ def test_a_picture_with_the_longest_name_is_restored(restored, pictures, tmp_pat
 
 
 def test_two_runs_at_once_do_not_hinder_each_other(small_head, tmp_path):
-    pictures = {tmp_path / name: (small_head.image, None) for name in ("a_degraded.png", "a.png")}
+    pictures = {tmp_path / name: png_bytes(small_head.image) for name in ("a_degraded.png", "a.png")}
 
     def run(_):
         finished = FinishedPictures(tmp_path)

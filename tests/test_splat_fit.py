@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 from enhancer.errors import SettingsError, SplatError
 from enhancer.splats.camera_files import read_cameras
 from enhancer.splats.files import read_splats
-from enhancer.splats.rasterise import rasterise
+from enhancer.splats.rasterising import rasterise
 from tests.splat_scene import balls, write_cameras, write_frames
 from training import fit
 from training.fit import FitConfig, flags_given, main

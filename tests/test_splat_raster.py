@@ -13,7 +13,7 @@ from enhancer.splats import compositing
 from enhancer.splats.cameras import Camera
 from enhancer.splats.cloud import COEFFICIENTS, SH_BASIS_0, GaussianCloud
 from enhancer.splats.projection import GaussianTensors
-from enhancer.splats.rasterise import rasterise, rasterise_tensors
+from enhancer.splats.rasterising import rasterise, rasterise_tensors
 
 # --- a slow reference: one Gaussian after the other, on all pixels, in float64 -----------------------------------
 

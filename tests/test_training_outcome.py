@@ -32,9 +32,9 @@ def test_a_run_ends_with_its_best_its_gain_and_the_next_commands_and_says_so_aga
     best = json.loads((Path(folder) / "best.json").read_text())["step"]
     assert best > 0
     assert summary.startswith("Finished: step 2 of 2.\n")
-    assert f"Best is step {best}, by the loss of 3 validations: over 2 pictures" in summary
+    assert f"Best is step {best}, by the lowest loss of 3 validations.\nOver 2 pictures " in summary
     gained = rows[best]["psnr"] - rows[0]["psnr"]
-    assert f"{rows[best]['psnr_gain']:+.2f} over doing nothing, {gained:+.2f} over the start." in summary
+    assert f"{rows[best]['psnr_gain']:+.2f} over doing nothing, {gained:+.2f} over the start; LPIPS" in summary
     assert f"It lies in {folder}/best." in summary
     assert f"python -m training.push {folder} USER/NAME" in summary
     assert f"CHECKPOINT={folder}/best python app.py" in summary
@@ -50,7 +50,7 @@ def test_a_run_ends_with_its_best_its_gain_and_the_next_commands_and_says_so_aga
 
 def test_a_run_that_did_harm_says_that_its_start_is_the_best(validated, capsys):
     train.main(replace(validated, learning_rate=2.0, max_train_steps=3, validation_steps=3))
-    assert "Best is the start, by the loss of 2 validations" in capsys.readouterr().out
+    assert "Best is the start, by the lowest loss of 2 validations." in capsys.readouterr().out
 
 
 def test_a_run_without_validation_or_stopped_early_says_that(train_config, capsys):
@@ -63,4 +63,4 @@ def test_a_log_that_is_cut_off_does_not_cost_the_summary(validated):
     run = RunFolder(validated, "data")
     (run.folder / "best.json").write_text('{"step": 2, "loss": 0.1}')
     (run.folder / "validation.jsonl").write_text('{"step": 0, "los\n')
-    assert "Best is step 2.\n" in outcome(validated, run, 2)
+    assert "Best is step 2, by the lowest loss of 0 validations.\nIt lies" in outcome(validated, run, 2)

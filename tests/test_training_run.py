@@ -180,8 +180,8 @@ def killed_at_validation(step):
 
 def test_validation_gives_the_same_numbers_whenever_it_is_asked(train_config, train_faces):
     training = run.Training(replace(train_config, validation_data_dir=str(train_faces)))
-    assert training.validation is not None
-    first, again = (training.validation(0, training.trainer)[0] for _ in range(2))
+    (validation,) = training.validations
+    first, again = (validation(0, training.trainer)[0] for _ in range(2))
     assert first == again
     training.close()
 

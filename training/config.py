@@ -1,6 +1,7 @@
 """The settings of a training run: one dataclass = the command line = `config.json` of a run."""
 
 import math
+import re
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +15,7 @@ NEW_POCKET = "new_pocket"  # in place of a checkpoint
 PAIRS, CLEAN = "pairs", "clean"  # of a mixture, beside the presets
 # What a plain background may be when it is drawn; "grey" is any grey, "colour" any colour.
 PLAIN_COLOURS = ("white", "black", "grey", "colour")
+_SET = re.compile(r"([A-Za-z][\w-]*)=(.+)")  # of --validation_data_dir
 TRACKERS = ("tensorboard", "trackio", "wandb")
 # How the two published proofs of concept were trained. v2 is what the fields below say; v1 differs in these.
 PRESET_SETTINGS: dict[str, dict[str, Any]] = {
@@ -201,7 +203,15 @@ class TrainConfig:
         "its weight is a share: of the other losses' gradient at the picture, whatever that is (Esser et al. 2021)",
     )
 
-    validation_data_dir: str = flag("", "folders to validate on, comma-separated; empty: no validation", free=True)
+    validation_data_dir: str = flag(
+        "",
+        "folders to validate on, comma-separated; NAME=FOLDER makes sets with numbers of their own, of which the first decides "
+        "what is best; empty: no validation",
+        free=True,
+    )
+    best_metric: Literal["loss", "psnr", "lpips"] = flag(
+        "loss", "what makes the best checkpoint: the lowest loss, the highest PSNR, or the lowest LPIPS (AlexNet)"
+    )
     validation_steps: int = flag(500, "validate every this many steps, and at the end", free=True)
     max_validation_samples: int = flag(64, "validate on the first this many pictures", free=True)
     num_validation_images: int = flag(4, "pictures on the validation sheet", free=True)
@@ -276,7 +286,7 @@ class TrainConfig:
         for name in ("full_severity_share", "plain_background_share", "grey_share", "ema_decay"):
             if getattr(self, name) > 1:
                 raise SettingsError(f"--{name} must lie in 0 to 1, got {getattr(self, name)}.")
-        _ = self.shares, self.colours  # what cannot be read is refused now
+        _ = self.shares, self.colours, self.validation_sets  # what cannot be read is refused now
         for phase in self.schedule:
             self._check_phase(phase)
 
@@ -370,6 +380,26 @@ class TrainConfig:
             SettingsError: --plain_colours cannot be read, or does not add up to 1.
         """
         return shares_of(self.plain_colours, PLAIN_COLOURS, "--plain_colours")
+
+    @property
+    def validation_sets(self) -> dict[str, str]:
+        """The sets to validate on: name -> comma-separated folders. One that was given no name is called "".
+
+        Raises:
+            SettingsError: Some folders have a name and others do not.
+        """
+        parts = [part.strip() for part in self.validation_data_dir.split(",") if part.strip()]
+        named = [_SET.fullmatch(part) for part in parts]
+        if not any(named):
+            return {"": ",".join(parts)} if parts else {}
+        found: dict[str, list[str]] = {}
+        for part, match in zip(parts, named, strict=True):
+            if match is None:
+                raise SettingsError(
+                    f"--validation_data_dir wants NAME=FOLDER for all folders or for none, got {part!r}."
+                )
+            found.setdefault(match[1], []).append(match[2])
+        return {name: ",".join(folders) for name, folders in found.items()}
 
     @property
     def trackers(self) -> tuple[str, ...]:

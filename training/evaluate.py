@@ -36,6 +36,7 @@ from tqdm import tqdm
 from enhancer.degradation import PRESET_NAMES
 from enhancer.errors import EnhancerError, ImageError, SettingsError
 from enhancer.hub import resolve
+from enhancer.imaging.colour import colour_of
 from enhancer.metrics.catalogue import LPIPS_NETS
 from enhancer.model import SplatEnhancer
 from enhancer.runtime.command_line import file_errors, print_every_name, say_error
@@ -43,7 +44,7 @@ from enhancer.runtime.device import device_of, machine, program
 from enhancer.runtime.files import write_text
 from enhancer.runtime.processes import Processes, leave
 from training.cli import flag, from_flags
-from training.data.backgrounds import Colour, colour_of
+from training.data.backgrounds import Colour
 from training.data.contents import contents_of
 from training.data.folders import Sample, find_samples
 from training.evaluation import named_sets, sets_folder

@@ -28,7 +28,7 @@ from enhancer.runtime.resumable import claim
 from enhancer.seeding import rng_for
 from enhancer.splats.cloud import GaussianCloud
 from enhancer.splats.files import write_ply
-from enhancer.splats.rasterise import rasterise
+from enhancer.splats.rasterising import rasterise
 from training.splats.fitting import Fit
 from training.splats.points import read_points
 from training.splats.seen import write_record

@@ -16,7 +16,6 @@ from enhancer.commands.pictures import (
     degrade_settings,
     outputs_of,
     pipeline_for,
-    read_picture,
     share_of,
 )
 from enhancer.errors import LabelError
@@ -26,7 +25,7 @@ from enhancer.runtime.processes import Processes
 def declare(commands: Any) -> None:
     """Declare the command and its flags."""
     command = commands.add_parser("degrade", description=degrade.__doc__, help="degrade pictures")
-    command.set_defaults(command=degrade)
+    command.set_defaults(command=degrade, is_degrading=True)
     add_shared(command)
     add = command.add_argument
     add("-o", "--output", metavar="DIR", type=Path, default=Path("degraded"), help="output folder (degraded)")
@@ -48,7 +47,7 @@ def degrade(args: argparse.Namespace, load: Load | None) -> int:
 
     def read(picture: Input) -> tuple[Any, Any, tuple[Any, ...]]:
         source, name = picture
-        image, notes = read_picture(source, "this file", args, 8)
+        image, notes = source.read(args, 8)
         outputs.path(f"{name}.png")  # what is wrong with the folder should be known now
         labels = maps.of(source)
         return image, None if labels is None else read_labels(labels), notes
@@ -63,8 +62,8 @@ def degrade(args: argparse.Namespace, load: Load | None) -> int:
 
     processes = Processes(cpu=True)
     try:
-        pictures = share_of(list(outputs.names.items()), processes)
-        with Progress(len(pictures), processes) as progress, pipeline_for(progress, processes) as pipeline:
+        pictures = share_of(outputs.pictures, processes)
+        with Progress(len(pictures), processes) as progress, pipeline_for(pictures, progress, processes) as pipeline:
             for picture, (image, labels, notes) in pipeline.read(pictures, read, weigh=lambda given: given[0].nbytes):
                 with pipeline.failing(picture):
                     made = service().degrade(image, labels, keep_steps=args.steps, **settings)

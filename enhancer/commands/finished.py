@@ -13,17 +13,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from enhancer.errors import ImageError
-from enhancer.imaging.provenance import Record, png_bytes
 from enhancer.runtime.files import atomic_write
 from enhancer.runtime.resumable import Journal, Row
 
 NAME = ".splat-enhancer-{}.jsonl"  # with the number of the process
 KEYS = {"from", "outputs", "row"}  # of a line
-
-Picture = tuple[np.ndarray, Record | None]  # an `image`, and how it was made
 
 
 def stamp(path: Path) -> list[Any]:
@@ -48,7 +43,7 @@ class FinishedPictures:
         """Return the report's row of a picture that is finished, None for any other."""
         for line in reversed(self._lines.get(_key(made_from), [])):
             try:
-                if all(stamp(self._folder / output[0]) == output for output in line["outputs"]):
+                if all(stamp(self._folder / output[0])[1:] == output[1:] for output in line["outputs"]):
                     return line["row"]
             except OSError:
                 continue
@@ -58,23 +53,23 @@ class FinishedPictures:
         """Say whether there may be one."""
         return bool(self._lines)
 
-    def add(self, made_from: Mapping[str, Any], pictures: Mapping[Path, Picture], row: Row, bits: int = 8) -> None:
-        """Write the pictures that belong together, their records inside, and their line; the last one appears last.
+    def add(self, made_from: Mapping[str, Any], files: Mapping[Path, bytes], row: Row) -> None:
+        """Write the files that belong together, in or below the folder, and their line; the last one appears last.
 
         Raises:
-            ImageError: A picture cannot be written.
+            ImageError: A file cannot be written.
             SettingsError: The line cannot be written.
         """
         try:
             with ExitStack() as stack:
                 # what is entered first appears last
-                temporary = {path: stack.enter_context(atomic_write(path)) for path in reversed([*pictures])}
-                for path, (image, record) in pictures.items():
-                    temporary[path].write_bytes(png_bytes(image, record, bits))
-                outputs = [[path.name, *stamp(temporary[path])[1:]] for path in pictures]
+                temporary = {path: stack.enter_context(atomic_write(path)) for path in reversed([*files])}
+                for path, content in files.items():
+                    temporary[path].write_bytes(content)
+                outputs = [[path.relative_to(self._folder).as_posix(), *stamp(temporary[path])[1:]] for path in files]
                 self._journal.append({"from": _key(made_from), "outputs": outputs, "row": row})
         except OSError as error:
-            names = " and ".join(map(str, pictures))
+            names = " and ".join(map(str, files))
             raise ImageError(f"{names} cannot be written: {error.strerror or error}.") from error
 
 

@@ -9,9 +9,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from enhancer.commands.frames import frames_of, refuse_views
 from enhancer.commands.pipeline import Pipeline, threads_for
+from enhancer.commands.sources import PictureFile, Source
 from enhancer.errors import EnhancerError, ImageError, SettingsError
-from enhancer.messages import Message
 from enhancer.runtime.processes import Processes
 
 if TYPE_CHECKING:  # the imports that take time wait until a command runs, so that --help is quick
@@ -19,12 +20,7 @@ if TYPE_CHECKING:  # the imports that take time wait until a command runs, so th
 
 FINE, BAD_INPUT, INTERRUPTED = 0, 2, 130  # exit codes
 
-PREMULTIPLIED = Message(
-    "note.premultiplied",
-    "No colour of this picture exceeds its alpha, as if they were multiplied by it. If they are, give --premultiplied.",
-)
-
-Input = tuple[Path, str]  # the file, and the name of its results without suffix
+Input = tuple[Source, str]  # where the picture comes from, and the name of its results without suffix
 LogLines = tuple[str, Sequence[str]]  # a line about a picture, and notes: what writing it returns
 Others = Counter[str]  # suffix -> how many files of it are no pictures that can be read here
 Load = Callable[..., "Service"]  # Service.load, or what stands in for it
@@ -33,9 +29,9 @@ Load = Callable[..., "Service"]  # Service.load, or what stands in for it
 class Outputs:
     """Where results go: one name for each picture, and never on top of a picture that was given."""
 
-    def __init__(self, folder: Path, names: dict[Path, str], given: Sequence[Path], others: Others) -> None:
+    def __init__(self, folder: Path, pictures: list[Input], given: Sequence[Path], others: Others) -> None:
         self.folder = folder
-        self.names = names  # picture -> its name, without suffix
+        self.pictures = pictures
         self.others = others  # what the folders given hold besides
         self._given = {(file.stat().st_dev, file.stat().st_ino) for file in given if file.is_file()}
 
@@ -66,8 +62,8 @@ class Outputs:
         return path
 
 
-def _names(sources: Sequence[Path], endings: Sequence[str]) -> dict[Path, str]:
-    """Return each picture's stem, made unique where two pictures have the same (`face.png`, `face.jpg`).
+def _named(sources: Sequence[Source], endings: Sequence[str]) -> list[Input]:
+    """Return each picture with its stem, made unique where two pictures have the same (`face.png`, `face.jpg`).
 
     Neither case nor Unicode form counts: on some disks `Face.png` and `face.png` are one file. What is too long with an
     ending of a result is cut.
@@ -81,15 +77,15 @@ def _names(sources: Sequence[Path], endings: Sequence[str]) -> dict[Path, str]:
 
     stems = Counter(key(source.stem) for source in sources)
     taken: set[str] = set()
-    names: dict[Path, str] = {}
+    pictures: list[Input] = []
     for source in sources:
-        name = source.stem if stems[key(source.stem)] == 1 else f"{source.stem}_{source.suffix[1:]}"
+        name = source.stem if stems[key(source.stem)] == 1 else source.longer_stem
         name = fitting(name, room)
         while taken & {key(f"{name}{ending}") for ending in endings}:
             name = fitting(f"{name}_", room)
         taken |= {key(f"{name}{ending}") for ending in endings}
-        names[source] = name
-    return names
+        pictures.append((source, name))
+    return pictures
 
 
 class Progress:
@@ -107,7 +103,7 @@ class Progress:
         """
         from tqdm import tqdm
 
-        self.failures: dict[Path, EnhancerError] = {}
+        self.failures: dict[Input, EnhancerError] = {}
         self._said: set[str] = set()  # what holds for every picture is said once
         self._bar = tqdm(total=count, unit="picture", disable=count < 2 or not processes.is_main)
 
@@ -131,7 +127,7 @@ class Progress:
         source, _ = picture
         if isinstance(outcome, EnhancerError):
             self._bar.write(f"{source}: {outcome}", file=sys.stderr)
-            self.failures[source] = outcome
+            self.failures[picture] = outcome
         else:
             line, notes = outcome
             self._bar.write("  ".join([line, *(note for note in notes if note not in self._said)]))
@@ -139,11 +135,9 @@ class Progress:
         self._bar.update()
 
 
-def pipeline_for(progress: Progress, processes: Processes) -> Pipeline:
-    """Return the pipeline of this process, which tells `progress` what becomes of each picture."""
-    from enhancer.imaging.io import MAX_SIDE
-
-    heaviest = MAX_SIDE**2 * 4 * 4  # bytes of RGBA in float32
+def pipeline_for(pictures: Sequence[Input], progress: Progress, processes: Processes) -> Pipeline:
+    """Return this process's pipeline for its pictures, which tells `progress` what becomes of each."""
+    heaviest = max((source.heaviest for source, _ in pictures), default=0)
     return Pipeline(progress.tell, threads_for(processes.local_world_size), heaviest)
 
 
@@ -154,51 +148,85 @@ def share_of(pictures: Sequence[Input], processes: Processes) -> Sequence[Input]
 
 def outputs_of(args: argparse.Namespace, endings: Sequence[str]) -> Outputs:
     """Find the pictures, and settle what may be written, before anything is loaded."""
-    sources, others = pictures_of(args.input)
-    given = list(sources)
-    for option in ("labels", "reference"):
+    sources, others = sources_of(args)
+    given = [source.path for source in sources if isinstance(source, PictureFile)] + list(args.input)
+    for option in ("labels", "reference", "cameras"):
         partner = getattr(args, option, None)
         if partner is None:
             continue
-        if are_several(args) and not partner.is_dir():
+        if option != "cameras" and are_several(args) and not partner.is_dir():
             raise SettingsError(f"With several pictures, --{option} must be a folder, got {partner}.")
         given += partner.iterdir() if partner.is_dir() else [partner]
     report = getattr(args, "json", None)
     if report is not None and (report.is_dir() or report.resolve() in {file.resolve() for file in given}):
         raise SettingsError(f"The report cannot be written over {report}. Choose another --json file.")
-    return Outputs(args.output, _names(sources, endings), given, others)
+    return Outputs(args.output, _named(sources, endings), given, others)
 
 
 def are_several(args: argparse.Namespace) -> bool:
-    """Say whether a folder was given, or more than one picture."""
-    return len(args.input) > 1 or args.input[0].is_dir()
+    """Say whether a folder was given, or more than one picture; a cloud of Gaussians has many."""
+    return len(args.input) > 1 or args.input[0].is_dir() or is_cloud(args.input[0])
 
 
-def pictures_of(given: Sequence[Path]) -> tuple[list[Path], Others]:
-    """Return pictures, for a folder those in it (not in its subfolders), label maps left out; and what else lies there.
+def is_cloud(path: Path) -> bool:
+    """Say whether a file is a cloud of Gaussians rather than a picture."""
+    from enhancer.splats.files import is_splats
+
+    try:
+        return not path.is_dir() and is_splats(path)
+    except OSError:  # said when it is its turn
+        return False
+
+
+def sources_of(args: argparse.Namespace) -> tuple[list[Source], Others]:
+    """Return what the command is to work on, in order, and what else lies in the folders given.
 
     Raises:
-        ImageError: The only file or folder given does not exist, or a folder holds no picture.
+        EnhancerError: The only file or folder given does not exist, a folder holds no picture, a cloud of Gaussians or how it
+            is to be looked at cannot be used, or a flag belongs to what is not there.
+    """
+    sources: dict[Source, None] = {}  # as a set that keeps the order: a picture given twice is done once
+    others: Others = Counter()
+    clouds = [path for path in dict.fromkeys(args.input) if is_cloud(path)]
+    if not clouds:
+        refuse_views(args)
+    elif args.is_degrading:
+        raise SettingsError(
+            f"{clouds[0]} is a cloud of Gaussians, and only clean pictures are degraded. Give pictures, or restore it as it is."
+        )
+    for path in dict.fromkeys(args.input):
+        if path in clouds:
+            sources |= dict.fromkeys(frames_of(path, args))
+        else:
+            found, besides = pictures_of(path, is_alone=len(args.input) == 1)
+            sources |= dict.fromkeys(map(PictureFile, found))
+            others += besides
+    return list(sources), others
+
+
+def pictures_of(path: Path, *, is_alone: bool = True) -> tuple[list[Path], Others]:
+    """Return a picture, or those of a folder (not of its subfolders), label maps left out; and what else lies there.
+
+    Args:
+        path: File or folder.
+        is_alone: Nothing else was given; of several, one that does not exist is named when it is its turn.
+
+    Raises:
+        ImageError: It does not exist, or the folder holds no picture.
     """
     from enhancer.imaging.folders import LABELS_SUFFIX, left_out, pictures_in
     from enhancer.imaging.io import IMAGE_SUFFIXES
 
-    sources: dict[Path, None] = {}  # as a set that keeps the order: a picture given twice is done once
-    others: Others = Counter()
-    for path in given:
-        if not path.is_dir():
-            if len(given) == 1 and not path.exists():  # one of several is named when it is its turn
-                raise ImageError(f"There is no file or folder {path}. Check the path.")
-            sources[path] = None
-            continue
-        inside, besides = pictures_in(path)
-        found = [picture for picture in inside if not picture.stem.endswith(LABELS_SUFFIX)]
-        if not found:
-            said = f" {left_out(besides)}" if besides else ""
-            raise ImageError(f"The folder {path} holds no pictures. They end in {', '.join(IMAGE_SUFFIXES)}.{said}")
-        sources |= dict.fromkeys(found)
-        others += besides
-    return list(sources), others
+    if not path.is_dir():
+        if is_alone and not path.exists():
+            raise ImageError(f"There is no file or folder {path}. Check the path.")
+        return [path], Counter()
+    inside, others = pictures_in(path)
+    found = [picture for picture in inside if not picture.stem.endswith(LABELS_SUFFIX)]
+    if not found:
+        said = f" {left_out(others)}" if others else ""
+        raise ImageError(f"The folder {path} holds no pictures. They end in {', '.join(IMAGE_SUFFIXES)}.{said}")
+    return found, others
 
 
 class Partners:
@@ -217,7 +245,7 @@ class Partners:
         self._given, self._what, self._error = given, what, error
         self._by_stem = by_stem(given) if given is not None and given.is_dir() else None
 
-    def of(self, source: Path) -> Path | None:
+    def of(self, source: Source) -> Path | None:
         """Return the file that goes with a picture, None where none was given."""
         from enhancer.imaging.names import normalised
 
@@ -230,28 +258,6 @@ class Partners:
                 f"there is no {self._what} in {self._given} for this picture. Name it {source.stem}.png, or leave it out."
             )
         return found
-
-
-def read_picture(source: Path, name: str, args: argparse.Namespace, bits: int) -> tuple[Any, tuple[Message, ...]]:
-    """Read a picture as the command line says, with notes on it.
-
-    Args:
-        source: The file.
-        name: What to call it in messages.
-        args: Of the command line.
-        bits: A channel of what is made of it.
-
-    Returns:
-        An `image` with straight alpha, and notes.
-    """
-    from enhancer.imaging.io import read
-    from enhancer.imaging.premultiplied import looks_premultiplied, straight
-
-    reading = read(source, name)
-    image, notes = reading.image, reading.notes(bits)
-    if args.premultiplied:
-        return straight(image), notes
-    return image, (*notes, PREMULTIPLIED) if looks_premultiplied(image) else notes
 
 
 def degrade_settings(args: argparse.Namespace) -> dict[str, Any]:

@@ -2,13 +2,13 @@
 
 import argparse
 import sys
-import time
-from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import enhancer
+from enhancer.commands.clock import Clock, pace
+from enhancer.commands.frames import add_views
 from enhancer.commands.pictures import (
     Input,
     Load,
@@ -22,9 +22,9 @@ from enhancer.commands.pictures import (
     degrade_settings,
     outputs_of,
     pipeline_for,
-    read_picture,
     share_of,
 )
+from enhancer.commands.sources import Source, read_picture
 from enhancer.errors import EnhancerError, ImageError, LabelError
 from enhancer.messages import Message
 from enhancer.runtime.files import sweep
@@ -36,6 +36,7 @@ def declare(commands: Any) -> None:
     command = commands.add_parser("restore", description=restore.__doc__, help="restore pictures")
     command.set_defaults(command=restore)
     add_shared(command)
+    add_views(command)
     add = command.add_argument
     add("-o", "--output", metavar="DIR", type=Path, default=Path("restored"), help="output folder (restored)")
     checkpoint_help = "user/repo, user/repo@tag-or-commit, a folder, a run, or pocket (pocket, the embedded one)"
@@ -56,13 +57,18 @@ def declare(commands: Any) -> None:
     add("--bits", type=int, choices=(8, 16), default=8, help="a channel of the pictures that are written (8)")
     add("--allow_colour", action="store_true", help="a black-and-white picture need not stay black-and-white")
     add = command.add_mutually_exclusive_group().add_argument
-    add("--degrade", action="store_true", help="IN is clean: degrade it first, then restore and score it")
+    add(
+        "--degrade",
+        dest="is_degrading",
+        action="store_true",
+        help="IN is clean: degrade it first, then restore and score it",
+    )
     add("--reference", metavar="CLEAN", type=Path, help="clean picture or folder to score against")
 
 
 def restore(args: argparse.Namespace, load: Load | None) -> int:
     """Restore a picture or a folder of them, with scores where there is a clean picture to compare with."""
-    outputs = outputs_of(args, ["", "_degraded"] if args.degrade else [""])
+    outputs = outputs_of(args, ["", "_degraded"] if args.is_degrading else [""])
     degrade_settings(args)  # a typo should not cost the loading of a model
     outputs.require_writable()
     processes = Processes(cpu=True)  # they have little to tell each other: their GPUs are for the pictures
@@ -94,10 +100,10 @@ class _Made(NamedTuple):
 class _Share(NamedTuple):
     """What one process did."""
 
-    rows: dict[Path, dict[str, Any]]
+    rows: dict[str, dict[str, Any]]
     written: int  # pictures
     code: int
-    clock: "_Clock"
+    clock: Clock
 
 
 class _Restoring:
@@ -109,7 +115,7 @@ class _Restoring:
 
         self._args, self._outputs, self._processes = args, outputs, processes
         self._degradation = degrade_settings(args)
-        scores = args.degrade or args.reference is not None
+        scores = args.is_degrading or args.reference is not None
         options: dict[str, Any] = {"parser": args.parser, "lpips_net": args.lpips if scores else None}
         if args.lpips_trunk is not None:
             options["lpips_trunk"] = args.lpips_trunk
@@ -119,17 +125,17 @@ class _Restoring:
         self._finished = FinishedPictures(args.output, processes.rank) if are_several(args) else None
         self._references = Partners(args.reference, "reference", ImageError)
         self._maps = Partners(args.labels, "labels", LabelError)
-        self._rows: dict[Path, dict[str, Any]] = {}
-        self._clock = _Clock()
+        self._rows: dict[str, dict[str, Any]] = {}  # by the name of the result
+        self._clock = Clock()
 
     def run(self) -> int:
         """Restore this process's share; returns the exit code of all."""
-        names, processes = self._outputs.names, self._processes
+        pictures, processes = self._outputs.pictures, self._processes
         done = processes.on_main(self._done)
-        todo = share_of([picture for picture in names.items() if picture[0] not in done], processes)
+        todo = share_of([(source, name) for source, name in pictures if name not in done], processes)
         progress, shares = Progress(len(todo), processes), []
         try:
-            with progress, pipeline_for(progress, processes) as pipeline:
+            with progress, pipeline_for(todo, progress, processes) as pipeline:
                 for picture, given in pipeline.read(todo, self._read, _weight):
                     with pipeline.failing(picture):
                         pipeline.write(picture, self._write, self._restored(picture, given))
@@ -144,9 +150,9 @@ class _Restoring:
                     done |= share.rows
                 self._report(done)
 
-    def _done(self) -> dict[Path, dict[str, Any]]:
+    def _done(self) -> dict[str, dict[str, Any]]:
         """Return the rows of the pictures that are finished; with several processes also see to the download."""
-        found: dict[Path, dict[str, Any]] = {}
+        found: dict[str, dict[str, Any]] = {}
         if self._processes.world_size > 1:
             self._service()
         if self._finished is None or not self._args.output.is_dir():
@@ -154,13 +160,13 @@ class _Restoring:
         sweep(self._args.output)
         if self._args.overwrite or not self._finished.any():
             return found
-        for source, name in self._outputs.names.items():
+        for source, name in self._outputs.pictures:
             try:
                 row = self._finished.find(self._made_from(name, self._stamps(source)))
             except (EnhancerError, OSError):  # said when it is its turn
                 continue
             if row is not None:
-                found[source] = {**row, **self._files(source, name)}
+                found[name] = {**row, **self._files(source, name)}
         return found
 
     def _made_from(self, name: str, stamps: list[Any]) -> dict[str, Any]:
@@ -170,29 +176,29 @@ class _Restoring:
             "version": enhancer.__version__,
             "checkpoint": restorer.name,
             "sha": restorer.sha,
-            "degradation": self._degradation if args.degrade else None,
+            "degradation": self._degradation if args.is_degrading else None,
             "allow_colour": args.allow_colour,
             "bits": args.bits,
-            "parser": args.parser if args.degrade or args.reference else None,
-            "lpips": args.lpips if args.degrade or args.reference else None,
+            "parser": args.parser if args.is_degrading or args.reference else None,
+            "lpips": args.lpips if args.is_degrading or args.reference else None,
             "premultiplied": args.premultiplied,
         }
         return {"name": name, "files": stamps, "settings": settings}
 
-    def _stamps(self, source: Path) -> list[Any]:
+    def _stamps(self, source: Source) -> list[Any]:
         """Return the stamps of everything that is read for a picture."""
         from enhancer.commands.finished import stamp
 
-        return [None if file is None else stamp(file) for file in (source, *self._partners(source))]
+        return [source.stamp(), *(None if file is None else stamp(file) for file in self._partners(source))]
 
-    def _partners(self, source: Path) -> tuple[Path | None, Path | None]:
+    def _partners(self, source: Source) -> tuple[Path | None, Path | None]:
         """Return the files of the clean picture and of the label map, None where none was given."""
         return self._references.of(source), self._maps.of(source)
 
-    def _files(self, source: Path, name: str) -> dict[str, str]:
+    def _files(self, source: Source, name: str) -> dict[str, str]:
         """Return the part of a report's row that names files."""
-        files = {"file": str(source), "output": str(self._outputs.path(f"{name}.png"))}
-        if self._args.degrade:
+        files = {**source.told, "output": str(self._outputs.path(f"{name}.png"))}
+        if self._args.is_degrading:
             files["degraded"] = str(self._outputs.path(f"{name}_degraded.png"))
         return files
 
@@ -201,7 +207,7 @@ class _Restoring:
 
         source, name = picture
         stamps = [] if self._finished is None else self._stamps(source)
-        image, notes = read_picture(source, "this file", self._args, self._args.bits)
+        image, notes = source.read(self._args, self._args.bits)
         self._files(source, name)  # what is wrong with the output should be known now
         reference, labels = self._partners(source)
         return _Given(
@@ -222,7 +228,7 @@ class _Restoring:
         (source, name), args = picture, self._args
         result = service.restore(
             given.image,
-            degrade_first=args.degrade,
+            degrade_first=args.is_degrading,
             reference=given.reference,
             labels=given.labels,
             restoration=Restoration(keep_grey=not args.allow_colour, bits=args.bits),
@@ -232,7 +238,7 @@ class _Restoring:
         self._clock.tick(sum(seconds for what, seconds in result.timings.items() if what != "degrade"))
         files = self._files(source, name)
         row: dict[str, Any] = {**files, **result_row(result)}
-        pictures = {Path(files["degraded"]): (result.degraded, result.record.of_degraded)} if args.degrade else {}
+        pictures = {Path(files["degraded"]): (result.degraded, result.record.of_degraded)} if args.is_degrading else {}
         pictures[Path(files["output"])] = (result.restored, result.record)
         line = f"{source} -> {files['output']}  {result.record.checkpoint}  {result.seconds:.2f} s"
         if scores := row["scores"]:
@@ -243,29 +249,32 @@ class _Restoring:
         return _Made(pictures, row, (line, result.notes), self._made_from(name, given.stamps))
 
     def _write(self, picture: Input, made: _Made) -> LogLines:
-        from enhancer.imaging.provenance import write_recorded
+        from enhancer.imaging.provenance import png_bytes, write_recorded
 
+        bits = self._args.bits
         if self._finished is not None:
-            self._finished.add(made.made_from, made.pictures, made.row, self._args.bits)
+            encoded = {path: png_bytes(image, record, bits) for path, (image, record) in made.pictures.items()}
+            self._finished.add(made.made_from, encoded, made.row)
         else:
             for path, (image, record) in made.pictures.items():
-                write_recorded(image, path, record, self._args.bits)
-        self._rows[picture[0]] = made.row
+                write_recorded(image, path, record, bits)
+        _, name = picture
+        self._rows[name] = made.row
         return made.said
 
     def _share(self, progress: Progress) -> _Share:
         from enhancer.results import failed_row
 
         failed = {
-            source: {"file": str(source), "output": None, **failed_row(error)}
-            for source, error in progress.failures.items()
+            name: {**source.told, "output": None, **failed_row(error)}
+            for (source, name), error in progress.failures.items()
         }
         return _Share(self._rows | failed, len(self._rows), progress.code, self._clock)
 
-    def _report(self, rows: dict[Path, dict[str, Any]]) -> None:
+    def _report(self, rows: dict[str, dict[str, Any]]) -> None:
         from enhancer.results import write_report
 
-        in_order = [rows[source] for source in self._outputs.names if source in rows]
+        in_order = [rows[name] for _, name in self._outputs.pictures if name in rows]
         write_report(in_order, self._args.json, enhancer.__version__)
 
 
@@ -281,38 +290,15 @@ def _weight(given: _Given) -> int:
     return sum(array.nbytes for array in given[:3] if array is not None)
 
 
-@dataclass
-class _Clock:
-    """How long the pictures took, and the device with them. The first only starts it: there, models are loaded."""
-
-    pictures: int = 0
-    start: float = 0.0
-    seconds: float = 0.0  # from the first picture's work to the last one's file
-    busy: float = 0.0  # of these, what the device was at work
-
-    def tick(self, busy: float) -> None:
-        """Note one more picture."""
-        self.pictures += 1
-        if self.pictures == 1:
-            self.start = time.perf_counter()
-        else:
-            self.busy += busy
-
-    def stop(self) -> None:
-        """Note that the last file is written."""
-        self.seconds = time.perf_counter() - self.start if self.pictures > 1 else 0.0
-
-
 def _summary(shares: list[_Share], skipped: int, others: Others) -> str:
     """Return how many pictures there are now and how fast they came, as a line."""
     from enhancer.imaging.folders import left_out
 
     clocks = [share.clock for share in shares]
     said = f"{sum(share.written for share in shares)} pictures restored."
-    if seconds := max(clock.seconds for clock in clocks):
-        rate = sum(max(0, clock.pictures - 1) for clock in clocks) / seconds
+    if speed := pace(clocks):
         busy = sum(clock.busy for clock in clocks) / sum(clock.seconds for clock in clocks)
-        said += f" After the first, {rate:.2f} a second for {seconds:.1f} s, the device busy {busy:.0%} of the time."
+        said += f" {speed}, the device busy {busy:.0%} of the time."
     if skipped:
         said += f" {skipped} were there already (--overwrite restores them anew)."
     if others:

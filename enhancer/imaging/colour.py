@@ -1,10 +1,13 @@
-"""Colours of other encodings -> sRGB, by what a profile holds rather than what it is called. No torch."""
+"""Colours of other encodings -> sRGB, by what a profile holds rather than what it is called; and colours by name. No torch."""
 
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from PIL import ImageColor
+
+from enhancer.errors import SettingsError
 
 Curve = Callable[[np.ndarray], np.ndarray]  # encoded value -> light, both in [0, 1]
 
@@ -13,6 +16,19 @@ SRGB_TO_XYZ = np.array([[0.43607, 0.38515, 0.14307], [0.22249, 0.71687, 0.06061]
 SAME = 1 / 255  # profiles that differ by less are the same: many writers round sRGB's curve to a table
 PNG_GAMMA = 1 / 2.2  # what a PNG of sRGB says in its gAMA chunk, for readers that know no better
 _COLUMNS, _CURVES = (b"rXYZ", b"gXYZ", b"bXYZ"), (b"rTRC", b"gTRC", b"bTRC")
+
+
+def colour_of(text: str) -> tuple[float, float, float]:
+    """Read a colour's name, such as "grey", or "#rrggbb"; RGB in [0, 1].
+
+    Raises:
+        SettingsError: It is neither.
+    """
+    try:
+        red, green, blue = (value / 255 for value in ImageColor.getrgb(text)[:3])
+    except ValueError as error:
+        raise SettingsError(f"{text!r} is no colour. Give white, black, grey, or one such as #00ff00.") from error
+    return red, green, blue
 
 
 def encode_srgb(light: np.ndarray) -> np.ndarray:

@@ -96,7 +96,7 @@ def read(source: Source, name: str | None = None, largest: int = MAX_SIDE) -> Re
     with _stream_of(source, name) as stream:
         size = deep.float_size(stream)
         if size is not None:
-            _check_size(size, name, MIN_SIDE, largest)
+            check_size(size, name, MIN_SIDE, largest)
             pixels = deep.decode(stream)
             if pixels is None:
                 raise _unread(name)
@@ -161,7 +161,7 @@ def opened(source: Source, name: str, largest: int = MAX_SIDE) -> Iterator[Image
             raise (_no_picture(name) if start else _empty(name)) from error
         except Exception as error:  # decoders raise whatever they stumble over in a damaged header
             raise _damaged(name, error) from error
-        _check_size(picture.size, name, 1, largest)
+        check_size(picture.size, name, 1, largest)
         yield picture
 
 
@@ -172,7 +172,7 @@ def from_pil(picture: Image.Image, name: str = "image", largest: int = MAX_SIDE)
 
 def _of_pil(picture: Image.Image, name: str, largest: int) -> Reading:
     """Decode an opened picture."""
-    _check_size(picture.size, name, MIN_SIDE, largest)
+    check_size(picture.size, name, MIN_SIDE, largest)
     encoded = picture.info.get("icc_profile") or b""
     profile = read_profile(encoded)
     # the colour engine, which a profile of tables needs, knows 8 bits alone
@@ -188,7 +188,7 @@ def _of_pil(picture: Image.Image, name: str, largest: int) -> Reading:
         image, bits = np.asarray(_eight_bits(loaded, profile), np.float32) / 255, 8
     rgb, alpha = split_alpha(image)
     image = with_alpha(_in_srgb(rgb, loaded, profile), alpha)
-    return Reading(_seen(image, name), bits, info=loaded.info)
+    return Reading(seen(image, name), bits, info=loaded.info)
 
 
 def _of_light(light: np.ndarray, name: str) -> Reading:
@@ -212,10 +212,10 @@ def _of_light(light: np.ndarray, name: str) -> Reading:
         )
     image = with_alpha(encode_srgb(np.clip(rgb, 0, 1)), None if alpha is None else np.clip(alpha, 0, 1))
     notes = (LINEAR,) if beyond == 0 else (LINEAR, CLIPPED)
-    return Reading(_seen(image, name), 16, notes)
+    return Reading(seen(image, name), 16, notes)
 
 
-def _seen(image: np.ndarray, name: str) -> np.ndarray:
+def seen(image: np.ndarray, name: str) -> np.ndarray:
     """Leave out alpha where it says nothing, and refuse a picture of which nothing is seen."""
     rgb, alpha = split_alpha(image)
     if alpha is None or alpha.min() == 1.0:
@@ -333,7 +333,7 @@ def read_labels(source: Source, name: str | None = None, largest: int = MAX_SIDE
     return labels.astype(np.uint8) if labels.dtype == bool else labels.astype(labels.dtype.newbyteorder("="))
 
 
-def _check_size(size: tuple[int, int], name: str, smallest: int, largest: int) -> None:
+def check_size(size: tuple[int, int], name: str, smallest: int = MIN_SIDE, largest: int = MAX_SIDE) -> None:
     """Refuse a picture with a side out of range.
 
     Args:

@@ -1,4 +1,7 @@
-"""Cameras from the files that come with a scene: nerfstudio's transforms.json, COLMAP's model, 3D Gaussian Splatting's cameras.json."""
+"""Cameras from the files that come with a scene: nerfstudio's transforms.json, COLMAP's model, 3D Gaussian Splatting's cameras.json.
+
+The first is written, too.
+"""
 
 import json
 import math
@@ -13,6 +16,7 @@ import numpy as np
 
 from enhancer.errors import SplatError
 from enhancer.messages import Message
+from enhancer.runtime.files import write_text
 from enhancer.splats.cameras import Camera, CameraPath, bad_pose
 
 # Where the files stand in a folder that holds a whole scene
@@ -216,6 +220,33 @@ def _of_nerfstudio(scene: Mapping[str, Any], frame: Mapping[str, Any]) -> tuple[
     camera_to_world[:, 1:3] *= -1  # from OpenGL's axes, y up and z back, to OpenCV's
     picture = str(said.get("file_path", ""))
     return _camera(lens, camera_to_world, Path(picture).stem, picture), lens
+
+
+def write_transforms(path: Path, cameras: Sequence[Camera], pictures: Sequence[str]) -> None:
+    """Write cameras as nerfstudio's transforms.json; what they have in common of their lenses stands there once.
+
+    Args:
+        path: The file; its folder is made as needed.
+        cameras: At least one.
+        pictures: The file of each camera's picture, relative to the folder.
+
+    Raises:
+        SettingsError: It cannot be written.
+    """
+    lenses = [
+        {"fl_x": each.fx, "fl_y": each.fy, "cx": each.cx, "cy": each.cy, "w": each.width, "h": each.height}
+        for each in cameras
+    ]
+    common = {key: value for key, value in lenses[0].items() if all(lens[key] == value for lens in lenses)}
+    frames = []
+    for camera, lens, picture in zip(cameras, lenses, pictures, strict=True):
+        camera_to_world = np.eye(4)
+        camera_to_world[:3, :3] = camera.world_to_camera[:3, :3].T
+        camera_to_world[:3, 3] = camera.position
+        camera_to_world[:, 1:3] *= -1  # from OpenCV's axes to OpenGL's
+        own = {key: value for key, value in lens.items() if key not in common}
+        frames.append({"file_path": picture, **own, "transform_matrix": camera_to_world.tolist()})
+    write_text(path, json.dumps({"camera_model": "OPENCV", **common, "frames": frames}, indent=1) + "\n")
 
 
 def _pixels(value: Any) -> int:

@@ -24,13 +24,17 @@ NOTHING = -1e4  # log of the opacity of what fills up shorter lists
 
 
 def composite_splats(splats: Splats, width: int, height: int) -> tuple[Tensor, Tensor]:
-    """Return RGB (H, W, 3), premultiplied by alpha, and alpha (H, W) in [0, 1)."""
+    """Return colours (H, W, C), premultiplied by alpha, and alpha (H, W) in [0, 1).
+
+    Colours may be anything that is to be weighted as colours are, in any number of channels.
+    """
     columns, rows = -(-width // TILE), -(-height // TILE)
     ids, counts = _lists(splats, columns, rows)
     starts = counts.cumsum(0) - counts
     places = _monomials(splats.means)
-    colours = torch.cat([splats.colours, torch.ones_like(splats.opacities)[:, None]], 1)  # alpha is the fourth
-    canvas, done = [splats.means.new_zeros(0, TILE * TILE, 4)], [counts[:0]]
+    colours = torch.cat([splats.colours, torch.ones_like(splats.opacities)[:, None]], 1)  # alpha is the last one
+    channels = colours.shape[1]
+    canvas, done = [splats.means.new_zeros(0, TILE * TILE, channels)], [counts[:0]]
     for tiles in _chunks(counts):
         layers = torch.arange(int(counts[tiles].max()), device=counts.device)
         filler = layers >= counts[tiles, None]
@@ -39,10 +43,10 @@ def composite_splats(splats: Splats, width: int, height: int) -> tuple[Tensor, T
         exponents = _exponents(splats, members, filler, corners + TILE / 2)
         canvas.append(_Compositing.apply(exponents, _rows(colours, members), places))
         done.append(tiles)
-    blank = splats.means.new_zeros(rows * columns, TILE * TILE, 4)
-    picture = blank.index_copy(0, torch.cat(done), torch.cat(canvas)).reshape(rows, columns, TILE, TILE, 4)
-    picture = picture.transpose(1, 2).reshape(rows * TILE, columns * TILE, 4)[:height, :width]
-    return picture[..., :3], picture[..., 3]
+    blank = splats.means.new_zeros(rows * columns, TILE * TILE, channels)
+    picture = blank.index_copy(0, torch.cat(done), torch.cat(canvas)).reshape(rows, columns, TILE, TILE, channels)
+    picture = picture.transpose(1, 2).reshape(rows * TILE, columns * TILE, channels)[:height, :width]
+    return picture[..., :-1], picture[..., -1]
 
 
 @torch.no_grad()
@@ -98,13 +102,13 @@ def _exponents(splats: Splats, members: Tensor, filler: Tensor, centres: Tensor)
 class _Compositing(torch.autograd.Function):
     """Compositing of tiles, with a gradient that works everything out again rather than keep it.
 
-    Shapes: exponents (tiles, layers, 6), colours (tiles, layers, 4), places (pixels, 6), picture (tiles, pixels, 4). In
+    Shapes: exponents (tiles, layers, 6), colours (tiles, layers, C), places (pixels, 6), picture (tiles, pixels, C). In
     between, what belongs to a pixel and a layer is (tiles, pixels, layers).
     """
 
     @staticmethod
     def forward(ctx: Any, exponents: Tensor, colours: Tensor, places: Tensor) -> Tensor:
-        picture = colours.new_zeros(len(colours), len(places), 4)
+        picture = colours.new_zeros(len(colours), len(places), colours.shape[-1])
         transmittance = torch.ones_like(picture[..., 0])
         for start in range(0, exponents.shape[1], LAYERS):
             part = slice(start, start + LAYERS)

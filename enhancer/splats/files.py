@@ -7,6 +7,7 @@ import numpy as np
 
 from enhancer import lfs
 from enhancer.errors import SplatError
+from enhancer.imaging.io import IMAGE_SUFFIXES
 from enhancer.messages import Message
 from enhancer.splats.cloud import GaussianCloud
 from enhancer.splats.formats.compressed_ply import is_compressed, open_compressed_ply
@@ -17,7 +18,9 @@ from enhancer.splats.formats.ply import read_header
 from enhancer.splats.formats.splat import looks_like_splat, open_splat
 from enhancer.splats.formats.spz import GZIP_MAGIC, MAGIC, open_spz
 
-__all__ = ["Conventions", "SplatFile", "read_splats", "write_ply"]
+__all__ = ["SPLAT_SUFFIXES", "Conventions", "SplatFile", "is_splats", "read_splats", "write_ply"]
+
+SPLAT_SUFFIXES = (".ply", ".splat", ".spz", ".ksplat")
 
 _STRONG = 0.15  # standard deviation of a colour over all views, of 1
 # Axes in which each function of the spherical harmonics is odd, in the order of 3D Gaussian Splatting
@@ -76,6 +79,20 @@ def read_splats(
     if (x, y, z) != (1, 1, 1):
         cloud = flipped(cloud, (x, y, z))
     return SplatFile(cloud, contents.format, (*gaussians.notes, *notes))
+
+
+def is_splats(path: Path) -> bool:
+    """Say whether a file is one of Gaussians: by its suffix, or by how it begins if that says nothing.
+
+    Raises:
+        OSError: It cannot be looked into.
+    """
+    suffix = path.suffix.lower()
+    if suffix in (*SPLAT_SUFFIXES, *IMAGE_SUFFIXES) or not path.is_file():
+        return suffix in SPLAT_SUFFIXES
+    with path.open("rb") as file:
+        beginning = file.read(4)
+    return beginning.startswith((b"ply", GZIP_MAGIC, MAGIC)) or looks_like_ksplat(path) or looks_like_splat(path)
 
 
 def _open(path: Path, name: str, conventions: Conventions) -> Contents:

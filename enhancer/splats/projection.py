@@ -57,6 +57,7 @@ class Splats(NamedTuple):
         opacities: (N,) in [1/255, 1].
         colours: (N, 3) RGB, 0 or more.
         extents: (N, 2) half the width and height of the box outside which alpha is below 1/255, px. Without gradient.
+        ids: (N,) which of the Gaussians each of them is.
     """
 
     means: Tensor
@@ -64,6 +65,7 @@ class Splats(NamedTuple):
     opacities: Tensor
     colours: Tensor
     extents: Tensor
+    ids: Tensor
 
 
 def project(gaussians: GaussianTensors, camera: Camera) -> Splats:
@@ -88,7 +90,7 @@ def project(gaussians: GaussianTensors, camera: Camera) -> Splats:
     xx, xy, yy = covariances.index_select(0, seen).unbind(1)
     conics = torch.stack([yy, -xy, xx], 1) / determinants.index_select(0, seen)[:, None]
     opacities, colours = gaussians.opacities.index_select(0, drawn), _colours(gaussians, drawn, view)
-    return Splats(means.index_select(0, seen), conics, opacities, colours, extents[seen])
+    return Splats(means.index_select(0, seen), conics, opacities, colours, extents[seen], drawn)
 
 
 def rotation_matrices(quaternions: Tensor) -> Tensor:

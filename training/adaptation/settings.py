@@ -5,7 +5,7 @@ from typing import Any
 
 from training.config import CLEAN, PAIRS, TrainConfig
 
-GENERAL_SHARES = {PAIRS: 0.8, "v2": 0.15, CLEAN: 0.05}  # so that what the checkpoint knew is not forgotten
+GENERAL_SHARES = {PAIRS: 0.65, "v2": 0.25, CLEAN: 0.1}  # so that what the checkpoint knew is not forgotten
 FEW = 100  # pairs, up to which validation turns within some dozen steps
 
 

@@ -4,9 +4,8 @@ from collections.abc import Mapping
 
 import cv2
 import numpy as np
-from PIL import ImageColor
 
-from enhancer.errors import SettingsError
+from enhancer.imaging.colour import colour_of
 from enhancer.imaging.io import split_alpha, with_alpha
 
 Colour = tuple[float, float, float]  # in [0, 1]
@@ -25,19 +24,6 @@ def cut_out(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
     if alpha is None:
         alpha = cv2.GaussianBlur((labels != BACKGROUND).astype(np.float32), (EDGE, EDGE), 0)
     return with_alpha(rgb, alpha)
-
-
-def colour_of(text: str) -> Colour:
-    """Read a colour's name, such as "grey", or "#rrggbb".
-
-    Raises:
-        SettingsError: It is neither.
-    """
-    try:
-        red, green, blue = (value / 255 for value in ImageColor.getrgb(text)[:3])
-    except ValueError as error:
-        raise SettingsError(f"{text!r} is no colour. Give white, black, grey, or one such as #00ff00.") from error
-    return red, green, blue
 
 
 def draw_colour(shares: Mapping[str, float], rng: np.random.Generator) -> Colour:

@@ -4,8 +4,9 @@ import shlex
 
 from enhancer.hub import BEST
 from training.config import TrainConfig
-from training.loop.run_folder import RunFolder
+from training.loop.run_folder import RunFolder, prefix_of
 
+BY = {"loss": "lowest loss", "psnr": "highest PSNR", "lpips": "lowest LPIPS"}  # --best_metric
 Row = dict[str, float]
 
 
@@ -24,7 +25,9 @@ def outcome(config: TrainConfig, run: RunFolder, reached: int) -> str:
         return lines[0]
     best, folder = int(note["step"]), run.folder / BEST
     lines += (
-        _judged(best, run) if config.validation_data_dir else [f"Not validated, so the newest counts: step {best}."]
+        _judged(best, config, run)
+        if config.validation_data_dir
+        else [f"Not validated, so the newest counts: step {best}."]
     )
     repo = config.hub_model_id or "USER/NAME"
     lines += [
@@ -41,15 +44,20 @@ def gains(row: Row, start: Row | None) -> str:
     return said + (f", {row['psnr'] - start['psnr']:+.2f} over the start" if start and start is not row else "")
 
 
-def _judged(best: int, run: RunFolder) -> list[str]:
-    rows = run.validations()
-    if best not in rows:  # the log was deleted, or the disk was full
-        return [f"Best is step {best}."]
-    row, start = rows[best], rows.get(0)
-    over = f"over {row['pictures']:g} pictures"
-    lines = [f"Best is step {best}, by the loss of {len(rows)} validations: {over} {gains(row, start)}."]
-    if start is row:
-        lines[0] = f"Best is the start, by the loss of {len(rows)} validations: {over} {gains(row, start)}."
-    elif start is not None:
-        lines.append(f"LPIPS (AlexNet) {row['lpips_alex']:.4f}, at the start {start['lpips_alex']:.4f}.")
+def _judged(best: int, config: TrainConfig, run: RunFolder) -> list[str]:
+    """Return a line on the best step, and one for each set that was validated on."""
+    count = len(run.validations())
+    which = f"step {best}" if best else "the start"
+    lines = [f"Best is {which}, by the {BY[config.best_metric]} of {count} validations."]
+    for number, name in enumerate(config.validation_sets):
+        rows = run.validations(prefix_of(name, first=not number))
+        if best in rows:  # else the log was deleted, or the disk was full
+            row, start = rows[best], rows.get(0)
+            said = f"{name}: over" if name else "Over"
+            lines.append(f"{said} {row['pictures']:g} pictures {gains(row, start)}; {_lpips(row, start)}.")
     return lines
+
+
+def _lpips(row: Row, start: Row | None) -> str:
+    said = f"LPIPS (AlexNet) {row['lpips_alex']:.4f}"
+    return f"{said}, at the start {start['lpips_alex']:.4f}" if start and start is not row else said

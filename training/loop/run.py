@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from enhancer.errors import EnhancerError, SettingsError
 from enhancer.hub import POCKET
+from enhancer.metrics.perceptual import Perceptual
 from enhancer.model import SplatEnhancer
 from enhancer.runtime.device import best_device, cuda_trouble
 from enhancer.runtime.processes import processes_asked_for
@@ -31,7 +32,7 @@ from training.data.folders import find_samples
 from training.data.pool import batches
 from training.loop.build import build_model
 from training.loop.outcome import gains, outcome
-from training.loop.run_folder import PICTURES, RunFolder
+from training.loop.run_folder import PICTURES, RunFolder, prefix_of
 from training.loop.trackers import Tracker, require_installed
 from training.loop.trainer import Trainer, check_state
 from training.loop.validation import Validation
@@ -126,7 +127,7 @@ class Training:
         shown = contents_shown(self.pairs.sources)
         self.run = RunFolder(config, {"data": self.pairs.fingerprint(), PICTURES: shown}, self.is_main)
         self.accelerator.wait_for_everyone()
-        self.validation = Validation(config, self.accelerator) if config.validation_data_dir else None
+        self.validations = build_validations(config, self.accelerator)
         torch.manual_seed(config.seed)  # noqa: TID251  (initial weights; everything else has an addressed stream)
         state = self.run.resume()
         model, objective = build_parts(config, state)
@@ -137,7 +138,7 @@ class Training:
             self.start = state["step"]
             self.clock.spent = state.get("seconds", 0.0)
             self.trainer.load_state(state)
-            is_judged = not self.validation or self.start in self.run.validations()
+            is_judged = not self.validations or self.start in self.run.validations()
             if self.any_rank(is_judged) and self.is_over(self.start):
                 self.end = self.start
         folder, settings = Path(config.output_dir), config.to_json()
@@ -202,7 +203,7 @@ class Training:
             KeyboardInterrupt: It was asked for.
             GaveUpError: Ten losses in a row were not finite, or the end could not be saved.
         """
-        if self.validation and self.any_rank(self.lacks_validation()):
+        if self.validations and self.any_rank(self.lacks_validation()):
             self.validate(self.start)
             if self.start and self.is_over(self.start):
                 self.end = self.start
@@ -269,14 +270,14 @@ class Training:
         last = done == self.end
         if done % config.checkpointing_steps == 0 or last or stop:
             self.save(done)
-        if self.validation and self.is_due(done) and not stop:
+        if self.validations and self.is_due(done) and not stop:
             self.validate(done)
             if not last and self.is_over(done):
                 self.end = done
                 if self.saved != done:
                     self.save(done)
-        elif not self.validation and self.is_main and self.saved == done:
-            self.run.save_if_best(done, -done, self.trainer)  # nothing to compare by: the newest
+        elif not self.validations and self.is_main and self.saved == done:
+            self.run.save_best(done, self.trainer)  # nothing to compare by: the newest
         if self.pusher and config.push_steps and done % config.push_steps == 0 and self.run.checkpoints():
             self.pusher.push_newest(self.run.checkpoints()[-1])
 
@@ -306,25 +307,32 @@ class Training:
         return self.is_main and (not self.start or (due and self.start not in self.run.validations()))
 
     def validate(self, done: int) -> None:
-        """Restore the validation pictures, and keep the weights if they are the best so far."""
-        assert self.validation is not None
-        values, sheet = self.validation(done, self.trainer)
+        """Restore the validation pictures, and keep the weights if they are the best so far, by the first set."""
+        found = [(each, *each(done, self.trainer)) for each in self.validations]
         if not self.is_main:
             return
-        best = self.run.save_if_best(done, values["loss"], self.trainer)
-        self.run.log(done, values | {"pictures": self.validation.used}, validation=True)
-        _log.info(
-            "Step %d: over %d pictures loss %.4f, %s%s",
-            done,
-            self.validation.used,
-            values["loss"],
-            gains(values, self.run.validations().get(0) if done else None),
-            ", the best so far" if best else "",
-        )
-        for tracker in self.trackers:
-            tracker.log(done, {f"validation/{name}": value for name, value in values.items()})
+        best = self.run.save_if_best(done, found[0][1], self.config.best_metric, self.trainer)
+        logged: dict[str, float] = {}
+        for number, (each, values, _) in enumerate(found):
+            prefix = prefix_of(each.name, first=not number)
+            logged |= {f"{prefix}{name}": value for name, value in (values | {"pictures": each.used}).items()}
+        self.run.log(done, logged, validation=True)
+        for number, (each, values, sheet) in enumerate(found):
+            start = self.run.validations(prefix_of(each.name, first=not number)).get(0) if done else None
+            _log.info(
+                "Step %d%s: over %d pictures loss %.4f, %s%s",
+                done,
+                f", {each.name}" if each.name else "",
+                each.used,
+                values["loss"],
+                gains(values, start),
+                ", the best so far" if best and not number else "",
+            )
             if sheet is not None:
-                tracker.show(done, "validation", sheet)
+                for tracker in self.trackers:
+                    tracker.show(done, f"validation {each.name}".rstrip(), sheet)
+        for tracker in self.trackers:
+            tracker.log(done, {f"validation/{name}": value for name, value in logged.items()})
 
     def outcome(self) -> str:
         """Return what the run has come to, in some lines."""
@@ -362,6 +370,18 @@ def build_parts(config: TrainConfig, state: dict[str, Any] | None) -> tuple[Spla
         ending = f"\nThis runs without {them}:\n  python -m training.train {flags}"
         raise MissingError(missing.reasons, missing.instead, ending)
     return parts[0], parts[1]
+
+
+def build_validations(config: TrainConfig, accelerator: Accelerator) -> list[Validation]:
+    """Find the sets to validate on, in the order they were given.
+
+    Raises:
+        EnhancerError: A set cannot be used.
+    """
+    if not config.validation_sets:
+        return []
+    lpips = Perceptual.from_pretrained("alex", accelerator.device)
+    return [Validation(config, name, accelerator, lpips) for name in config.validation_sets]
 
 
 def build_accelerator(config: TrainConfig) -> Accelerator:

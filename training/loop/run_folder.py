@@ -24,11 +24,18 @@ PICTURES = "pictures"  # key of what a run was shown (`training.data.contents`),
 CONFIG, STATE, BEST_NOTE = "config.json", "training_state.pt", f"{BEST}.json"
 LOG, VALIDATION_LOG, VALIDATION_FOLDER = "log.jsonl", "validation.jsonl", "validation"
 STEPS = "max_train_steps"
-VALIDATED = {"step", "pictures", "loss", "psnr", "psnr_gain", "lpips_alex"}  # of a line of the validation log
+METRICS = {"loss": "loss", "psnr": "psnr", "lpips": "lpips_alex"}  # --best_metric -> its name in the validation log
+HIGHER_IS_BETTER = ("psnr",)
+VALIDATED = {"pictures", "loss", "psnr", "psnr_gain", "lpips_alex"}  # of a line of the validation log
 # What a disk that is full or gone raises: torch and safetensors have their own ways of passing it on.
 WRITE_ERRORS = (OSError, RuntimeError, SafetensorError)
 
 _log = logging.getLogger(__name__)
+
+
+def prefix_of(name: str, *, first: bool) -> str:
+    """Return what the numbers of a validation set begin with in the log: of the first, which decides, nothing."""
+    return "" if first else f"{name}/"
 
 
 class RunFolder:
@@ -102,12 +109,24 @@ class RunFolder:
                 f"Go on from its best in another folder: --checkpoint {self.folder / BEST} --output_dir NEW."
             )
 
-    def validations(self) -> dict[int, dict[str, float]]:
-        """Return what the validations found, by step; of a step that was validated twice the last."""
+    def validations(self, prefix: str = "") -> dict[int, dict[str, float]]:
+        """Return what the validations of a set found, by step; of a step that was validated twice the last.
+
+        Args:
+            prefix: What the set's numbers begin with in the log, see `prefix_of`.
+        """
         path = self.folder / VALIDATION_LOG
         lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-        rows = [row for row in map(parsed, lines) if row is not None and row.keys() >= VALIDATED]
-        return {row["step"]: {key: math.nan if row[key] is None else row[key] for key in row} for row in rows}
+        found = {}
+        for row in filter(None, map(parsed, lines)):
+            values = {
+                name.removeprefix(prefix): math.nan if value is None else value
+                for name, value in row.items()
+                if name.startswith(prefix)
+            }
+            if "step" in row and values.keys() >= VALIDATED:
+                found[row["step"]] = values
+        return found
 
     def _other_ways(self) -> str:
         """Say what can be done about a folder that holds a run of other settings."""
@@ -178,19 +197,35 @@ class RunFolder:
             shutil.rmtree(old, ignore_errors=True)
         return True
 
-    def save_if_best(self, step: int, loss: float, trainer: Trainer) -> bool:
-        """Write `best/` if no earlier validation had a lower loss.
+    def save_if_best(self, step: int, values: Mapping[str, float], metric: str, trainer: Trainer) -> bool:
+        """Write `best/` if no earlier validation was better.
+
+        Args:
+            step: Optimizer steps taken.
+            values: What the validation found.
+            metric: What it is judged by, a key of `METRICS`.
+            trainer: Whose model it is.
 
         Returns:
             Whether it is the best so far.
         """
-        best = self.best()
-        if not math.isfinite(loss) or (best is not None and loss >= best["loss"]):
+        value, former = values[METRICS[metric]], (self.best() or {}).get(metric)
+        if not math.isfinite(value):
             return False
+        if former is not None and (value <= former if metric in HIGHER_IS_BETTER else value >= former):
+            return False
+        return self.save_best(step, trainer, {metric: value})
+
+    def save_best(self, step: int, trainer: Trainer, judged: Mapping[str, float] | None = None) -> bool:
+        """Write `best/`, with a note of its step and what it was judged by.
+
+        Returns:
+            Whether it was written. A full disk is said and does not end the run.
+        """
         try:
             with trainer.averaged() as model:
                 model.save_pretrained(self.folder / BEST)
-            write_text(self.folder / BEST_NOTE, json.dumps({"step": step, "loss": loss}) + "\n")
+            write_text(self.folder / BEST_NOTE, json.dumps({"step": step} | dict(judged or {})) + "\n")
         except (*WRITE_ERRORS, SettingsError) as error:
             _log.warning("%s could not be written: %s. Training goes on.", self.folder / BEST, error)
             return False

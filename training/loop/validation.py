@@ -34,13 +34,20 @@ class Validation:
     """A fixed, seeded test set: whole pictures at severity 1, photographs and ready pairs alike.
 
     Attributes:
+        name: Of the set, "" where it is the only one.
         pairs: The pictures.
         lpips: LPIPS with AlexNet, whatever the loss is.
         used: How many of the pictures the last validation could use.
     """
 
-    def __init__(self, config: TrainConfig, accelerator: Accelerator) -> None:
+    def __init__(self, config: TrainConfig, name: str, accelerator: Accelerator, lpips: Perceptual) -> None:
         """Find the pictures; they are degraded anew, and alike, every time.
+
+        Args:
+            config: The run's settings.
+            name: Of the set, one of `config.validation_sets`.
+            accelerator: The run's.
+            lpips: On its device.
 
         Raises:
             ImageError: There are none.
@@ -55,12 +62,11 @@ class Validation:
             max_train_samples=config.max_validation_samples,
         )
         self.pairs, self.shown = (
-            Pairs(find_samples(config.validation_data_dir), fixed),
+            Pairs(find_samples(config.validation_sets[name]), fixed),
             config.num_validation_images,
         )
         self.folder, self.accelerator = Path(config.output_dir) / VALIDATION_FOLDER, accelerator
-        self.lpips = Perceptual.from_pretrained("alex", accelerator.device)
-        self.used = 0
+        self.name, self.lpips, self.used = name, lpips, 0
 
     def __call__(self, step: int, trainer: Trainer) -> tuple[Row, np.ndarray | None]:
         """Restore every picture with the averaged weights.
@@ -121,13 +127,13 @@ class Validation:
             for row, pictures in zip(rows, tiles, strict=False)
         ]
         gain = np.mean([row["psnr_gain"] for row in rows])
-        page = sheet(
-            f"Step {step}", f"{gain:+.2f} dB over doing nothing, mean of {len(rows)} pictures", lines, side=SHEET_SIDE
-        )
-        drawn = np.asarray(page)
+        title = f"Step {step}, {self.name}" if self.name else f"Step {step}"
+        subtitle = f"{gain:+.2f} dB over doing nothing, mean of {len(rows)} pictures"
+        drawn = np.asarray(sheet(title, subtitle, lines, side=SHEET_SIDE))
+        file = f"{self.name}-step-{step:06d}.png" if self.name else f"step-{step:06d}.png"
         try:
             self.folder.mkdir(exist_ok=True)
-            write_png(drawn.astype(np.float32) / 255, self.folder / f"step-{step:06d}.png")
+            write_png(drawn.astype(np.float32) / 255, self.folder / file)
         except (OSError, EnhancerError) as error:
             _log.warning("The sheet of step %d could not be written: %s", step, error)
         return drawn

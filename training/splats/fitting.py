@@ -11,7 +11,7 @@ from enhancer.runtime.files import atomic_write
 from enhancer.seeding import rng_for
 from enhancer.splats.cloud import SH_BASIS_0, GaussianCloud
 from enhancer.splats.projection import GaussianTensors
-from enhancer.splats.rasterise import rasterise_tensors
+from enhancer.splats.rasterising import rasterise_tensors
 from training.splats.views import View
 
 # Parameter: Adam's learning rate at the start, and what is left of it at the end. That of the means is a share of the

@@ -11,12 +11,10 @@ import numpy as np
 import torch
 
 from enhancer.errors import SplatError
-from enhancer.imaging.io import uncomposite, with_alpha
-from enhancer.imaging.premultiplied import BLACK
 from enhancer.splats.cameras import Camera, centre_and_extent
 from enhancer.splats.cloud import GaussianCloud
 from enhancer.splats.files import read_splats
-from enhancer.splats.rasterise import rasterise
+from enhancer.splats.rasterising import render
 from training.data.beside import OVERVIEW, Window
 from training.data.photographs import Found, Photograph, file_name
 from training.data.split import near_in_view, split_apart
@@ -51,8 +49,7 @@ class CloudView:
         Raises:
             SplatError: The camera sees none of the Gaussians there.
         """
-        rgb, alpha = rasterise(self.cloud, self.camera.window(window, width, height), BLACK)
-        return with_alpha(uncomposite(rgb, alpha, BLACK), alpha)
+        return render(self.cloud, self.camera.window(window, width, height))
 
 
 def find_renders(
