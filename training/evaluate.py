@@ -16,7 +16,8 @@ side by side: `sets.html`, `sets.md`, `sets.json`.
 
     python -m training.evaluate --compare runs/evaluation_a runs/evaluation_b --output_dir runs/a_or_b
 
-puts two evaluations side by side, picture by picture; two of several sets set by set. With --fail_if "psnr.gain<2.0" (training/evaluation/gates.py) it is a gate.
+puts two evaluations side by side, picture by picture; two of several sets set by set. With --fail_if "psnr.gain<2.0", or
+"splat-fine:psnr.gain<-1.6" of one set (training/evaluation/gates.py), an evaluation is a gate.
 
 Exit codes: 0 fine, 1 a gate fired, 2 bad input (a picture that cannot be read is named, the others are scored),
 130 interrupted.

@@ -79,8 +79,11 @@ def read_sets(name: str, flags: Mapping[str, Field[Any]]) -> list[NamedSet]:
             )
         settings = {key: checked(value, flags[key], f"The set {title!r} of {path}") for key, value in table.items()}
         folder = folder_of(title)
-        if not folder:
-            raise SettingsError(f"The set {title!r} of {path} needs a name with a letter or a digit in it.")
+        if not folder or re.search("[:<>=]", title):
+            raise SettingsError(
+                f"The set {title!r} of {path} needs a name with a letter or a digit in it, and without : < > =, "
+                "which gates are written with."
+            )
         if folder in found:
             raise SettingsError(
                 f"The sets {found[folder].name!r} and {title!r} of {path} would share the folder {folder}. Rename one."
