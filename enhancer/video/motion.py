@@ -202,4 +202,9 @@ def disagreement(forth: np.ndarray, back: np.ndarray) -> tuple[np.ndarray, np.nd
     returning = sampled(back, forth)
     x, y = ends(forth)
     inside = np.asarray((x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1))
-    return ((forth + returning) ** 2).sum(-1), (forth**2).sum(-1) + (returning**2).sum(-1), inside
+    return _squared(forth + returning), _squared(forth) + _squared(returning), inside
+
+
+def _squared(flow: np.ndarray) -> np.ndarray:
+    """Return squared lengths; numpy's own sum over an axis of two is many times slower."""
+    return flow[..., 0] ** 2 + flow[..., 1] ** 2

@@ -119,5 +119,6 @@ def _confidence(here: np.ndarray, other: np.ndarray, forth: np.ndarray, back: np
     """Return (h, w) in [0, 1]: does the way there lead back, and is there the same colour at its end?"""
     missed, length, inside = disagreement(forth, back)
     relative, absolute = RETURN
-    off = np.abs(here - sampled(other, forth)).max(-1)
+    red, green, blue = cv2.split(cv2.absdiff(here, sampled(other, forth)))
+    off = cv2.max(red, cv2.max(green, blue))
     return (np.exp(-missed / (relative * length + absolute) - (off / (255 * TAU)) ** 2) * inside).astype(np.float32)
