@@ -26,6 +26,10 @@ class SplatError(EnhancerError):
     """A file is no cloud of Gaussians that can be rendered here, or a camera cannot see one."""
 
 
+class VideoError(EnhancerError):
+    """A clip cannot be read or written, or what was given beside it does not fit it."""
+
+
 class LabelError(EnhancerError):
     """A label map or a parser's label names do not fit the region table."""
 

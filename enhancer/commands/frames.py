@@ -112,10 +112,11 @@ class Frame:
         return [*stamp(self.scene.file), camera.world_to_camera.tolist(), lens, self.scene.background]
 
     def read(self, args: argparse.Namespace, bits: int) -> tuple[Any, tuple[Message, ...]]:  # noqa: ARG002  as a `Source`
-        """Render it."""
+        """Render it, rounded: what is made of it is what would be made of its file."""
+        from enhancer.imaging.io import to_levels
         from enhancer.splats.rasterising import render
 
-        return render(self.scene.cloud, self.camera, self.scene.background), self.scene.notes
+        return to_levels(render(self.scene.cloud, self.camera, self.scene.background), bits), self.scene.notes
 
     def flow_to(self, following: "Frame") -> Any:
         """Return (H, W, 2) float32, px, from this frame to another one: see `optical_flow`."""
@@ -134,8 +135,8 @@ def frames_of(path: Path, args: argparse.Namespace) -> list[Frame]:
     from enhancer.imaging.io import check_size
     from enhancer.splats.files import read_splats
 
-    shown = args.background is not None and args.background.lower() != TRANSPARENT
-    background = colour_of(args.background) if shown else None
+    colour = args.background or TRANSPARENT
+    background = None if colour.lower() == TRANSPARENT else colour_of(colour)
     file = read_splats(path, name=str(path))
     views = _cameras(args, file.cloud)
     scene = _Scene(path, file.cloud, background, (*file.notes, *views.notes))

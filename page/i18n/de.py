@@ -292,6 +292,26 @@ MESSAGES = {
     "cameras.unknown": "{name} enthält keine Kameras, die hier gelesen werden können. Nehmen Sie eine transforms.json von nerfstudio, eine "
     "cameras.json von 3D Gaussian Splatting, oder den Ordner eines Modells von COLMAP mit cameras und images als .bin oder .txt, oft sparse/0.",
     "cameras.json": "{name} ist kein JSON ({problem}). Exportieren Sie die Kameras noch einmal, oder nehmen Sie eine andere Datei.",
+    # clips
+    "video.no_av": "Clips brauchen das Paket av: pip install 'splat-enhancer[video]'. Ein Ordner mit Einzelbildern geht ohne.",
+    "video.no_frames": "Der Ordner {folder} enthält keine Bilder.",
+    "video.missing": "Es gibt keine Datei {path}. Prüfen Sie den Pfad.",
+    "video.unknown": "{name} ist kein Video, das hier gelesen werden kann. Nehmen Sie eine Datei der Art MP4, MOV, WebM, MKV, GIF oder APNG.",
+    "video.empty": "{name} hat kein Einzelbild, das sich lesen lässt.",
+    "video.damaged": "{name} ist beschädigt oder abgeschnitten ({reason}). Speichern oder laden Sie das Video noch einmal.",
+    "video.hdr": "{name} ist HDR ({kind}) und käme blass heraus. Wandeln Sie es zuerst in SDR (BT.709) um.",
+    "video.size": "{name} hat {width}x{height} Pixel; jede Seite muss {least} bis {most} Pixel haben.",
+    "video.changes_size": "{name} hat {width}x{height} Pixel, das erste Einzelbild {first_width}x{first_height}. Alle müssen gleich groß sein.",
+    "video.interlaced": "{name} besteht aus Halbbildern: Sie wurden zusammengefügt.",
+    "video.output": "Clips werden als .mp4, .mov (mit Transparenz als ProRes 4444), .mkv oder als einzelne PNG in einen Ordner geschrieben, "
+    "angegeben war {name}.",
+    "video.sound": "Ton der Art {codec} passt nicht in eine {suffix}-Datei. Schreiben Sie stattdessen eine .mkv.",
+    "video.unwritten": "{path} kann nicht geschrieben werden ({reason}). Schaffen Sie Platz, oder wählen Sie mit -o einen anderen Ort.",
+    "video.motion_missing": "In {folder} fehlt {name}.npy oder .flo. Ein Clip aus {frames} Einzelbildern braucht für jedes Paar von Nachbarn "
+    "eine Datei vorwärts und eine rückwärts.",
+    "video.motion_unreadable": "Die Bewegung {path} kann nicht gelesen werden ({reason}).",
+    "video.motion_shape": "Die Bewegung {path} muss endliche Zahlen der Form {wanted} enthalten, gefunden: {given}. Sie muss zu den "
+    "Einzelbildern des Clips passen.",
 }
 
 _ABOUT = about(
