@@ -70,7 +70,7 @@ def gain_in_words(found: Mapping[str, Any], name: str) -> str:
 def share(found: Mapping[str, Any], name: str) -> str:
     """Return on what part of the pictures restoring is better."""
     value = found["improved"][name]
-    return "–" if value is None else f"{100 * value:.3g} %"
+    return "–" if value is None else f"{round(100 * value, 1):g} %"
 
 
 def for_terminal(several: Several) -> str:
