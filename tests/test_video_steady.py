@@ -92,6 +92,13 @@ def test_a_part_of_a_clip_gives_the_same_bytes(moving):
     np.testing.assert_array_equal(part, whole[1 + REACH : 7 - REACH])
 
 
+def test_frames_that_are_wanted_come_out_as_they_do_among_all(moving):
+    whole = list(steadied(moving))
+    np.testing.assert_array_equal(
+        list(steadied(moving, wanted=lambda t: t in (0, 3, 6))), [whole[t] for t in (0, 3, 6)]
+    )
+
+
 def test_nothing_crosses_a_cut(moving, still):
     before, after = moving[:4], [255 - still] * 3
     np.testing.assert_array_equal(
