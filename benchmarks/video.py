@@ -31,7 +31,7 @@ from enhancer.metrics.perceptual import Perceptual
 from enhancer.service import Service
 from enhancer.splats.cameras import orbit
 from enhancer.splats.files import read_splats
-from enhancer.splats.rasterise import rasterise
+from enhancer.splats.rasterising import rasterise
 from enhancer.video.metrics import FlickerScores, strip
 from enhancer.video.motion import Motion
 from enhancer.video.steady import steadied

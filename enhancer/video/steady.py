@@ -10,8 +10,8 @@ clip can be worked on in parts.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -26,33 +26,49 @@ BLUR = 2.0  # sigma of that blur, pixels of half-size pictures
 CUT = 0.1  # mean confidence under which two frames are taken for different scenes
 
 
-@dataclass
 class _Frame:
-    """A frame on its way: what it is, what it is compared by, and what its neighbours have added."""
+    """A frame on its way: what it is, what it is compared by, and what its neighbours have added.
 
-    number: int
-    picture: np.ndarray  # (H, W, 3) or (H, W, 4) uint8
-    seen: np.ndarray = field(init=False)  # (H, W, 3) uint8, over black
-    light: np.ndarray = field(init=False)  # (H, W, 3) float32, levels: colour times alpha
-    cover: np.ndarray | None = field(init=False)  # (H, W) float32, alpha; None for an opaque frame
-    guide: np.ndarray = field(init=False)  # (h, w, 3) float32, levels: half size, blurred
-    total: np.ndarray = field(init=False)
-    weight: np.ndarray = field(init=False)
+    What only a neighbour asks for is computed when it does: of a clip that is done in parts, most frames only pass by.
+    """
 
-    def __post_init__(self) -> None:
-        self.light, self.cover = self.picture[..., :3].astype(np.float32), None
-        self.seen = self.picture
-        if self.picture.shape[-1] == 4:
-            self.cover = self.picture[..., 3].astype(np.float32) / 255
-            self.light *= self.cover[..., None]
-            self.seen = np.rint(self.light).astype(np.uint8)
-        self.guide = cv2.GaussianBlur(halved(self.light), (0, 0), BLUR)
-        self.total = self.light.copy()
-        self.weight = np.ones(self.picture.shape[:2], np.float32) if self.cover is None else self.cover.copy()
+    def __init__(self, number: int, picture: np.ndarray) -> None:
+        self.number, self.picture = number, picture  # (H, W, 3) or (H, W, 4) uint8
+
+    @cached_property
+    def cover(self) -> np.ndarray | None:
+        """(H, W) float32, alpha; None for an opaque frame."""
+        return self.picture[..., 3].astype(np.float32) / 255 if self.picture.shape[-1] == 4 else None
+
+    @cached_property
+    def light(self) -> np.ndarray:
+        """(H, W, 3) float32, levels: colour times alpha."""
+        colour = self.picture[..., :3].astype(np.float32)
+        return colour if self.cover is None else colour * self.cover[..., None]
+
+    @cached_property
+    def seen(self) -> np.ndarray:
+        """(H, W, 3) uint8, over black."""
+        return self.picture if self.cover is None else np.rint(self.light).astype(np.uint8)
+
+    @cached_property
+    def guide(self) -> np.ndarray:
+        """(h, w, 3) float32, levels: half size, blurred."""
+        return cv2.GaussianBlur(halved(self.light), (0, 0), BLUR)
+
+    @cached_property
+    def total(self) -> np.ndarray:
+        """(H, W, 3) float32: light of the frame and of its neighbours, weighted."""
+        return self.light.copy()
+
+    @cached_property
+    def weight(self) -> np.ndarray:
+        """(H, W) float32: the sum of their weights."""
+        return np.ones(self.picture.shape[:2], np.float32) if self.cover is None else self.cover.copy()
 
     def add(self, other: "_Frame", flow: np.ndarray, confidence: np.ndarray) -> None:
         """Add another frame's colours, looked up along the flow."""
-        height, width = self.weight.shape
+        height, width = self.picture.shape[:2]
         flow = resized(flow, height, width)
         confidence = cv2.resize(confidence, (width, height), interpolation=cv2.INTER_LINEAR)
         self.total += sampled(other.light, flow) * cv2.merge([confidence] * 3)
@@ -60,6 +76,8 @@ class _Frame:
 
     def averaged(self, strength: float) -> np.ndarray:
         """Return the frame, its coarse band moved towards the mean; its alpha is its own."""
+        if strength == 0:
+            return self.picture
         colour = self.picture[..., :3].astype(np.float32)
         change = self.total / cv2.merge([np.maximum(self.weight, 1e-6)] * 3) - colour
         if self.cover is not None:
@@ -69,7 +87,11 @@ class _Frame:
 
 
 def steadied(
-    frames: Iterable[np.ndarray], strength: float = 1.0, motion: Motion | None = None, first: int = 0
+    frames: Iterable[np.ndarray],
+    strength: float = 1.0,
+    motion: Motion | None = None,
+    first: int = 0,
+    wanted: Callable[[int], bool] = lambda _: True,
 ) -> Iterator[np.ndarray]:
     """Yield each frame as the model should see it.
 
@@ -78,25 +100,25 @@ def steadied(
             more of them than the window are held.
         strength: In [0, 1]; 0 yields the frames as they are.
         motion: By default it is estimated from the frames themselves.
-        first: Number of the first frame, for `motion`.
+        first: Number of the first frame.
+        wanted: Says by its number whether a frame is needed. Others are read, and cost little more.
 
     Yields:
-        Frames of the same shape; alpha is unchanged.
+        The frames that are wanted, of the same shape; alpha is unchanged.
     """
-    if strength == 0:
-        yield from frames
-        return
     motion = motion or EstimatedMotion()
     window: deque[_Frame] = deque()
     for number, picture in enumerate(frames, start=first):
         new = _Frame(number, picture)
         for old in reversed(window):
-            _exchange(old, new, motion)
+            if strength and (wanted(old.number) or wanted(number)):
+                _exchange(old, new, motion)
         window.append(new)
-        if len(window) > REACH:
-            yield window.popleft().averaged(strength)
-    while window:
-        yield window.popleft().averaged(strength)
+        if len(window) > REACH and wanted((old := window.popleft()).number):
+            yield old.averaged(strength)
+    for old in window:
+        if wanted(old.number):
+            yield old.averaged(strength)
 
 
 def _exchange(earlier: _Frame, later: _Frame, motion: Motion) -> None:
