@@ -215,7 +215,7 @@ def _conventions(entries: Sequence[str]) -> "Conventions":
     given: dict[str, Any] = {}
     for entry in entries:
         name, _, value = entry.partition("=")
-        if name not in known or (name == "left_handed" and value not in ("true", "false")):
+        if name not in known or not value or (name == "left_handed" and value not in ("true", "false")):
             raise SettingsError(f"--convention takes NAME=VALUE, such as quaternions=xyzw, got {entry!r}.")
         given[name] = value == "true" if name == "left_handed" else value
     return Conventions(**given)
