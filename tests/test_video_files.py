@@ -249,4 +249,4 @@ def test_sound_that_does_not_fit_is_refused(pictures, tmp_path, monkeypatch, ton
     from contextlib import ExitStack
 
     with ExitStack() as stack, pytest.raises(VideoError, match=r"aac sound cannot be put into a \.mp4 file"):
-        writing._Sound(stack, Full(), tone, ".mp4")
+        writing.Sound(stack, Full(), tone, ".mp4")

@@ -12,7 +12,6 @@ where it was. `OUTPUT/run/best` is the checkpoint, `OUTPUT/outcome/` what it bro
 Exit codes: 0 fine, 1 training gave up, 2 bad input, 130 interrupted.
 """
 
-import argparse
 import json
 import logging
 import shlex
@@ -27,7 +26,7 @@ from typing import Any
 from enhancer.errors import EnhancerError, SettingsError
 from enhancer.hub import resolve
 from enhancer.model.config import EMBEDDED, EnhancerConfig
-from enhancer.runtime.command_line import file_errors, print_every_name
+from enhancer.runtime.command_line import ArgumentParser, file_errors, print_every_name, say_error
 from enhancer.runtime.device import best_device
 from enhancer.runtime.files import write_text
 from enhancer.runtime.processes import leave
@@ -210,7 +209,7 @@ def command(argv: Sequence[str] | None = None) -> int:
         with file_errors():
             main(AdaptConfig(**vars(_arguments().parse_args(argv))))
     except EnhancerError as error:
-        sys.stderr.write(f"error: {error}\n")
+        say_error(error)
         return GAVE_UP if isinstance(error, GaveUpError) else BAD_INPUT
     except KeyboardInterrupt:
         sys.stderr.write("Interrupted. Run the same command again to go on.\n")
@@ -218,11 +217,9 @@ def command(argv: Sequence[str] | None = None) -> int:
     return FINE
 
 
-def _arguments() -> argparse.ArgumentParser:
+def _arguments() -> ArgumentParser:
     """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m training.adapt", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ArgumentParser(prog="python -m training.adapt", description=__doc__)
     add = parser.add_argument
     add(
         "pairs",

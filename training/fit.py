@@ -23,7 +23,7 @@ from tqdm import tqdm
 from enhancer.errors import EnhancerError, SettingsError
 from enhancer.imaging.io import WHITE
 from enhancer.metrics.fidelity import psnr, squared_error
-from enhancer.runtime.command_line import BAD_INPUT, ArgumentParser, say_error
+from enhancer.runtime.command_line import BAD_INPUT, ArgumentParser, file_errors, print_every_name, say_error
 from enhancer.runtime.resumable import claim
 from enhancer.seeding import rng_for
 from enhancer.splats.cloud import GaussianCloud
@@ -35,6 +35,7 @@ from training.splats.seen import write_record
 from training.splats.start import start_cloud
 from training.splats.views import View, fingerprint, is_held_out, read_views
 
+FINE, INTERRUPTED = 0, 130
 CONFIG, STATE = "config.json", "state.pt"
 LONG = 1800  # s: a fit that takes longer belongs on a GPU
 TRIED = 10  # steps after which its time is foreseen
@@ -151,9 +152,20 @@ def flags_given(argv: Sequence[str] | None) -> FitConfig:
     return FitConfig(**vars(parser.parse_args(argv)))
 
 
-if __name__ == "__main__":
+def command(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns 0 all fine, 2 bad input, 130 interrupted."""
+    print_every_name()
     try:
-        main(flags_given(None))
+        with file_errors():
+            main(flags_given(argv))
     except EnhancerError as error:
         say_error(error)
-        sys.exit(BAD_INPUT)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        sys.stderr.write("Interrupted. The same command goes on from the last state that was saved.\n")
+        return INTERRUPTED
+    return FINE
+
+
+if __name__ == "__main__":
+    sys.exit(command())

@@ -128,7 +128,7 @@ class _Encoder:
         context.time_base = time_base
         context.colorspace = context.color_primaries = context.color_trc = BT709
         context.color_range = LIMITED_RANGE
-        self._sound = _Sound(stack, self._container, audio, target.suffix) if audio is not None else None
+        self._sound = Sound(stack, self._container, audio, target.suffix) if audio is not None else None
         self._graph = None
         stack.push(self._close)  # before the container is closed
 
@@ -161,7 +161,7 @@ class _Encoder:
             self._sound.copy_until(None)
 
 
-class _Sound:
+class Sound:
     """Sound on its way from one container to another, packet by packet: nothing is decoded."""
 
     def __init__(self, stack: ExitStack, container: Any, source: Path, suffix: str) -> None:
