@@ -1,6 +1,10 @@
 """Clouds of Gaussians on the command line: rendered, and restored as pictures are."""
 
 import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import cv2
@@ -17,6 +21,7 @@ from enhancer.service import Service
 from enhancer.splats import rasterising
 from enhancer.splats.camera_files import read_cameras
 from enhancer.splats.files import write_ply
+from tests.splat_files import columns_of, ply_bytes
 from tests.splat_scene import balls, orbit, write_cameras
 from tests.stand_ins import KnownParser, PlainScorer, mirrored
 
@@ -298,3 +303,122 @@ def test_flags_that_do_not_go_with_the_input_are_refused(argv, said, cloud, tmp_
     assert main([*argv, "-o", "nothing"]) == 2
     assert said in capsys.readouterr().err
     assert not (tmp_path / "nothing").exists()
+
+
+# --- what people bring -------------------------------------------------------------------------------------------
+
+
+def test_names_of_cameras_neither_leave_the_folder_nor_hide_in_it(render, tmp_path):
+    names = ["../../up", "sub/a.png", "other/a", "", "..", "\ud800", ".hidden", "zero\0", "c:\\views\\b.jpg"]
+    pose = {"position": [0, 0, -4], "rotation": np.eye(3).tolist()}
+    entries = [{"img_name": name, "width": 64, "height": 64, "fx": 100, "fy": 100, **pose} for name in names]
+    (tmp_path / "cameras.json").write_text(json.dumps(entries))
+    before = {path for path in tmp_path.parent.rglob("*") if tmp_path not in path.parents}
+    assert render("-o", "out", "--cameras", "cameras.json") == 0
+    made = {name for name in contents(tmp_path / "out") if name.endswith(".png")}
+    assert len(made) == len(names)
+    assert {"up.png", "head_003.png", "head_004.png", "hidden.png", "zero.png", "b.png"} < made
+    assert {path for path in tmp_path.parent.rglob("*") if tmp_path not in path.parents} == before
+
+
+def test_of_several_a_cloud_that_cannot_be_read_is_named_and_the_rest_is_done(restored, tmp_path, capsys):
+    (tmp_path / "broken.ply").write_text("ply\n")
+    assert restored("broken.ply", "head.ply", "--cameras", "cameras.json", code=2) == 2
+    error = [line for line in capsys.readouterr().err.splitlines() if "broken.ply: " in line]
+    assert len(error) == 1
+    rows = json.loads((tmp_path / "r.json").read_text())["images"]
+    assert [bool(row["error"]) for row in rows] == [True, False, False]
+    assert restored("head.ply", "broken.ply", "--up", "up", code=2) == 0  # a flag is nobody's own mistake
+    assert "up is no direction" in capsys.readouterr().err
+
+
+def test_of_many_clouds_not_all_are_in_memory(restored, tmp_path, monkeypatch):
+    names = [f"cloud_{number}.ply" for number in range(4)]
+    for name in names:
+        write_ply(tmp_path / name, balls())
+    cloud_frames._kept.cache_clear()  # pyright: ignore[reportPrivateUsage]
+    assert restored(*names, "--cameras", "cameras.json") == 8
+    kept = cloud_frames._kept.cache_info()  # pyright: ignore[reportPrivateUsage]
+    assert kept.currsize == 2
+    assert kept.misses <= 2 * len(names)  # once for its cameras, once for its frames
+
+
+def test_a_cloud_without_suffix_is_told_by_what_it_holds(restored, rendered, tmp_path):
+    rendered("--orbit", 1)
+    (tmp_path / "head.ply").rename(tmp_path / "head")
+    (tmp_path / "out/head_000.png").rename(tmp_path / "face")
+    assert restored("head", "face", "--cameras", "cameras.json") == 3
+    assert set(contents(tmp_path / "restored")) == {"left.png", "right.png", "face.png"}
+
+
+def test_what_a_file_cannot_say_of_itself_may_be_said(cloud, tmp_path, capsys):
+    turned = np.tile(np.float32([0.8, 0.6, 0, 0]), (120, 1))
+    columns = columns_of(replace(balls(), rotations=turned, scales=np.tile(np.float32([0.1, 0.02, 0.2]), (120, 1))))
+    (tmp_path / "usual.ply").write_bytes(ply_bytes(columns))
+    columns |= {f"rot_{index}": turned[:, (index + 1) % 4] for index in range(4)}  # xyzw
+    (tmp_path / "odd.ply").write_bytes(ply_bytes(columns))
+
+    def left(name, *argv):
+        assert main(["render", name, "-o", "out", "--cameras", "cameras.json", *argv]) == 0
+        return (tmp_path / "out/left.png").read_bytes()
+
+    wanted = left("usual.ply")
+    assert left("odd.ply") != wanted
+    assert left("odd.ply", "--convention", "quaternions=xyzw") == wanted
+    for argv, said in (("quaternions", "NAME=VALUE"), ("x=y", "NAME=VALUE"), ("scales=metric", "auto, log, linear")):
+        assert main(["render", "odd.ply", "--convention", argv]) == 2
+        assert said in capsys.readouterr().err
+
+
+# --- processes and threads ---------------------------------------------------------------------------------------
+
+HELD = """
+import threading, torch
+from enhancer.__main__ import main
+from enhancer.parts import Restorer
+from enhancer.service import Service
+from enhancer.splats import rasterising
+
+rendering, called, calls, seen = threading.Event(), threading.Event(), [], []
+real = rasterising.rasterise_tensors
+
+def held(*given):  # all but the first frame wait until the model has been called
+    calls.append(given)
+    if len(calls) == 3:  # on a thread that has rendered one: the number that it sets now is the last one set
+        rendering.set()
+    if len(calls) > 1:
+        called.wait(20)
+    return real(*given)
+
+def model(rgb):
+    assert rendering.wait(20)
+    seen.append(torch.get_num_threads())
+    called.set()
+    return rgb
+
+rasterising.rasterise_tensors = held
+service = Service(None, Restorer(model, "counting"), None)
+assert main(["restore", "head.ply", "--orbit", "5", "--size", "64"], load=lambda *_, **__: service) == 0
+print("threads", seen)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="frames are rendered side by side only with two cores")
+def test_the_model_has_its_threads_though_frames_are_rendered_before_it_is_loaded(cloud, tmp_path, root):
+    environment = os.environ | {"OMP_NUM_THREADS": "2", "PYTHONPATH": str(root)}
+    command = [sys.executable, "-c", HELD]
+    told = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True).stdout
+    assert told.endswith("threads [2, 2, 2, 2, 2]\n")
+
+
+@pytest.mark.slow
+def test_two_launched_processes_share_the_frames(render, tmp_path, root):
+    argv = ["--orbit", "5", "--size", "64", "--flow"]
+    assert render(*argv, "-o", "whole") == 0
+    launch = ["accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--main_process_port", "0", "-m"]
+    environment = os.environ | {"ACCELERATE_USE_CPU": "1", "PYTHONPATH": str(root)}
+    command = [sys.executable, "-m", *launch, "enhancer", "render", "head.ply", *argv, "-o", "shared"]
+    told = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True).stdout
+    assert "5 frames rendered." in told
+    assert contents(tmp_path / "shared") == contents(tmp_path / "whole")

@@ -1,23 +1,29 @@
 """Clouds of Gaussians as a source of pictures: the flags that say where they are looked at from, and the frames."""
 
 import argparse
-from dataclasses import dataclass
+import threading
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from enhancer.errors import SettingsError
+from enhancer.commands.sources import Source, UnreadableFile
+from enhancer.errors import SettingsError, SplatError
 from enhancer.messages import Message
 
 if TYPE_CHECKING:  # numpy and torch wait until a command runs
     from enhancer.splats.cameras import Camera, CameraPath
     from enhancer.splats.cloud import GaussianCloud
+    from enhancer.splats.files import Conventions, SplatFile
 
 FRAMES = 36  # of an orbit
 SIZE = 512  # of an orbit's frames, px
 TRANSPARENT = "transparent"
 
 _OF_AN_ORBIT = ("up", "front", "elevation", "arc")
-_FLAGS = ("orbit", "cameras", "size", "background", *_OF_AN_ORBIT)
+_FLAGS = ("orbit", "cameras", "size", "background", "convention", *_OF_AN_ORBIT)
+_reading = threading.Lock()
 
 
 def add_views(command: argparse.ArgumentParser) -> None:
@@ -38,6 +44,11 @@ def add_views(command: argparse.ArgumentParser) -> None:
     add("--front", metavar="AXIS", help="where the face looks, likewise")
     add("--elevation", metavar="DEGREES", type=float, help="of the orbit above the middle (0)")
     add("--arc", metavar="DEGREES", type=float, help="of the orbit, with the front in its middle (360)")
+    convention_help = (
+        "what a file cannot say of itself: quaternions=xyzw, scales=log or linear, opacities=logit or linear, colours=sh or rgb, "
+        "left_handed=true; may be given again for another"
+    )
+    add("--convention", metavar="NAME=VALUE", action="append", help=convention_help)
 
 
 def refuse_views(args: argparse.Namespace) -> None:
@@ -58,9 +69,15 @@ class _Scene:
     """What the frames of one cloud have in common."""
 
     file: Path
-    cloud: "GaussianCloud"
+    conventions: "Conventions"
+    count: int  # of Gaussians
     background: tuple[float, float, float] | None
     notes: tuple[Message, ...]
+
+    @property
+    def cloud(self) -> "GaussianCloud":
+        """The Gaussians, which need not be in memory."""
+        return _read(self.file, self.conventions).cloud
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,15 +118,16 @@ class Frame:
         """What rasterising takes at most."""
         from enhancer.splats.rasterising import memory_needed
 
-        return memory_needed(len(self.scene.cloud), self.camera)
+        return memory_needed(self.scene.count, self.camera)
 
     def stamp(self) -> list[Any]:
-        """Return the stamp of the cloud's file, the numbers of the camera, and the background."""
+        """Return the stamp of the cloud's file and how it is read, the numbers of the camera, and the background."""
         from enhancer.commands.finished import stamp
 
         camera = self.camera
         lens = [camera.fx, camera.fy, camera.cx, camera.cy, camera.width, camera.height]
-        return [*stamp(self.scene.file), camera.world_to_camera.tolist(), lens, self.scene.background]
+        read_as = asdict(self.scene.conventions)
+        return [*stamp(self.scene.file), read_as, camera.world_to_camera.tolist(), lens, self.scene.background]
 
     def read(self, args: argparse.Namespace, bits: int) -> tuple[Any, tuple[Message, ...]]:  # noqa: ARG002  as a `Source`
         """Render it, rounded: what is made of it is what would be made of its file."""
@@ -125,30 +143,91 @@ class Frame:
         return optical_flow(self.scene.cloud, self.camera, following.camera)
 
 
-def frames_of(path: Path, args: argparse.Namespace) -> list[Frame]:
+def frames_of(path: Path, args: argparse.Namespace, *, is_alone: bool = True) -> Sequence[Source]:
     """Return the frames of a cloud that the command line asks for, in order. Nothing is rendered yet.
+
+    Args:
+        path: The cloud's file.
+        args: Of the command line.
+        is_alone: Nothing else was given; of several, a file that cannot be read is named when it is its turn.
 
     Raises:
         EnhancerError: The cloud, the cameras or a flag cannot be used, or the memory does not suffice.
     """
     from enhancer.imaging.colour import colour_of
     from enhancer.imaging.io import check_size
-    from enhancer.splats.files import read_splats
 
     colour = args.background or TRANSPARENT
     background = None if colour.lower() == TRANSPARENT else colour_of(colour)
-    file = read_splats(path, name=str(path))
+    conventions = _conventions(args.convention or [])
+    try:
+        file = _read(path, conventions)
+    except SplatError as error:
+        if is_alone:
+            raise
+        return [UnreadableFile(path, error)]
     views = _cameras(args, file.cloud)
-    scene = _Scene(path, file.cloud, background, (*file.notes, *views.notes))
+    scene = _Scene(path, conventions, len(file.cloud), background, (*file.notes, *views.notes))
     digits = max(3, len(str(len(views.cameras) - 1)))
     frames = []
     for number, camera in enumerate(views.cameras):
-        own = Path(camera.name).name if args.cameras is not None else ""
+        own = _file_name(camera.name) if args.cameras is not None else ""
         frames.append(Frame(scene, camera, own or f"{path.stem}_{number:0{digits}d}"))
         check_size((camera.width, camera.height), f"The frame {frames[-1].name}")
     _require_memory(frames)
     _settle_threads()
     return frames
+
+
+def _read(path: Path, conventions: "Conventions") -> "SplatFile":
+    """Read a cloud. The last two are kept: its frames follow each other, and of many clouds not all need be in memory.
+
+    Raises:
+        SplatError: It cannot be read.
+    """
+    from enhancer.commands.finished import stamp
+
+    with _reading:  # threads that want the same one wait for the first of them
+        try:
+            version = tuple(stamp(path))
+        except OSError:  # reading says it in a sentence
+            version = ()
+        return _kept(path, conventions, version)
+
+
+@lru_cache(maxsize=2)
+def _kept(path: Path, conventions: "Conventions", version: tuple[Any, ...]) -> "SplatFile":  # noqa: ARG001  of a changed file another
+    from enhancer.splats.files import read_splats
+
+    return read_splats(path, conventions=conventions, name=str(path))
+
+
+def _conventions(entries: Sequence[str]) -> "Conventions":
+    """Read NAME=VALUE.
+
+    Raises:
+        SettingsError: That is not what it is.
+        SplatError: There is no such value.
+    """
+    from enhancer.splats.files import Conventions
+
+    known = {field.name for field in fields(Conventions)}
+    given: dict[str, Any] = {}
+    for entry in entries:
+        name, _, value = entry.partition("=")
+        if name not in known or not value or (name == "left_handed" and value not in ("true", "false")):
+            raise SettingsError(f"--convention takes NAME=VALUE, such as quaternions=xyzw, got {entry!r}.")
+        given[name] = value == "true" if name == "left_handed" else value
+    return Conventions(**given)
+
+
+def _file_name(camera: str) -> str:
+    """Return a camera's name as that of a file that is seen, in no other folder; empty where nothing is left of it."""
+    from enhancer.imaging.folders import is_picture
+    from enhancer.imaging.names import encodable
+
+    path = Path(encodable(camera).replace("\\", "/").replace("\0", ""))
+    return (path.stem if is_picture(path) else path.name).lstrip(".")
 
 
 def _cameras(args: argparse.Namespace, cloud: "GaussianCloud") -> "CameraPath":
@@ -206,7 +285,7 @@ def _require_memory(frames: list[Frame]) -> None:
     free = psutil.virtual_memory().available
     if largest.heaviest > free:
         raise SettingsError(
-            f"Rendering {largest.camera.width}x{largest.camera.height} pixels of the {len(largest.scene.cloud)} Gaussians of "
+            f"Rendering {largest.camera.width}x{largest.camera.height} pixels of the {largest.scene.count} Gaussians of "
             f"{largest.scene.file} needs {largest.heaviest / 1e9:.1f} GB of memory; {free / 1e9:.1f} GB are free. Choose a smaller "
             "--size, or prune the cloud."
         )

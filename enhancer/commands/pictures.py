@@ -196,7 +196,7 @@ def sources_of(args: argparse.Namespace) -> tuple[list[Source], Others]:
         )
     for path in dict.fromkeys(args.input):
         if path in clouds:
-            sources |= dict.fromkeys(frames_of(path, args))
+            sources |= dict.fromkeys(frames_of(path, args, is_alone=len(args.input) == 1))
         else:
             found, besides = pictures_of(path, is_alone=len(args.input) == 1)
             sources |= dict.fromkeys(map(PictureFile, found))

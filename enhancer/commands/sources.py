@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from enhancer.errors import EnhancerError
 from enhancer.messages import Message
 
 PREMULTIPLIED = Message(
@@ -98,6 +99,17 @@ class PictureFile:
     def read(self, args: argparse.Namespace, bits: int) -> tuple[Any, tuple[Message, ...]]:
         """Return what is in the file."""
         return read_picture(self.path, "this file", args, bits)
+
+
+@dataclass(frozen=True)
+class UnreadableFile(PictureFile):
+    """A file of which it is known before its turn that there is no picture to be had."""
+
+    error: EnhancerError
+
+    def read(self, args: argparse.Namespace, bits: int) -> tuple[Any, tuple[Message, ...]]:  # noqa: ARG002  as a `Source`
+        """Say why."""
+        raise self.error
 
 
 def read_picture(path: Path, name: str, args: argparse.Namespace, bits: int) -> tuple[Any, tuple[Message, ...]]:
