@@ -43,8 +43,8 @@ WORDS = {
     "Hair": "Haare",
     "Restoration": "Restaurierung",
     "Strength": "Stärke",
-    "0 is fidelity, the picture as it came; 1 is detail. Splats keep their PSNR up to 0.6.": "0 ist Treue, das Bild, wie es kam; "
-    "1 ist Detail. Splats behalten ihr PSNR bis 0,6.",
+    "0 is fidelity, the picture as it came; 1 is detail. Up to 0.6 most splats keep their PSNR.": "0 ist Treue, das Bild, wie es kam; "
+    "1 ist Detail. Bis 0,6 behalten die meisten Splats ihr PSNR.",
     "Background": "Hintergrund",
     "Transparent pictures are shown and scored over it.": "Durchsichtige Bilder werden darüber gezeigt und bewertet.",
     "Scores: give the clean picture too": "Bewertung: das saubere Bild dazugeben",
