@@ -235,7 +235,7 @@ class _Restoring:
         for given, done in zip(clip.frames(), restored.frames(), strict=True):
             other = next(clean, None)
             if other is None:
-                raise _other_length(self._args.reference)
+                raise _other_length()
             scores.add(float(done.pts * clip.time_base), given.picture, done.picture, other.picture)
         return scores.row()
 
@@ -323,7 +323,7 @@ def _motion(args: argparse.Namespace, source: _Source) -> "Motion | None":
     from enhancer.video.motion import GivenMotion
 
     clip = source.clip
-    return GivenMotion(args.motion, clip.count or sum(1 for _ in clip.frames()), clip.size)
+    return GivenMotion(args.motion, _length(clip), clip.size)
 
 
 def _require_fitting_reference(reference: "Clip | None", clip: "Clip") -> None:
@@ -339,16 +339,20 @@ def _require_fitting_reference(reference: "Clip | None", clip: "Clip") -> None:
                 clip_height=clip.size[0],
             )
         )
-    if reference is not None and None not in (reference.count, clip.count) and reference.count != clip.count:
-        raise _other_length(None)
+    if reference is not None and reference is not clip and _length(reference) != _length(clip):
+        raise _other_length()
 
 
-def _other_length(reference: Path | None) -> VideoError:
+def _length(clip: "Clip") -> int:
+    """Return how many frames a clip says it has; one that does not say is decoded, which is quick beside restoring it."""
+    return clip.count or sum(1 for _ in clip.frames())
+
+
+def _other_length() -> VideoError:
     return VideoError(
         Message(
             "video.reference_length",
-            "The reference{name} has another number of frames than its clip. Give the clean clip of the same length.",
-            name=f" {reference}" if reference else "",
+            "The reference has another number of frames than its clip. Give the clean clip of the same length.",
         )
     )
 
