@@ -1,4 +1,4 @@
-"""`python -m enhancer restore IN`: restore pictures."""
+"""`python -m enhancer restore IN`: restore pictures; clips go on to `enhancer.commands.clip`."""
 
 import argparse
 import sys
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import enhancer
+from enhancer.commands.clip import add_clips, is_clip, refuse_clips, restore_clip
 from enhancer.commands.clock import Clock, pace
 from enhancer.commands.frames import add_views
 from enhancer.commands.pictures import (
@@ -33,12 +34,20 @@ from enhancer.runtime.processes import Processes
 
 def declare(commands: Any) -> None:
     """Declare the command and its flags."""
-    command = commands.add_parser("restore", description=restore.__doc__, help="restore pictures")
+    command = commands.add_parser("restore", description=restore.__doc__, help="restore pictures and clips")
     command.set_defaults(command=restore)
     add_shared(command)
     add_views(command)
+    add_clips(command)
     add = command.add_argument
-    add("-o", "--output", metavar="DIR", type=Path, default=Path("restored"), help="output folder (restored)")
+    add(
+        "-o",
+        "--output",
+        metavar="DIR",
+        type=Path,
+        default=Path("restored"),
+        help="output folder, or file of a clip (restored)",
+    )
     checkpoint_help = "user/repo, user/repo@tag-or-commit, a folder, a run, or pocket (pocket, the embedded one)"
     add("--checkpoint", metavar="REF", default="pocket", help=checkpoint_help)
     add("--json", metavar="FILE", type=Path, help="write a report with every score")
@@ -67,7 +76,10 @@ def declare(commands: Any) -> None:
 
 
 def restore(args: argparse.Namespace, load: Load | None) -> int:
-    """Restore a picture or a folder of them, with scores where there is a clean picture to compare with."""
+    """Restore a picture, a folder of them or a clip, with scores where there is a clean one to compare with."""
+    if is_clip(args):
+        return restore_clip(args, load)
+    refuse_clips(args)
     outputs = outputs_of(args, ["", "_degraded"] if args.is_degrading else [""])
     degrade_settings(args)  # a typo should not cost the loading of a model
     outputs.require_writable()

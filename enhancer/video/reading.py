@@ -3,7 +3,7 @@
 Frames come upright and as sRGB-like full-range RGB of 8 bits, with the alpha they have. PyAV is an optional extra.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from importlib.util import find_spec
@@ -17,8 +17,7 @@ from enhancer.imaging.folders import pictures_in
 from enhancer.imaging.io import MAX_SIDE, MIN_SIDE, read_image, to_bytes
 from enhancer.messages import Message
 
-VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi", ".gif", ".apng")
-FOLDER_RATE = 25  # frames a second of a folder of pictures
+FOLDER_RATE = 25  # frames a second of what has no times of its own
 HDR = {"smpte2084": "PQ", "arib-std-b67": "HLG"}  # transfer characteristics by FFmpeg's names
 # FFmpeg's own conversion without these rounds down, and a clip gets darker by 1.2 levels each time it is read and written.
 SWSCALE_FLAGS = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
@@ -50,6 +49,11 @@ class Clip(Protocol):
     @property
     def count(self) -> int | None:
         """How many frames it says it has; None where it does not say."""
+        ...
+
+    @property
+    def has_alpha(self) -> bool:
+        """Whether its frames have alpha."""
         ...
 
     @property
@@ -102,11 +106,29 @@ def open_clip(path: Path) -> Clip:
 
 
 @dataclass(frozen=True)
+class MadeClip:
+    """A clip whose frames are made, or were, by something else than a decoder."""
+
+    source: Callable[[], Iterator[Frame]]
+    size: tuple[int, int]
+    count: int | None
+    has_alpha: bool
+    time_base: Fraction = Fraction(1, FOLDER_RATE)
+    audio: Path | None = None
+    notes: tuple[Message, ...] = ()
+
+    def frames(self) -> Iterator[Frame]:
+        """Yield what the source yields."""
+        return self.source()
+
+
+@dataclass(frozen=True)
 class FrameFolder:
     """Pictures in a folder, in the order of their names, shown one after the other."""
 
     files: tuple[Path, ...]
     size: tuple[int, int]
+    has_alpha: bool
     time_base: Fraction = Fraction(1, FOLDER_RATE)
     notes: tuple[Message, ...] = ()
     audio: None = None
@@ -122,8 +144,8 @@ class FrameFolder:
         files = tuple(pictures_in(folder)[0])
         if not files:
             raise VideoError(Message("video.no_frames", "The folder {folder} holds no pictures.", folder=str(folder)))
-        height, width = read_image(files[0]).shape[:2]
-        return cls(files, (height, width))
+        height, width, channels = read_image(files[0]).shape
+        return cls(files, (height, width), channels == 4)
 
     @property
     def count(self) -> int:

@@ -12,11 +12,11 @@ import numpy as np
 from enhancer.errors import SettingsError, VideoError
 from enhancer.imaging.io import write_png
 from enhancer.messages import Message
-from enhancer.runtime.files import atomic_write
+from enhancer.runtime.files import atomic_folder, atomic_write
+from enhancer.video.containers import CONTAINERS
 from enhancer.video.reading import SWSCALE_FLAGS, Frame, av_module
 
 CRF = 16  # of x264: looked at, nothing is lost that the model put back
-CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}  # suffix -> FFmpeg's name
 BT709 = 1  # number of ITU-T H.273
 LIMITED_RANGE = 1  # FFmpeg's AVCOL_RANGE_MPEG
 Write = Callable[[Frame], None]
@@ -61,7 +61,7 @@ def codec_for(path: Path, alpha: bool) -> Codec | None:
 def clip_writer(
     path: Path, size: tuple[int, int], time_base: Fraction, codec: Codec | None, audio: Path | None = None
 ) -> Iterator[Write]:
-    """Within, frames are written in the order in which they are shown; the file is there whole after it, or not at all.
+    """Within, frames are written in the order in which they are shown; file or folder is there whole after it, or not at all.
 
     Args:
         path: File, or folder for PNG frames.
@@ -74,9 +74,9 @@ def clip_writer(
         VideoError: It cannot be written, such as sound that the container does not hold.
     """
     if codec is None:
-        path.mkdir(parents=True, exist_ok=True)
         numbers = iter(range(10**9))
-        yield lambda frame: write_png(frame.picture.astype(np.float32) / 255, path / f"{next(numbers):06d}.png")
+        with atomic_folder(path) as folder:
+            yield lambda frame: write_png(frame.picture.astype(np.float32) / 255, folder / f"{next(numbers):06d}.png")
         return
     av = av_module()
     try:

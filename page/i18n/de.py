@@ -307,6 +307,10 @@ MESSAGES = {
     "angegeben war {name}.",
     "video.sound": "Ton der Art {codec} passt nicht in eine {suffix}-Datei. Schreiben Sie stattdessen eine .mkv.",
     "video.unwritten": "{path} kann nicht geschrieben werden ({reason}). Schaffen Sie Platz, oder wählen Sie mit -o einen anderen Ort.",
+    "video.no_room": "Der Ordner {folder} kann nicht angelegt werden ({reason}). Wählen Sie mit -o einen anderen Ort.",
+    "video.reference_size": "Die Referenz hat {width}x{height} Pixel, ihr Clip {clip_width}x{clip_height}. Nehmen Sie den sauberen Clip in "
+    "gleicher Größe.",
+    "video.reference_length": "Die Referenz hat eine andere Zahl von Einzelbildern als ihr Clip. Nehmen Sie den sauberen Clip in gleicher Länge.",
     "video.motion_missing": "In {folder} fehlt {name}.npy oder .flo. Ein Clip aus {frames} Einzelbildern braucht für jedes Paar von Nachbarn "
     "eine Datei vorwärts und eine rückwärts.",
     "video.motion_unreadable": "Die Bewegung {path} kann nicht gelesen werden ({reason}).",
