@@ -143,16 +143,24 @@ class Frame:
         return optical_flow(self.scene.cloud, self.camera, following.camera)
 
 
-def frames_of(path: Path, args: argparse.Namespace, *, is_alone: bool = True) -> Sequence[Source]:
-    """Return the frames of a cloud that the command line asks for, in order. Nothing is rendered yet.
-
-    Args:
-        path: The cloud's file.
-        args: Of the command line.
-        is_alone: Nothing else was given; of several, a file that cannot be read is named when it is its turn.
+def frames_or_trouble(path: Path, args: argparse.Namespace) -> Sequence[Source]:
+    """Return the frames of one of several clouds; one whose file cannot be read is named when it is its turn.
 
     Raises:
-        EnhancerError: The cloud, the cameras or a flag cannot be used, or the memory does not suffice.
+        EnhancerError: As `frames_of`, but for that.
+    """
+    try:
+        return frames_of(path, args)
+    except SplatError as error:
+        return [UnreadableFile(path, error)]
+
+
+def frames_of(path: Path, args: argparse.Namespace) -> list[Frame]:
+    """Return the frames of a cloud that the command line asks for, in order. Nothing is rendered yet.
+
+    Raises:
+        SplatError: The cloud cannot be read, or the memory does not suffice for it.
+        EnhancerError: The cameras or a flag cannot be used, or the memory does not suffice.
     """
     from enhancer.imaging.colour import colour_of
     from enhancer.imaging.io import check_size
@@ -160,12 +168,7 @@ def frames_of(path: Path, args: argparse.Namespace, *, is_alone: bool = True) ->
     colour = args.background or TRANSPARENT
     background = None if colour.lower() == TRANSPARENT else colour_of(colour)
     conventions = _conventions(args.convention or [])
-    try:
-        file = _read(path, conventions)
-    except SplatError as error:
-        if is_alone:
-            raise
-        return [UnreadableFile(path, error)]
+    file = _read(path, conventions)
     views = _cameras(args, file.cloud)
     scene = _Scene(path, conventions, len(file.cloud), background, (*file.notes, *views.notes))
     digits = max(3, len(str(len(views.cameras) - 1)))

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from enhancer.commands.frames import frames_of, refuse_views
+from enhancer.commands.frames import frames_of, frames_or_trouble, refuse_views
 from enhancer.commands.pipeline import Pipeline, threads_for
 from enhancer.commands.sources import PictureFile, Source
 from enhancer.errors import EnhancerError, ImageError, SettingsError
@@ -196,7 +196,8 @@ def sources_of(args: argparse.Namespace) -> tuple[list[Source], Others]:
         )
     for path in dict.fromkeys(args.input):
         if path in clouds:
-            sources |= dict.fromkeys(frames_of(path, args, is_alone=len(args.input) == 1))
+            found = frames_of(path, args) if len(args.input) == 1 else frames_or_trouble(path, args)
+            sources |= dict.fromkeys(found)
         else:
             found, besides = pictures_of(path, is_alone=len(args.input) == 1)
             sources |= dict.fromkeys(map(PictureFile, found))
