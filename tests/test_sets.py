@@ -175,6 +175,17 @@ def test_the_page_asks_for_nothing_from_elsewhere_and_shows_a_picture_of_each_se
     assert {link for link in links if not link.startswith("data:")} == {"steps/report.html", "splats/report.html"}
     assert not re.search(r"https?:|url\(|@import", page)
     assert page.count('<figure class="triplet') == 2
+    assert page.count("s a picture with all its scores") == 2
+
+
+def test_scores_that_less_than_full_strength_lacks_are_named(several):
+    assert set_tables.full_strength_only(several) == []
+    for each in several["sets"].values():
+        each["metrics"]["gain"]["lpips_vgg"] = each["metrics"]["gain"]["lpips_alex"]
+    assert set_tables.full_strength_only(several) == ["lpips_vgg"]
+    for each in several["sets"].values():
+        each["metrics"]["partial"] = None
+    assert set_tables.full_strength_only(several) == []
 
 
 def test_a_card_shows_the_sets_and_the_hub_tells_them_apart(evaluated, tiny_checkpoint, tmp_path):

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from enhancer import degradation as degrading
 from enhancer.degradation import Degrading
 from enhancer.errors import EnhancerError, SettingsError
 from enhancer.imaging.io import WHITE, composite, read_image, write_png
@@ -19,7 +20,7 @@ from training.evaluation.results import fingerprint_of_files
 from training.evaluation.samples import LoadedSample
 
 # What makes a fit: where one of these files changes, what was kept is not taken for what they make.
-_MAKERS = [Path(str(module.__file__)) for module in (artefacts, degradation, fit, gaussians2d)]
+_MAKERS = [Path(str(module.__file__)) for module in (degrading, artefacts, degradation, fit, gaussians2d)]
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,12 @@ def strengths_of(metrics: Metrics) -> list[tuple[float, Mapping[str, Any]]]:
     return [(1, metrics), *([(metrics["settings"]["strength"], partial)] if partial else [])]
 
 
+def full_strength_only(several: Several) -> list[str]:
+    """Return the scores that are measured, but at less than full strength on none of the sets that have one."""
+    partial = [metrics["partial"]["gain"] for metrics in sets_of(several).values() if metrics["partial"]]
+    return [key for key in measured(several) if partial and not any(gain[key]["count"] for gain in partial)]
+
+
 def no_harm(metrics: Metrics) -> float | None:
     """Return PSNR of the clean pictures after the checkpoint; None if they were not restored."""
     return (metrics["rows"]["no_harm"] or {}).get("psnr", {}).get("mean")
@@ -71,6 +77,13 @@ def share(found: Mapping[str, Any], name: str) -> str:
     """Return on what part of the pictures restoring is better."""
     value = found["improved"][name]
     return "–" if value is None else f"{round(100 * value, 1):g} %"
+
+
+def seconds(metrics: Metrics) -> str:
+    """Return how long a picture of a set took: all that was done for it, and its degradation alone."""
+    took = metrics["work_seconds"]
+    whole = f"{number(took['whole'], 1)} s a picture with all its scores"
+    return whole if took["degrade"] is None else f"{whole}, {number(took['degrade'], 2)} s to degrade it"
 
 
 def for_terminal(several: Several) -> str:

@@ -40,6 +40,8 @@ def write_sets_report(several: Several, folder: Path) -> None:
         no_harm=set_tables.no_harm,
         gain_in_words=set_tables.gain_in_words,
         share=set_tables.share,
+        seconds=set_tables.seconds,
+        slow=[SCORES[key].label for key in set_tables.full_strength_only(several)],
         change=change,
         given=given,
         headlines=_headlines(several),
