@@ -105,7 +105,7 @@ def names(folder: Path) -> set[str]:
 
 def gathered(checkpoint: Path, tmp_path: Path, **options) -> Path:
     parcel = tmp_path / "parcel"
-    parcel.mkdir()
+    parcel.mkdir(parents=True)
     gather(checkpoint, "user/repo", PushOptions(**options), parcel)
     return parcel
 
@@ -127,6 +127,28 @@ def test_the_card_has_the_run_and_the_evaluation_of_these_very_weights(run, tmp_
     assert "| PSNR, dB | 27.00 | **27.00** |" in card
     assert "| Steps | 20 |" in card
     assert "jordan" not in card
+
+
+def test_the_card_says_which_step_is_the_best_what_it_gains_and_what_the_start_allows(run, tmp_path):
+    settings = {"train_data_dir": "/home/jordan/anna", "max_train_steps": 600, "checkpoint": "pocket"}
+    (run / "config.json").write_text(json.dumps(settings))
+    (run / "best.json").write_text(json.dumps({"step": 120, "loss": 0.2}))
+    rows = [
+        {"step": 0, "pictures": 6, "loss": 0.3, "psnr": 26.0, "psnr_gain": 0.1, "lpips_alex": 0.3},
+        {"step": 120, "pictures": 6, "loss": 0.2, "psnr": 26.5, "psnr_gain": 0.6, "lpips_alex": 0.2},
+    ]
+    (run / "validation.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    parcel = gathered(run / "best", tmp_path, picture=False)
+    card = (parcel / "README.md").read_text()
+    assert "| Steps | 120 |" in card
+    assert (
+        "| Gained over its start | +0.50 dB, LPIPS (AlexNet) 0.300 → 0.200, on 6 pictures that it was chosen by |"
+        in card
+    )
+    for text in (card, (parcel / "LICENSE").read_text()):
+        assert "non-commercial research and education only" in text  # pocket's own terms
+    other = gathered(run / "checkpoint-20", tmp_path / "other", picture=False)
+    assert "| Steps | 20 |" in (other / "README.md").read_text()
 
 
 def test_an_evaluation_of_other_weights_is_not_shown_and_not_taken(run, tmp_path):

@@ -39,17 +39,20 @@ def test_the_best_goes_to_the_main_branch_at_the_end_and_the_newest_to_another_o
 
 
 @pytest.mark.parametrize("error", [HubError("The Hub does not answer."), ValueError("a bug")])
-def test_a_push_that_fails_is_said_with_the_command_to_repeat_it(config, monkeypatch, caplog, error):
+def test_a_push_that_fails_is_said_with_the_command_to_repeat_it_and_is_no_success(config, monkeypatch, caplog, error):
     def push(*_):
         raise error
 
     monkeypatch.setattr(pushing, "push", push)
-    train.main(config)
+    with pytest.raises(HubError) as failed:
+        train.main(config)
     best = Path(config.output_dir) / "best"
-    said = [message for message in caplog.messages if message.startswith("best was not pushed")]
-    assert len(said) == 1
-    assert str(error) in said[0]
-    assert f"python -m training.push {best} me/faces" in said[0]
+    assert best.is_dir()
+    assert str(error) in str(failed.value)
+    assert f"best was not pushed: {error}" in str(failed.value) or "ValueError" in str(failed.value)
+    assert f"python -m training.push {best} me/faces" in str(failed.value)
+    on_the_way = [message for message in caplog.messages if message.startswith("checkpoint-2 was not pushed")]
+    assert len(on_the_way) == 1
 
 
 def test_a_run_that_could_not_be_pushed_does_not_begin(config, monkeypatch):

@@ -120,8 +120,7 @@ def publish(  # noqa: PLR0913  one call says it all
     local = {path: folder / path for path in _matching(folder, files)}
     if not local:
         raise CheckpointError(f"{folder} holds nothing of {', '.join(files)}. Check the folder.")
-    if not dry_run:
-        require_login(token)
+    require_login(token)  # a dry run says, too, what would be missing
     target = _Target(HfApi(token=token), token, repo, branch or "main", pull_request, message)
     limit_silence()
     try:

@@ -38,6 +38,22 @@ def prefix_of(name: str, *, first: bool) -> str:
     return "" if first else f"{name}/"
 
 
+def read_validations(folder: Path, prefix: str = "") -> dict[int, dict[str, float]]:
+    """Return what the validations of the run in a folder found, by step, as `RunFolder.validations` does."""
+    path = folder / VALIDATION_LOG
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    found = {}
+    for row in filter(None, map(parsed, lines)):
+        values = {
+            name.removeprefix(prefix): math.nan if value is None else value
+            for name, value in row.items()
+            if name.startswith(prefix)
+        }
+        if "step" in row and values.keys() >= VALIDATED:
+            found[row["step"]] = values
+    return found
+
+
 class RunFolder:
     """One training run's folder, written by one process. It keeps no journal: a run goes on from its newest checkpoint."""
 
@@ -115,18 +131,7 @@ class RunFolder:
         Args:
             prefix: What the set's numbers begin with in the log, see `prefix_of`.
         """
-        path = self.folder / VALIDATION_LOG
-        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-        found = {}
-        for row in filter(None, map(parsed, lines)):
-            values = {
-                name.removeprefix(prefix): math.nan if value is None else value
-                for name, value in row.items()
-                if name.startswith(prefix)
-            }
-            if "step" in row and values.keys() >= VALIDATED:
-                found[row["step"]] = values
-        return found
+        return read_validations(self.folder, prefix)
 
     def _other_ways(self) -> str:
         """Say what can be done about a folder that holds a run of other settings."""

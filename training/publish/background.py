@@ -1,4 +1,4 @@
-"""Checkpoints on their way to the Hub while training goes on; whatever happens there, the run does not notice."""
+"""Checkpoints on their way to the Hub while training goes on; whatever happens there, the run goes to its end."""
 
 import logging
 import shutil
@@ -6,7 +6,7 @@ import tempfile
 import threading
 from pathlib import Path
 
-from enhancer.errors import EnhancerError
+from enhancer.errors import EnhancerError, HubError
 from enhancer.hub import BEST
 from enhancer.hub.errors import require_login
 from training.config import TrainConfig
@@ -34,6 +34,7 @@ class HubPusher:
             config.hub_private_repo,
         )
         self._thread: threading.Thread | None = None
+        self._failure = ""  # what the last push ended with
 
     def push_newest(self, checkpoint: Path) -> None:
         """Send a checkpoint to the branch of versions on the way, unless the one before is still being sent."""
@@ -43,10 +44,17 @@ class HubPusher:
         self._start(checkpoint, PushOptions(branch=BRANCH, private=self.private, picture=False))
 
     def push_best(self) -> None:
-        """Send the best checkpoint to the main branch, and wait for it."""
+        """Send the best checkpoint to the main branch, and wait for it.
+
+        Raises:
+            HubError: It was not pushed; the message says why, and how to repeat it.
+        """
         self.wait()
+        self._failure = ""
         self._start(self.folder / BEST, PushOptions(private=self.private))
         self.wait()
+        if self._failure:
+            raise HubError(f"The run is finished, and {self._failure}")
 
     def wait(self) -> None:
         """Wait until nothing is on its way. Sending ends by itself where no bytes flow."""
@@ -77,10 +85,9 @@ class HubPusher:
 
     def _failed(self, checkpoint: Path, error: Exception) -> None:
         reason = str(error) if isinstance(error, EnhancerError) else f"{type(error).__name__}: {error}"
-        _log.warning(
-            "%s was not pushed: %s Nothing is lost; push it with: python -m training.push %s %s",
-            checkpoint.name,
-            reason,
-            checkpoint,
-            self.repo,
+        self._failure = (
+            f"{checkpoint.name} was not pushed: {reason} Nothing is lost; push it with: python -m training.push {checkpoint} "
+            f"{self.repo}"
         )
+        if checkpoint.name != BEST:  # that is an error of the run's, and said as one
+            _log.warning("%s", self._failure)

@@ -57,6 +57,9 @@ class CardInfo:
         run: The training run's settings, a `TrainConfig` as JSON; None where they are not known.
         metrics: `metrics.json` of this very checkpoint's evaluation; None where there is none.
         sets: `sets.json` of its evaluation on several sets, which is shown in place of `metrics`.
+        step: Steps that these weights had of the run; None where that is not known.
+        gained: What they gain over the run's start, in words.
+        terms_of_start: Of the checkpoint that the run began with, in words: they come along.
         datasets: Hub ids of the data sets it was trained on.
         data_licence: What the data's licence allows, in words.
         picture: File name of the before/after picture in the repository.
@@ -69,6 +72,9 @@ class CardInfo:
     run: Mapping[str, Any] | None = None
     metrics: Mapping[str, Any] | None = None
     sets: Mapping[str, Any] | None = None
+    step: int | None = None
+    gained: str = ""
+    terms_of_start: str = ""
     datasets: Sequence[str] = ()
     data_licence: str = ""
     picture: str | None = None
@@ -108,7 +114,7 @@ def model_card(info: CardInfo) -> str:
         powered=config.licence == STABILITY,
         facts=markdown(("", ""), _facts(info)),
         **_figures(info),
-        training=markdown(("", ""), _training(info.run)) if info.run else "",
+        training=markdown(("", ""), _training(info, info.run)) if info.run else "",
         settings=json.dumps(_without_places(info.run), indent=2) if info.run else "",
         data=_data(info),
         licence=_licence(info),
@@ -280,13 +286,14 @@ def _facts(info: CardInfo) -> list[tuple[str, str]]:
     ]
 
 
-def _training(run: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return the settings that matter most; the others are on the card as they are."""
+def _training(info: CardInfo, run: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the settings that matter most, and what came of them; the others are on the card as they are."""
     losses = [f"{name.removesuffix('_weight').replace('_', ' ')} {run[name]:g}" for name in _LOSSES if run.get(name)]
     start = str(run.get("checkpoint") or "")
     lines = {
         "Started from": ("a checkpoint of its maker's" if Path(start).is_dir() else f"`{start}`") if start else None,
-        "Steps": run.get("max_train_steps"),
+        "Steps": info.step if info.step is not None else run.get("max_train_steps"),
+        "Gained over its start": info.gained or None,
         "Batch": run.get("train_batch_size"),
         "Crops": f"{run['resolution']} px" if "resolution" in run else None,
         "Shown": in_words(run["pictures"]) if run.get("pictures") else None,
@@ -315,7 +322,12 @@ def _data(info: CardInfo) -> str:
     folders = _folder_names(info.run["train_data_dir"]) if info.run and info.run.get("train_data_dir") else ""
     what = ", ".join(links) or (f"pictures in `{folders}`" if folders else "not recorded")
     terms = info.data_licence or "not stated by whoever published this; take it for the strictest that faces come under"
-    return f"{what}. Their licence: {terms.rstrip('.')}."
+    start = (
+        f" The checkpoint that it began with brings its own terms along: {info.terms_of_start}"
+        if info.terms_of_start
+        else ""
+    )
+    return f"{what}. Their licence: {terms.rstrip('.')}.{start}"
 
 
 def _licence(info: CardInfo) -> str:

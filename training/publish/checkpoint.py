@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from enhancer.errors import CheckpointError, HubError, SettingsError
-from enhancer.hub import BEST, Published, checkpoint_in, is_checkpoint, publish, step_of
+from enhancer.hub import BEST, POCKET, Published, checkpoint_in, is_checkpoint, publish, resolve, step_of
 from enhancer.model import SplatEnhancer
 from enhancer.model.checkpoint import ADAPTERS, CONFIG, read_adapters
 from enhancer.model.config import EMBEDDED
 from enhancer.model.diffusers_lora import write_diffusers_lora
 from training.evaluation.results import METRICS, fingerprint_of_files
 from training.evaluation.sets_folder import SETS
+from training.loop.run_folder import BEST_NOTE, read_validations
 from training.publish.card import LICENCE_FILE, CardInfo, licence_file, model_card, notice
 from training.report.showcase import HEADS, before_after
 
@@ -120,11 +121,15 @@ def gather(checkpoint: Path, repo: str, options: PushOptions, staging: Path) -> 
     several = found is not None and "sets" in found
     if text := notice(config):
         (staging / NOTICE).write_text(text, encoding="utf-8")
+    run = _run_of(checkpoint)
     info = CardInfo(
         config,
         repo,
         tag=options.tag,
-        run=_run_of(checkpoint),
+        run=run,
+        step=_step_of(checkpoint) if run else None,
+        gained=_gained(checkpoint) if run else "",
+        terms_of_start=_terms_of_start(run) if run else "",
         metrics=None if several else found,
         sets=found if several else None,
         datasets=options.datasets,
@@ -156,6 +161,35 @@ def _run_of(checkpoint: Path) -> Mapping[str, Any] | None:
     path = checkpoint.absolute().parent / CONFIG
     run = _json(path) if path.is_file() else None
     return run if isinstance(run, Mapping) and "train_data_dir" in run else None
+
+
+def _step_of(checkpoint: Path) -> int | None:
+    """Return how many steps of its run these weights had; None where that is not known."""
+    if (step := step_of(checkpoint)) >= 0:
+        return step
+    note = checkpoint.absolute().parent / BEST_NOTE
+    return _json(note)["step"] if checkpoint.name == BEST and note.is_file() else None
+
+
+def _gained(checkpoint: Path) -> str:
+    """Return what these weights gain over the start of their run, on its validation pictures, in words."""
+    rows, step = read_validations(checkpoint.absolute().parent), _step_of(checkpoint)
+    if not step or step not in rows or 0 not in rows:
+        return ""
+    before, after = rows[0], rows[step]
+    return (
+        f"{after['psnr'] - before['psnr']:+.2f} dB, LPIPS (AlexNet) {before['lpips_alex']:.3f} → {after['lpips_alex']:.3f}, on "
+        f"{after['pictures']:g} pictures that it was chosen by"
+    )
+
+
+def _terms_of_start(run: Mapping[str, Any]) -> str:
+    """Return the terms that the run's start came with, where that is the embedded checkpoint or a folder."""
+    start = str(run.get("checkpoint") or "")
+    if start != POCKET and not Path(start).is_dir():
+        return ""
+    licence = checkpoint_in(resolve(start).folder)[0] / LICENCE_FILE
+    return " ".join(licence.read_text(encoding="utf-8").split()) if licence.is_file() else ""
 
 
 def _evaluation(checkpoint: Path, given: str | Path | None) -> Mapping[str, Any] | None:
