@@ -42,7 +42,7 @@ def add_clips(command: argparse.ArgumentParser) -> None:
         "0 to 1: how far frames are evened out along the motion before they are restored; 0 is frame by frame (1)"
     )
     add("--steady", metavar="S", type=float, help=steady_help)
-    motion_help = "motion that is known: forward_000000.npy or .flo (H, W, 2), px, from frame 0 to 1, backward_000000 from 1 to 0, ..."
+    motion_help = "optical flow that is known, px: a .npy or .flo from each frame to the next, as render --flow writes them (found)"
     add("--motion", metavar="FOLDER", type=Path, help=motion_help)
 
 

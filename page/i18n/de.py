@@ -311,8 +311,8 @@ MESSAGES = {
     "video.reference_size": "Die Referenz hat {width}x{height} Pixel, ihr Clip {clip_width}x{clip_height}. Nehmen Sie den sauberen Clip in "
     "gleicher Größe.",
     "video.reference_length": "Die Referenz hat eine andere Zahl von Einzelbildern als ihr Clip. Nehmen Sie den sauberen Clip in gleicher Länge.",
-    "video.motion_missing": "In {folder} fehlt {name}.npy oder .flo. Ein Clip aus {frames} Einzelbildern braucht für jedes Paar von Nachbarn "
-    "eine Datei vorwärts und eine rückwärts.",
+    "video.motion_count": "In {folder} führen {given} Dateien der Art .npy oder .flo in dieser Richtung ({way}), aber ein Clip aus {frames} "
+    "Einzelbildern braucht {wanted}: eine für jedes Paar von Nachbarn.",
     "video.motion_unreadable": "Die Bewegung {path} kann nicht gelesen werden ({reason}).",
     "video.motion_shape": "Die Bewegung {path} muss endliche Zahlen der Form {wanted} enthalten, gefunden: {given}. Sie muss zu den "
     "Einzelbildern des Clips passen.",
