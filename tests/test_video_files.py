@@ -164,6 +164,28 @@ def test_a_turned_clip_comes_upright(tmp_path):
     assert next(iter(clip.frames())).picture.shape == (80, 64, 3)
 
 
+def test_fields_are_joined_and_no_frame_is_lost(tmp_path):
+    path = tmp_path / "a.mp4"
+    combed = [np.zeros((64, 80, 3), np.uint8) for _ in range(6)]
+    for number, picture in enumerate(combed):  # a bar that moves between the fields, too
+        picture[::2, 8 * number : 8 * number + 20] = picture[1::2, 8 * number + 4 : 8 * number + 24] = 255
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25, options={"x264-params": "tff=1", "flags": "+ildct+ilme"})
+        stream.height, stream.width, stream.pix_fmt = 64, 80, "yuv420p"
+        for picture in combed:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+    clip = open_clip(path)
+    assert [note.code for note in clip.notes] == ["video.interlaced"]
+    joined = [frame.picture.astype(int) for frame in clip.frames()]
+    assert len(joined) == len(combed)
+
+    def teeth(picture):
+        return np.abs(picture[1:-1] - (picture[:-2] + picture[2:]) / 2).mean()
+
+    assert teeth(joined[2]) < 0.2 * teeth(combed[2].astype(int))
+
+
 # --- what cannot be used -------------------------------------------------------------------------------------------
 
 

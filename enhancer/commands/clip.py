@@ -28,6 +28,11 @@ if TYPE_CHECKING:  # what takes time to import waits until a clip is there
     from enhancer.video.motion import Motion
     from enhancer.video.reading import Clip, Frame
 
+FLATTENED = Message(
+    "note.flattened",
+    "The clip is transparent, and was laid over white: a .mov, or a folder of frames, keeps transparency.",
+)
+
 _OF_PICTURES = {"labels": None, "premultiplied": False, "bits": 8}  # flags, and what they are where they are not given
 
 
@@ -126,6 +131,8 @@ class _Restoring:
             options["lpips_trunk"] = args.lpips_trunk
         self._service: Callable[[], Service] = cache(partial(load or Service.load, args.checkpoint, **options))
         self._notes = dict.fromkeys(clip.notes)
+        if clip.has_alpha and self._codec is not None and not self._codec.alpha:
+            self._notes[FLATTENED] = None
         self._clock = Clock()
 
     def run(self) -> int:

@@ -293,6 +293,7 @@ MESSAGES = {
     "cameras.json von 3D Gaussian Splatting, oder den Ordner eines Modells von COLMAP mit cameras und images als .bin oder .txt, oft sparse/0.",
     "cameras.json": "{name} ist kein JSON ({problem}). Exportieren Sie die Kameras noch einmal, oder nehmen Sie eine andere Datei.",
     # clips
+    "note.flattened": "Der Clip ist durchsichtig und wurde über Weiß gelegt: Eine .mov oder ein Ordner mit Einzelbildern behält die Transparenz.",
     "video.no_av": "Clips brauchen das Paket av: pip install 'splat-enhancer[video]'. Ein Ordner mit Einzelbildern geht ohne.",
     "video.no_frames": "Der Ordner {folder} enthält keine Bilder.",
     "video.missing": "Es gibt keine Datei {path}. Prüfen Sie den Pfad.",
