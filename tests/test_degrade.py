@@ -175,7 +175,7 @@ def test_a_strength_of_zero_switches_a_region_off(face):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"preset": "v3"}, "no preset 'v3'. Choose one of v1, v2"),
+        ({"preset": "v3"}, "no preset 'v3' of the 14 steps. Choose one of v1, v2"),
         ({"strengths": {"ears": 0.5}}, "no region 'ears'"),
         ({"strengths": {"skin": 1.5}}, "skin must lie in 0 to 1, got 1.5"),
         ({"strengths": {"skin": float("nan")}}, "skin must lie in 0 to 1, got nan"),

@@ -74,7 +74,7 @@ def test_several_sets_have_numbers_sheets_and_a_line_each_and_the_first_decides(
     summary = capsys.readouterr().out
     assert "\nown: over 2 pictures" in summary
     assert "\ngeneral: over 3 pictures" in summary
-    former = RunFolder(config, run.Pairs(run.find_samples(config.train_data_dir), config).fingerprint())
+    former = RunFolder(config, {"data": run.Pairs(run.find_samples(config.train_data_dir), config).fingerprint()})
     assert former.validations("general/").keys() == {0, 1}
 
 

@@ -60,7 +60,7 @@ def test_a_run_without_validation_or_stopped_early_says_that(train_config, capsy
 
 
 def test_a_log_that_is_cut_off_does_not_cost_the_summary(validated):
-    run = RunFolder(validated, "data")
+    run = RunFolder(validated, {"data": "data"})
     (run.folder / "best.json").write_text('{"step": 2, "loss": 0.1}')
     (run.folder / "validation.jsonl").write_text('{"step": 0, "los\n')
     assert "Best is step 2, by the lowest loss of 0 validations.\nIt lies" in outcome(validated, run, 2)

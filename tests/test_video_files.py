@@ -1,5 +1,5 @@
 import hashlib
-from dataclasses import replace
+import struct
 from fractions import Fraction
 
 import numpy as np
@@ -159,9 +159,41 @@ def test_an_odd_side_loses_one_pixel_in_an_mp4(pictures, tmp_path):
 
 
 def test_a_turned_clip_comes_upright(tmp_path):
-    path = raw(tmp_path / "a.mp4", (64, 80))
-    clip = replace(open_clip(path), size=(80, 64), quarter_turns=1)
-    assert next(iter(clip.frames())).picture.shape == (80, 64, 3)
+    path = tmp_path / "a.mp4"
+    lying = np.zeros((64, 80, 3), np.uint8)
+    lying[:20, :20] = 255  # top left
+    write(path, [Frame(0, lying), Frame(3000, lying)])
+    content = bytearray(path.read_bytes())
+    matrix = content.index(b"tkhd") + 40  # ISO/IEC 14496-12, 8.3.2: the track is to be turned clockwise by 90 degrees
+    content[matrix : matrix + 36] = struct.pack(">9i", 0, 1 << 16, 0, -(1 << 16), 0, 0, 64 << 16, 0, 1 << 30)
+    path.write_bytes(content)
+    clip = open_clip(path)
+    picture = next(iter(clip.frames())).picture
+    assert clip.size == picture.shape[:2] == (80, 64)
+    assert picture[:15, -15:].min() > 200  # top right
+    assert picture[:15, :15].max() < 50
+
+
+def test_fields_are_joined_and_no_frame_is_lost(tmp_path):
+    path = tmp_path / "a.mp4"
+    combed = [np.zeros((64, 80, 3), np.uint8) for _ in range(6)]
+    for number, picture in enumerate(combed):  # a bar that moves between the fields, too
+        picture[::2, 8 * number : 8 * number + 20] = picture[1::2, 8 * number + 4 : 8 * number + 24] = 255
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25, options={"x264-params": "tff=1", "flags": "+ildct+ilme"})
+        stream.height, stream.width, stream.pix_fmt = 64, 80, "yuv420p"
+        for picture in combed:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+    clip = open_clip(path)
+    assert [note.code for note in clip.notes] == ["video.interlaced"]
+    joined = [frame.picture.astype(int) for frame in clip.frames()]
+    assert len(joined) == len(combed)
+
+    def teeth(picture):
+        return np.abs(picture[1:-1] - (picture[:-2] + picture[2:]) / 2).mean()
+
+    assert teeth(joined[2]) < 0.2 * teeth(combed[2].astype(int))
 
 
 # --- what cannot be used -------------------------------------------------------------------------------------------

@@ -227,7 +227,7 @@ def test_an_interrupted_clip_goes_on(run, video, monkeypatch, tmp_path, capsys):
         (("-o", "frames"), "need a folder that is empty or new"),
         (("-o", "a.mp4", "--steady", "2"), "--steady lies in 0 to 1, got 2"),
         (("-o", "a.mp4", "--bits", "16"), "--bits is for pictures"),
-        (("-o", "a.mp4", "--motion", "frames"), "has no forward_000000.npy or .flo"),
+        (("-o", "a.mp4", "--motion", "frames"), "frames holds 0 .npy or .flo files that lead forward"),
         (("-o", "a.mp4", "--motion", "frames", "--steady", "0"), "Leave out one"),
         (("-o", "a.mp4", "--orbit", "3"), "--orbit is for clouds"),
         (("-o", "a.mp4", "--reference", "frames/0.png"), "another number of frames"),

@@ -10,7 +10,7 @@ from enhancer.errors import VideoError
 from enhancer.imaging.io import composite, to_bytes
 from enhancer.seeding import rng_for
 from enhancer.video.metrics import flicker, strip
-from enhancer.video.motion import REACH, EstimatedMotion, GivenMotion, read_flow, resized
+from enhancer.video.motion import REACH, EstimatedMotion, GivenMotion, disagreement, read_flow, resized
 from enhancer.video.steady import FINE, steadied
 
 COUNT = 8
@@ -166,10 +166,22 @@ def test_middlebury_files_are_read(tmp_path):
     np.testing.assert_array_equal(read_flow(path, (3, 4)), flow)
 
 
-def test_a_missing_motion_file_is_named(tmp_path):
+def test_a_way_back_that_is_not_given_is_found(tmp_path):
+    y, x = np.mgrid[:64, :64].astype(np.float32)
+    np.save(tmp_path / "head_000.npy", np.stack([3 + 2 * np.sin(y / 12), 1 + np.cos(x / 15)], -1))
+    motion, empty = GivenMotion(tmp_path, 2, (64, 64)), np.zeros((64, 64, 3), np.uint8)
+    forth, back = motion.flow(0, 1, empty, empty), motion.flow(1, 0, empty, empty)
+    missed, _, _ = disagreement(forth, back)
+    assert np.sqrt(missed[8:-8, 8:-8]).max() < 0.05
+
+
+@pytest.mark.parametrize(
+    ("missing", "way"), [("forward_000001.npy", "2 .* forward"), ("backward_000002.npy", "2 .* backward")]
+)
+def test_motion_that_does_not_reach_from_frame_to_frame_is_refused(tmp_path, missing, way):
     motion_files(tmp_path, 4, (6, 8))
-    (tmp_path / "backward_000001.npy").unlink()
-    with pytest.raises(VideoError, match=r"has no backward_000001\.npy or \.flo"):
+    (tmp_path / missing).unlink()
+    with pytest.raises(VideoError, match=f"holds {way}, but a clip of 4 frames needs 3"):
         GivenMotion(tmp_path, 4, (6, 8))
 
 

@@ -28,6 +28,11 @@ if TYPE_CHECKING:  # what takes time to import waits until a clip is there
     from enhancer.video.motion import Motion
     from enhancer.video.reading import Clip, Frame
 
+FLATTENED = Message(
+    "note.flattened",
+    "The clip is transparent, and was laid over white: a .mov, or a folder of frames, keeps transparency.",
+)
+
 _OF_PICTURES = {"labels": None, "premultiplied": False, "bits": 8}  # flags, and what they are where they are not given
 
 
@@ -42,7 +47,7 @@ def add_clips(command: argparse.ArgumentParser) -> None:
         "0 to 1: how far frames are evened out along the motion before they are restored; 0 is frame by frame (1)"
     )
     add("--steady", metavar="S", type=float, help=steady_help)
-    motion_help = "motion that is known: forward_000000.npy or .flo (H, W, 2), px, from frame 0 to 1, backward_000000 from 1 to 0, ..."
+    motion_help = "optical flow that is known, px: a .npy or .flo from each frame to the next, as render --flow writes them (found)"
     add("--motion", metavar="FOLDER", type=Path, help=motion_help)
 
 
@@ -126,6 +131,8 @@ class _Restoring:
             options["lpips_trunk"] = args.lpips_trunk
         self._service: Callable[[], Service] = cache(partial(load or Service.load, args.checkpoint, **options))
         self._notes = dict.fromkeys(clip.notes)
+        if clip.has_alpha and self._codec is not None and not self._codec.alpha:
+            self._notes[FLATTENED] = None
         self._clock = Clock()
 
     def run(self) -> int:

@@ -13,6 +13,7 @@ FLO_MAGIC = 202021.25  # first number of a .flo file (Baker et al. 2011, Middleb
 SUFFIXES = (".npy", ".flo")
 REACH = 2  # frames to either side that a frame is compared with
 DENOISE = 1.0  # sigma, pixels of half-size pictures, before the search
+INVERSION = 8  # steps of the fixed-point iteration (Chen et al. 2008)
 SMOOTH = 4.0  # sigma, pixels of half-size pictures, of what was found
 
 
@@ -67,10 +68,10 @@ class EstimatedMotion:
 
 
 class GivenMotion:
-    """Motion read from a folder: a file for each pair of neighbouring frames, forward and backward.
+    """Motion read from a folder: a file from each frame to the next, in the order of their names, as `render --flow` writes them.
 
-    ``forward_000000.npy`` leads from frame 0 to 1, ``backward_000000.npy`` from frame 1 to 0, and so on: (H, W, 2), pixels,
-    or ``.flo`` files of the same names. A longer step is made of two.
+    Each is (H, W, 2), pixels, in a ``.npy`` or ``.flo`` file. Those whose names begin with ``backward`` lead from each frame
+    to the one before; where there are none, the others are inverted. A longer step is made of two.
     """
 
     def __init__(self, folder: Path, frames: int, size: tuple[int, int]) -> None:
@@ -82,38 +83,49 @@ class GivenMotion:
             size: Height and width of its frames.
 
         Raises:
-            VideoError: Files are missing, or of another size.
+            VideoError: Files are missing, or too many.
         """
-        self._files: dict[tuple[int, int], Path] = {}
-        for i in range(frames - 1):
-            for name, pair in ((f"forward_{i:06d}", (i, i + 1)), (f"backward_{i:06d}", (i + 1, i))):
-                found = next(
-                    (folder / f"{name}{suffix}" for suffix in SUFFIXES if (folder / f"{name}{suffix}").is_file()), None
-                )
-                if found is None:
-                    raise VideoError(
-                        Message(
-                            "video.motion_missing",
-                            "{folder} has no {name}.npy or .flo. A clip of {frames} frames needs one forward and one "
-                            "backward file for each pair of neighbours.",
-                            folder=str(folder),
-                            name=name,
-                            frames=frames,
-                        )
-                    )
-                self._files[pair] = found
+        found = sorted(path for path in folder.glob("*") if path.suffix in SUFFIXES)
+        self._backward = [path for path in found if path.name.startswith("backward")]
+        self._forward = [path for path in found if path not in self._backward]
         self._size = size
+        for files in (self._forward, self._backward or self._forward):
+            if len(files) != frames - 1:
+                raise VideoError(
+                    Message(
+                        "video.motion_count",
+                        "{folder} holds {given} .npy or .flo files that lead {way}, but a clip of {frames} frames needs {wanted}: "
+                        "one for each pair of neighbours.",
+                        folder=str(folder),
+                        given=len(files),
+                        way="forward" if files is self._forward else "backward",
+                        frames=frames,
+                        wanted=frames - 1,
+                    )
+                )
 
     def flow(self, i: int, j: int, frame_i: np.ndarray, frame_j: np.ndarray) -> np.ndarray:  # noqa: ARG002
         """Read one step, or put two together."""
         step = 1 if j > i else -1
-        path = self._read(i, i + step)
+        path = self._step(i, step)
         for k in range(i + step, j, step):
-            path = path + sampled(self._read(k, k + step), path)
+            path = path + sampled(self._step(k, step), path)
         return path
 
-    def _read(self, i: int, j: int) -> np.ndarray:
-        return read_flow(self._files[i, j], self._size)
+    def _step(self, i: int, step: int) -> np.ndarray:
+        if step == 1:
+            return read_flow(self._forward[i], self._size)
+        if self._backward:
+            return read_flow(self._backward[i - 1], self._size)
+        return inverted(read_flow(self._forward[i - 1], self._size))
+
+
+def inverted(flow: np.ndarray) -> np.ndarray:
+    """Return (H, W, 2), the way back along a flow; where several points go to one place, that of one of them."""
+    back = -flow
+    for _ in range(INVERSION):
+        back = -sampled(flow, back)
+    return back
 
 
 def read_flow(path: Path, size: tuple[int, int]) -> np.ndarray:

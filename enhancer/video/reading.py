@@ -3,6 +3,7 @@
 Frames come upright and as sRGB-like full-range RGB of 8 bits, with the alpha they have. PyAV is an optional extra.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -227,19 +228,10 @@ class VideoFile:
 
     def frames(self) -> Iterator[Frame]:
         """Decode from the beginning."""
-        av, last = av_module(), None
+        av = av_module()
         with _opened(self.path) as container:
-            stream = container.streams.video[0]
-            stream.thread_type = "AUTO"
-            convert = None
             try:
-                for frame in container.decode(stream):
-                    convert = convert or _Converter(frame, self.has_alpha)
-                    _require_size(self.path.name, convert.size, (frame.height, frame.width))
-                    picture = np.rot90(convert(frame), self.quarter_turns)
-                    pts = frame.pts if frame.pts is not None else (0 if last is None else last + 1)
-                    last = pts
-                    yield Frame(pts, np.ascontiguousarray(picture))
+                yield from self._decoded(container)
             except av.error.FFmpegError as error:
                 raise VideoError(
                     Message(
@@ -249,6 +241,23 @@ class VideoFile:
                         reason=error.strerror or str(error),
                     )
                 ) from error
+
+    def _decoded(self, container: Any) -> Iterator[Frame]:
+        stream = container.streams.video[0]
+        stream.thread_type = "AUTO"
+        convert, times, last = None, deque[int](), -1
+        for frame in container.decode(stream):
+            convert = convert or _Converter(frame, self.has_alpha)
+            _require_size(self.path.name, convert.size, (frame.height, frame.width))
+            last = frame.pts if frame.pts is not None else last + 1
+            times.append(last)
+            for picture in convert(frame):
+                yield Frame(times.popleft(), self._upright(picture))
+        for picture in convert(None) if convert else ():
+            yield Frame(times.popleft(), self._upright(picture))
+
+    def _upright(self, picture: np.ndarray) -> np.ndarray:
+        return np.ascontiguousarray(np.rot90(picture, self.quarter_turns))
 
 
 class _Converter:
@@ -276,9 +285,15 @@ class _Converter:
         ]
         self._graph.link_nodes(*steps).configure()
 
-    def __call__(self, frame: Any) -> np.ndarray:
+    def __call__(self, frame: Any | None) -> Iterator[np.ndarray]:
+        """Yield the pictures that are ready once a frame is given, or None after the last: joining fields waits for the next."""
+        av = av_module()
         self._graph.vpush(frame)
-        return self._graph.vpull().to_ndarray(format=self._format)
+        while True:
+            try:
+                yield self._graph.vpull().to_ndarray(format=self._format)
+            except (av.error.BlockingIOError, av.error.EOFError):
+                return
 
 
 def _opened(path: Path) -> Any:

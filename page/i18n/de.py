@@ -293,6 +293,7 @@ MESSAGES = {
     "cameras.json von 3D Gaussian Splatting, oder den Ordner eines Modells von COLMAP mit cameras und images als .bin oder .txt, oft sparse/0.",
     "cameras.json": "{name} ist kein JSON ({problem}). Exportieren Sie die Kameras noch einmal, oder nehmen Sie eine andere Datei.",
     # clips
+    "note.flattened": "Der Clip ist durchsichtig und wurde über Weiß gelegt: Eine .mov oder ein Ordner mit Einzelbildern behält die Transparenz.",
     "video.no_av": "Clips brauchen das Paket av: pip install 'splat-enhancer[video]'. Ein Ordner mit Einzelbildern geht ohne.",
     "video.no_frames": "Der Ordner {folder} enthält keine Bilder.",
     "video.missing": "Es gibt keine Datei {path}. Prüfen Sie den Pfad.",
@@ -311,8 +312,8 @@ MESSAGES = {
     "video.reference_size": "Die Referenz hat {width}x{height} Pixel, ihr Clip {clip_width}x{clip_height}. Nehmen Sie den sauberen Clip in "
     "gleicher Größe.",
     "video.reference_length": "Die Referenz hat eine andere Zahl von Einzelbildern als ihr Clip. Nehmen Sie den sauberen Clip in gleicher Länge.",
-    "video.motion_missing": "In {folder} fehlt {name}.npy oder .flo. Ein Clip aus {frames} Einzelbildern braucht für jedes Paar von Nachbarn "
-    "eine Datei vorwärts und eine rückwärts.",
+    "video.motion_count": "In {folder} führen {given} Dateien der Art .npy oder .flo in dieser Richtung ({way}), aber ein Clip aus {frames} "
+    "Einzelbildern braucht {wanted}: eine für jedes Paar von Nachbarn.",
     "video.motion_unreadable": "Die Bewegung {path} kann nicht gelesen werden ({reason}).",
     "video.motion_shape": "Die Bewegung {path} muss endliche Zahlen der Form {wanted} enthalten, gefunden: {given}. Sie muss zu den "
     "Einzelbildern des Clips passen.",
