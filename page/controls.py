@@ -51,12 +51,14 @@ class Given:
         record: How it was made, if its file says so.
         problem: A sentence.
         notes: What is worth saying about how it was read.
+        name: Of its file.
     """
 
     pixels: np.ndarray | None
     record: Record | None = None
     problem: str = NO_MEMORY
     notes: tuple[Message, ...] = ()
+    name: str = ""
 
     @property
     def image(self) -> np.ndarray:
@@ -85,7 +87,7 @@ def picture_input(of_labels: bool = False, **options: Any) -> gr.Image:
             if of_labels:
                 return Given(read_labels(path, THIS_FILE, LARGEST_SIDE))
             reading, record = read_recorded(path, THIS_FILE, LARGEST_SIDE)
-            return Given(reading.image, record, notes=reading.notes())
+            return Given(reading.image, record, notes=reading.notes(), name=Path(payload.orig_name or path).name)
         except EnhancerError as error:
             return Given(None, problem=error.message)
         except MemoryError:

@@ -132,7 +132,7 @@ WORDS = {
     "done": "fertig",
     "Stopped.": "Angehalten.",
     "Link": "Link",
-    "Copy a link to these settings": "Einen Link auf diese Einstellungen kopieren",
+    "Copy a link to this result": "Einen Link auf dieses Ergebnis kopieren",
     "Opens the page with this example and these settings.": "Öffnet die Seite mit diesem Beispiel und diesen Einstellungen.",
     "of": "von",
 }
@@ -201,6 +201,7 @@ MESSAGES = {
     "settings.restoration": "Die Stärke der Restaurierung ({name}) muss zwischen 0 und 1 liegen, nicht bei {amount!r}.",
     "settings.background": "Der Hintergrund muss eine Farbe sein, etwa '#ffffff', nicht {given!r}.",
     # links
+    "link.copied": "Kopiert: Der Link öffnet die Seite mit diesem Beispiel und diesen Einstellungen.",
     "link.no_example": "Ein Link trägt Einstellungen, keine Bilder. Wählen Sie zuerst ein Beispiel.",
     "link.not_here": "Dieser Link verlangt etwas, das es hier nicht gibt; gezeigt wird stattdessen das erste Beispiel.",
     # several at once
