@@ -52,16 +52,17 @@ def build_page() -> gr.Blocks:
         # or gradio draws a header over a Space opened at its own address, with fonts that it has visitors fetch from Google
         page.space_id = None
         gr.HTML(label("header"), padding=False, elem_id="header")
-        with gr.Tabs(elem_id="modes", overflow_behavior="wrap"):
+        with gr.Tabs(elem_id="modes", overflow_behavior="wrap") as modes:
             with gr.Tab(label("Try it"), id=TRY):
                 attempt = Workbench(TRY)
             with gr.Tab(label("My render"), id=RENDER):
-                Workbench(RENDER)
+                render = Workbench(RENDER)
             with gr.Tab(label("Batch"), id="batch"):
                 BatchTab()
             with gr.Tab(label("How it works"), id="about"):
                 gr.HTML(label("about"), padding=False, elem_id="about")
         gr.HTML(label("footer"), padding=False, elem_id="footer")
+        attempt.hand_over(render, modes)
         share = attempt.share
         page.load(share.opened, None, [share.example, *share.settings], show_progress="hidden", **PRIVATE)
         if not backend.ON_ZERO_GPU:  # where a GPU is lent for a visitor's own click

@@ -42,6 +42,13 @@ ELSEWHERE = Message(
 )
 
 
+RESTORED_BEFORE = Message(
+    "picture.restored_before",
+    "This picture was restored before: taken for the clean one, it makes the scores better than they are. To restore it "
+    "once more, open it in “My render”.",
+)
+
+
 @dataclass(frozen=True)
 class Given:
     """A picture that came in, or what is wrong with it: that is said when it is used, in the visitor's language.
@@ -66,6 +73,11 @@ class Given:
         if self.pixels is None:
             raise refusal(self.problem)
         return self.pixels
+
+    @property
+    def was_restored(self) -> bool:
+        """Say whether the file tells that a checkpoint made it."""
+        return self.record is not None and self.record.checkpoint is not None
 
 
 def picture_input(of_labels: bool = False, **options: Any) -> gr.Image:

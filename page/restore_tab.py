@@ -15,7 +15,7 @@ from enhancer.messages import Message
 from enhancer.results import Result, patience, score_table, status_line
 from page import backend
 from page.backend import HEADS, shown_to_visitor
-from page.controls import DamageControls, Given, RestorationControls, image_of, picture_input
+from page.controls import RESTORED_BEFORE, DamageControls, Given, RestorationControls, image_of, picture_input
 from page.first_result import Look, first_look, first_pair
 from page.i18n.en import DROP_HERE
 from page.i18n.translate import Translate, label, translator
@@ -84,6 +84,7 @@ class Workbench:
             elem_classes="picture",
             alt_text=label("The picture to restore"),
         )
+        self.as_render = gr.Button(label("Open it in “My render”"), visible=False, elem_id=f"{self.kind}-as-render")
         with gr.Row(elem_classes="buttons"):
             self.button = gr.Button(
                 label("Restore"), variant="primary", size="lg", scale=3, elem_id=f"{self.kind}-restore"
@@ -268,11 +269,12 @@ class Workbench:
         uploaded: Any = self.image.upload
         uploaded(None, None, self.dropped, js=f"() => {{ {outdated} return {NOW}; }}", **PRIVATE)
         # in the queue, though quick: only there does an error reach the page in words
-        read = uploaded(self.read_back, self.image, settings, show_progress="hidden", **PRIVATE)
+        read = uploaded(self.read_back, self.image, [*settings, self.as_render], show_progress="hidden", **PRIVATE)
         read.failure(lambda: None, None, self.image, **QUICK)
         if self.damage:
             chosen: Any = self.heads.select
-            chosen(None, None, None, js=f"() => {{ {outdated} }}", **PRIVATE)
+            hidden = "{__type__: 'update', visible: false}"
+            chosen(None, None, self.as_render, js=f"() => {{ {outdated} return {hidden}; }}", **PRIVATE)
             picked = chosen(self.pick, self.heads, self.image, trigger_mode="always_last", **QUICK)
             picked.success(None, None, self.wish, js=f"() => {NOW}", **PRIVATE)
             other = f"() => {{ {outdated} return [Math.floor(Math.random() * 1e6), {NOW}]; }}"
@@ -289,6 +291,11 @@ class Workbench:
             )
         self.stop.click(None, None, self.dropped, js=f"() => {NOW}", cancels=[work], **PRIVATE)
 
+    def hand_over(self, other: "Workbench", tabs: gr.Tabs) -> None:
+        """Have the button that offers it put the picture into another tab, and show that."""
+        shown = f"{{__type__: 'update', selected: '{other.kind}'}}"
+        self.as_render.click(None, self.image, [other.image, tabs], js=f"(image) => [image, {shown}]", **PRIVATE)
+
     def run(self, values: Mapping[Any, Any], request: gr.Request, progress: gr.Progress = FITTING) -> Iterator[Updates]:
         """Restore what was chosen: the picture first, then scores and details; nothing where it is wanted no more."""
         say = translator(request)
@@ -302,6 +309,8 @@ class Workbench:
         given = None if self.damage else values[self.reference]
         about: dict[str, Any] = {"checkpoint": values[self.checkpoint], "reference": given and given.image}
         about["notes"] = values[self.image].notes
+        if self.degrades and values[self.image].was_restored:
+            about["notes"] += (RESTORED_BEFORE,)
         if damage and not backend.ON_ZERO_GPU:  # there the work is in another process
 
             def fitted(share: float) -> None:
@@ -386,11 +395,18 @@ class Workbench:
         return file_of(HEADS[heads.selected_index or 0])
 
     def read_back(self, given: Given | None, request: gr.Request) -> Any:
-        """Take over the settings that a picture of ours tells."""
-        if given is None or given.image is None or given.record is None:  # a bad one raises here
+        """Take over the settings that a picture of ours tells; one that is no clean one is offered to the other tab."""
+        if given is None:
             return gr.skip()
-        gr.Info(translator(request)(SETTINGS_READ))
-        updates = self.restoration.updates(given.record)
+        is_no_original = given.image is not None and self.degrades and given.was_restored  # a bad one raises here
+        updates: Updates = {self.as_render: gr.update(visible=is_no_original)}
+        if given.record is None:
+            return updates
+        say = translator(request)
+        gr.Info(say(SETTINGS_READ))
+        if is_no_original:
+            gr.Warning(say(RESTORED_BEFORE))
+        updates |= self.restoration.updates(given.record)
         return updates | (self.damage.updates(given.record) if self.damage else {})
 
     def show_steps(self, clean: str | None, before: str | None, request: gr.Request) -> Updates:

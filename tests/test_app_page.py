@@ -20,7 +20,7 @@ from enhancer.degrade import STEP_NAMES
 from enhancer.errors import CheckpointError, SettingsError
 from enhancer.imaging import background, masks
 from enhancer.imaging.io import composite, to_pil, write_png
-from enhancer.imaging.provenance import Record, hex_of, read_record
+from enhancer.imaging.provenance import Record, hex_of, read_record, write_recorded
 from enhancer.imaging.regions import REGION_NAMES
 from enhancer.messages import Message
 from enhancer.parts import Restorer
@@ -231,7 +231,9 @@ def test_a_slow_restoration_is_announced_before_it_begins(tabs, service, small_h
 
 
 def test_a_dropped_result_sets_its_settings(tabs, small_head, monkeypatch):
-    monkeypatch.setattr(gr, "Info", lambda message: None)
+    said = []
+    for kind in ("Info", "Warning"):
+        monkeypatch.setattr(gr, kind, said.append)
     tab = tabs[TRY]
     record = Record("pocket", preset="v1", seed=9, strengths={"eyes": 0.1}, strength=0.7, regions={"hair": 0.2})
     updates = tab.read_back(Given(small_head.image, record), asked_in("en"))
@@ -239,10 +241,33 @@ def test_a_dropped_result_sets_its_settings(tabs, small_head, monkeypatch):
     by_region = dict(zip(REGION_NAMES, tab.damage.strengths, strict=True))
     assert (updates[by_region["eyes"]], updates[by_region["mouth"]]) == (0.1, 0.9)
     assert updates[tab.restoration.strength] == 0.7
+    assert updates[tab.as_render]["visible"]
+    assert ["was restored before" in message for message in said] == [False, True]
+
+
+def test_a_picture_that_was_only_degraded_or_is_given_as_a_render_is_no_false_original(tabs, small_head, monkeypatch):
+    said = []
+    monkeypatch.setattr(gr, "Info", lambda message: None)
+    monkeypatch.setattr(gr, "Warning", said.append)
+    for kind, record in ((TRY, Record(preset="v1", seed=9)), (RENDER, Record("pocket", preset="v1", seed=9))):
+        updates = tabs[kind].read_back(Given(small_head.image, record), asked_in("en"))
+        assert not updates[tabs[kind].as_render]["visible"]
+    assert said == []
+
+
+def test_scores_of_a_restored_picture_that_is_degraded_again_come_with_a_note(tabs, small_head, tmp_path):
+    ours = Given(small_head.image, Record("pocket", preset="v1", seed=9))
+    *_, last = tabs[TRY].run(values(tabs[TRY], ours), asked_in("de"))
+    assert "wurde schon restauriert" in last[tabs[TRY].status]
+    write_recorded(small_head.image, tmp_path / "ours.png", ours.record)
+    *_, last = tabs["batch"].run([str(tmp_path / "ours.png")], True, asked_in("en"))
+    with zipfile.ZipFile(last[tabs["batch"].download]["value"]) as archive:
+        assert "was restored before" in archive.read("scores.csv").decode()
 
 
 def test_a_strangers_picture_sets_nothing(tabs, small_head):
-    assert tabs[TRY].read_back(Given(small_head.image), asked_in("en")) == gr.skip()
+    tab = tabs[TRY]
+    assert list(tab.read_back(Given(small_head.image), asked_in("en"))) == [tab.as_render]
 
 
 def test_the_film_strip_has_fourteen_steps(tabs, small_head):

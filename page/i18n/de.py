@@ -20,6 +20,7 @@ WORDS = {
     f"höchstens {LARGEST_FILE} MB.",
     "The picture to restore": "Das Bild, das restauriert wird",
     "Restore": "Restaurieren",
+    "Open it in “My render”": "In „Mein Rendering“ öffnen",
     "Other damage": "Andere Schäden",
     "Stop": "Anhalten",
     "How it is damaged": "Wie es beschädigt wird",
@@ -173,6 +174,7 @@ MESSAGES = {
     "Holen Sie die Datei noch einmal.",
     "checkpoint.not_finite": "Der Modellstand antwortet mit Werten, die unendlich oder keine Zahlen sind; so gibt es kein Bild. "
     "Er ist beschädigt, oder dieses Bild ist zu weit von denen entfernt, an denen er gelernt hat: Versuchen Sie ein anderes.",
+    "picture.restored_before": "Dieses Bild wurde schon restauriert: Als sauberes Bild genommen, macht es die Bewertung besser, als sie ist. Um es noch einmal zu restaurieren, öffnen Sie es in „Mein Rendering“.",
     "picture.settings_read": "Dieses Bild sagt, wie es entstand: Seine Einstellungen sind jetzt gesetzt.",
     # label maps and references
     "labels.unreadable": "Die Labelkarte kann nicht gelesen werden. {problem}",

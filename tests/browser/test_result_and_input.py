@@ -6,7 +6,7 @@ import re
 import numpy as np
 
 from enhancer.imaging.io import read_image
-from enhancer.imaging.provenance import png_bytes, read_record
+from enhancer.imaging.provenance import Record, png_bytes, read_record
 from page.backend import HEADS
 from tests.browser.visitor import IN_A_BROWSER, drop, source_of_result, toast
 
@@ -60,12 +60,13 @@ def test_an_old_result_is_marked_at_once_and_until_the_new_one_is_there(visit, p
     page.get_by_label("Thumbnail 2 of 6").first.click()
     assert page.evaluate(SHOWN, "try") == "nothing"
     hidden = "spot => getComputedStyle(document.querySelector(spot)).visibility"
-    assert [page.evaluate(hidden, spot) for spot in ("#try-status", "#try-scores")] == ["hidden", "hidden"]
-    faint = "spot => getComputedStyle(document.querySelector(spot)).opacity"
-    assert [page.evaluate(faint, spot) for spot in ("#try-slider img", "#try-improved img")] == ["0.2", "0.2"]
+    told = ("#try-status", "#try-scores", "#try-improved img")
+    assert {page.evaluate(hidden, spot) for spot in told} == {"hidden"}
+    faint = "() => getComputedStyle(document.querySelector('#try-slider img')).opacity"
+    assert page.evaluate(faint) == "0.2"
     wait_for_all(page)
-    assert [page.evaluate(hidden, spot) for spot in ("#try-status", "#try-scores")] == ["visible", "visible"]
-    assert [page.evaluate(faint, spot) for spot in ("#try-slider img", "#try-improved img")] == ["1", "1"]
+    assert {page.evaluate(hidden, spot) for spot in told} == {"visible"}
+    assert page.evaluate(faint) == "1"
 
 
 def test_beside_a_dropped_picture_no_score_of_another_stands(visit, head):
@@ -117,3 +118,22 @@ def test_the_steps_are_those_of_the_result_that_is_shown(visit):
     last = page.request.get(page.locator("#try-film .media-button img").get_attribute("src")).body()
     before = page.request.get(page.locator("#try-slider img").first.get_attribute("src")).body()
     np.testing.assert_array_equal(read_image(last), read_image(before))
+
+
+def test_a_restored_picture_is_no_clean_one_and_is_offered_to_my_render(visit, head):
+    page = visit()
+    page.locator("#try-scores table").wait_for()
+    assert page.locator("#try-as-render").is_hidden()
+    drop(page, "try", "ours.png", png_bytes(head.image, Record("pocket", preset="v1", seed=77)))
+    toast(page, "was restored before")
+    page.locator("#try-restore").click()
+    wait_for_all(page)
+    assert page.locator("#try-status li", has_text="was restored before").is_visible()
+    page.locator("#try-as-render").click()
+    page.locator("#render-picture img").wait_for()
+    page.locator("#render-restore").click()
+    wait_for_all(page, "render")
+    assert page.locator("#render-status li", has_text="was restored before").count() == 0
+    page.get_by_role("tab", name="Try it").click()
+    page.get_by_label("Thumbnail 2 of 6").first.click()
+    page.locator("#try-as-render").wait_for(state="hidden")
