@@ -32,7 +32,7 @@ LAUNCH: dict[str, Any] = {
     "i18n": I18N,
     "max_file_size": f"{LARGEST_FILE}mb",
     "footer_links": ["api"],
-    "state_session_capacity": 128,  # gradio keeps a third of a megabyte per caller; nothing of ours is in it
+    "state_session_capacity": 128,  # gradio keeps a third of a megabyte per caller; ours in it is a number
     "run_history": False,
     "enable_monitoring": False,
     # Spaces set GRADIO_SSR_MODE, and Node then serves the HTML: without our headers, and with a style sheet whose rules
@@ -52,20 +52,21 @@ def build_page() -> gr.Blocks:
         # or gradio draws a header over a Space opened at its own address, with fonts that it has visitors fetch from Google
         page.space_id = None
         gr.HTML(label("header"), padding=False, elem_id="header")
-        with gr.Tabs(elem_id="modes", overflow_behavior="wrap"):
+        with gr.Tabs(elem_id="modes", overflow_behavior="wrap") as modes:
             with gr.Tab(label("Try it"), id=TRY):
                 attempt = Workbench(TRY)
             with gr.Tab(label("My render"), id=RENDER):
-                Workbench(RENDER)
+                render = Workbench(RENDER)
             with gr.Tab(label("Batch"), id="batch"):
                 BatchTab()
             with gr.Tab(label("How it works"), id="about"):
                 gr.HTML(label("about"), padding=False, elem_id="about")
         gr.HTML(label("footer"), padding=False, elem_id="footer")
+        attempt.hand_over(render, modes)
         share = attempt.share
         page.load(share.opened, None, [share.example, *share.settings], show_progress="hidden", **PRIVATE)
         if not backend.ON_ZERO_GPU:  # where a GPU is lent for a visitor's own click
-            page.load(attempt.first, None, attempt.outputs, show_progress_on=attempt.slider, **PRIVATE)
+            page.load(attempt.first, attempt.wishes, attempt.outputs, show_progress_on=attempt.slider, **PRIVATE)
         add_api()
     return page.queue(max_size=WAITING, default_concurrency_limit=2)
 

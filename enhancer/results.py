@@ -188,16 +188,20 @@ def score_table(result: Result, say: Translate = str) -> str:
     )
 
 
-def status_line(result: Result, say: Translate = str) -> str:
-    """Return HTML that says what was won, what ran and how long, and whatever else a visitor should know.
+def status_line(result: Result, say: Translate = str, picture: str = "") -> str:
+    """Return HTML that says what was won, of which picture, what ran and how long, and whatever else a visitor should know.
 
     Args:
         result: What was restored.
         say: Puts an English phrase into the reader's language.
+        picture: What it is called; may be a stranger's word.
     """
     name, commit = result.record.checkpoint or "", result.record.sha
     sha = f" ({commit[:7]})" if commit and commit[:7] not in name else ""
-    facts = [
+    facts = [escape(picture)] if picture else []
+    if result.record.seed is not None:
+        facts.append(f"{escape(say('Seed'))} {result.record.seed}")
+    facts += [
         f"{escape(say('Restored in'))} {_duration(result.seconds)}",
         f"<strong>{escape(name)}{escape(sha)}</strong> {escape(say('on'))} {escape(result.device.upper())}",
     ]

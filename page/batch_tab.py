@@ -8,13 +8,12 @@ from typing import Any
 import gradio as gr
 
 from enhancer.errors import EnhancerError
-from enhancer.imaging.io import read
-from enhancer.imaging.provenance import png_bytes
+from enhancer.imaging.provenance import png_bytes, read_recorded
 from enhancer.messages import Message
 from enhancer.results import Translate, failed_row, result_row
 from page import backend
 from page.archive import safe_names, scores_csv, zipped
-from page.controls import take_uploads_only
+from page.controls import RESTORED_BEFORE, take_uploads_only
 from page.i18n.translate import label, refusal, translator
 from page.limits import LARGEST_SIDE, require_few_bytes
 from page.outputs import stored
@@ -124,8 +123,11 @@ class BatchTab:
 def _one(path: str, degrade_first: bool) -> tuple[Row, bytes]:
     """Return the row and the file of one picture."""
     require_few_bytes(path, IT)
-    reading = read(path, IT, LARGEST_SIDE)
-    result = backend.restored(reading.image, degrade_first=degrade_first, notes=reading.notes())
+    reading, record = read_recorded(path, IT, LARGEST_SIDE)
+    notes = reading.notes()
+    if degrade_first and record is not None and record.checkpoint is not None:
+        notes += (RESTORED_BEFORE,)
+    result = backend.restored(reading.image, degrade_first=degrade_first, notes=notes)
     return result_row(result), png_bytes(result.restored, result.record)
 
 

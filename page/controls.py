@@ -42,6 +42,13 @@ ELSEWHERE = Message(
 )
 
 
+RESTORED_BEFORE = Message(
+    "picture.restored_before",
+    "This picture was restored before: taken for the clean one, it makes the scores better than they are. To restore it "
+    "once more, open it in “My render”.",
+)
+
+
 @dataclass(frozen=True)
 class Given:
     """A picture that came in, or what is wrong with it: that is said when it is used, in the visitor's language.
@@ -51,12 +58,14 @@ class Given:
         record: How it was made, if its file says so.
         problem: A sentence.
         notes: What is worth saying about how it was read.
+        name: Of its file.
     """
 
     pixels: np.ndarray | None
     record: Record | None = None
     problem: str = NO_MEMORY
     notes: tuple[Message, ...] = ()
+    name: str = ""
 
     @property
     def image(self) -> np.ndarray:
@@ -64,6 +73,11 @@ class Given:
         if self.pixels is None:
             raise refusal(self.problem)
         return self.pixels
+
+    @property
+    def was_restored(self) -> bool:
+        """Say whether the file tells that a checkpoint made it."""
+        return self.record is not None and self.record.checkpoint is not None
 
 
 def picture_input(of_labels: bool = False, **options: Any) -> gr.Image:
@@ -85,7 +99,7 @@ def picture_input(of_labels: bool = False, **options: Any) -> gr.Image:
             if of_labels:
                 return Given(read_labels(path, THIS_FILE, LARGEST_SIDE))
             reading, record = read_recorded(path, THIS_FILE, LARGEST_SIDE)
-            return Given(reading.image, record, notes=reading.notes())
+            return Given(reading.image, record, notes=reading.notes(), name=Path(payload.orig_name or path).name)
         except EnhancerError as error:
             return Given(None, problem=error.message)
         except MemoryError:

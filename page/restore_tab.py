@@ -10,17 +10,19 @@ import numpy as np
 from enhancer.errors import SettingsError
 from enhancer.imaging.blend import Restoration
 from enhancer.imaging.io import read_image
+from enhancer.imaging.provenance import read_record
 from enhancer.messages import Message
-from enhancer.results import patience, score_table, status_line
+from enhancer.results import Result, patience, score_table, status_line
 from page import backend
 from page.backend import HEADS, shown_to_visitor
-from page.controls import DamageControls, Given, RestorationControls, image_of, picture_input
+from page.controls import RESTORED_BEFORE, DamageControls, Given, RestorationControls, image_of, picture_input
 from page.first_result import Look, first_look, first_pair
 from page.i18n.en import DROP_HERE
 from page.i18n.translate import Translate, label, translator
 from page.link import read_link
 from page.outputs import Details, Pair, image_update, steps_shown
 from page.share import Share, file_of
+from page.wishes import ALL, NOW, PICTURES, WORDS, OvertakenError, Wishes, outdated_in, shown_in
 
 TRY, RENDER = "try", "render"
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
@@ -42,6 +44,10 @@ class Workbench:
         """
         self.kind = kind
         self.degrades = kind == TRY
+        self.wishes = gr.State(Wishes())
+        # in the page, unseen: when the last wish was made, when all wishes were dropped, and what is shown of which wish
+        self.wish, self.dropped = (gr.Number(0, visible="hidden") for _ in range(2))
+        self.shown = gr.Textbox(visible="hidden")
         with gr.Row(elem_classes="stage"):
             with gr.Column(elem_classes="controls"):
                 self._lay_out_inputs()
@@ -78,6 +84,7 @@ class Workbench:
             elem_classes="picture",
             alt_text=label("The picture to restore"),
         )
+        self.as_render = gr.Button(label("Open it in “My render”"), visible=False, elem_id=f"{self.kind}-as-render")
         with gr.Row(elem_classes="buttons"):
             self.button = gr.Button(
                 label("Restore"), variant="primary", size="lg", scale=3, elem_id=f"{self.kind}-restore"
@@ -139,6 +146,8 @@ class Workbench:
             "format": "png",
             "interactive": False,
             "buttons": ["download", "fullscreen"],
+            "type": "filepath",
+            "image_mode": None,  # as the file is: it tells how it was made
         }
         with gr.Tabs(overflow_behavior="wrap"):
             if self.degrades:
@@ -192,7 +201,8 @@ class Workbench:
                         for name in ("Clean", "Before", "Restored")
                     ]
                 if self.damage:
-                    self.share = Share(self.image, self.damage, self.restoration)
+                    clean, _, restored = self.trio
+                    self.share = Share(self.image, (clean, restored), self.damage, self.restoration)
 
     def _lay_out_scores(self, picture: dict[str, Any]) -> None:
         with gr.Tab(label("What improved")), gr.Row(elem_classes="improved"):
@@ -207,7 +217,7 @@ class Workbench:
     # --- what it does --------------------------------------------------------------------------------------------
 
     def _wire(self) -> None:
-        inputs: set[Any] = {self.image, self.checkpoint, *self.restoration.all}
+        inputs: set[Any] = {self.image, self.checkpoint, self.wishes, self.wish, *self.restoration.all}
         settings: list[Any] = [*self.restoration.all]
         if self.damage:
             inputs |= set(self.damage.all)
@@ -224,22 +234,31 @@ class Workbench:
             self.lost,
             self.left,
             *self.trio,
+            self.shown,
         ]
         if self.degrades:
             outputs += [self.film, self.scrubber]
         self.outputs = outputs
-        work: dict[str, Any] = {
-            "fn": self.run,
-            "inputs": inputs,
-            "outputs": outputs,
-            "concurrency_id": "model",
-            "show_progress_on": self.slider,
-            "trigger_mode": "once",
+        # One event for all ways to ask: while it runs, gradio keeps one more for afterwards, which then takes what is
+        # chosen by that time. `note` has the run that is overtaken end early.
+        outdated, note = outdated_in(self.kind), {"fn": Wishes.note, "trigger_mode": "multiple", **QUICK}
+        changed: Any = self.wish.change
+        changed(inputs=[self.wishes, self.wish], **note)
+        work = changed(
+            self.run,
+            inputs,
+            outputs,
+            concurrency_id="model",
+            show_progress_on=self.slider,
+            trigger_mode="always_last",
             **PRIVATE,
-        }
-        started: list[Any] = [self.button.click(**work)]
-        show = f"() => document.querySelector('#{self.kind}-slider').scrollIntoView({{block: 'nearest'}})"
-        self.button.click(None, js=show)
+        )
+        drop: Any = self.dropped.change
+        drop(inputs=[self.wishes, self.dropped], **note)
+        told: Any = self.shown.change
+        told(None, self.shown, None, js=shown_in(self.kind), **PRIVATE)
+        into_view = f"document.querySelector('#{self.kind}-slider').scrollIntoView({{block: 'nearest'}});"
+        self.button.click(None, None, self.wish, js=f"() => {{ {outdated} {into_view} return {NOW}; }}", **PRIVATE)
         self.divider.input(
             None,
             self.divider,
@@ -248,17 +267,21 @@ class Workbench:
             **PRIVATE,
         )
         uploaded: Any = self.image.upload
+        uploaded(None, None, self.dropped, js=f"() => {{ {outdated} return {NOW}; }}", **PRIVATE)
         # in the queue, though quick: only there does an error reach the page in words
-        read = uploaded(self.read_back, self.image, settings, show_progress="hidden", **PRIVATE)
+        read = uploaded(self.read_back, self.image, [*settings, self.as_render], show_progress="hidden", **PRIVATE)
         read.failure(lambda: None, None, self.image, **QUICK)
         if self.damage:
             chosen: Any = self.heads.select
-            started.append(chosen(self.pick, None, [self.image], **QUICK).then(**work))
-            seed = self.damage.seed
-            other = self.reroll.click(None, None, seed, js="() => Math.floor(Math.random() * 1e6)", **PRIVATE)
-            started.append(other.then(**work))
+            hidden = "{__type__: 'update', visible: false}"
+            chosen(None, None, self.as_render, js=f"() => {{ {outdated} return {hidden}; }}", **PRIVATE)
+            picked = chosen(self.pick, self.heads, self.image, trigger_mode="always_last", **QUICK)
+            picked.success(None, None, self.wish, js=f"() => {NOW}", **PRIVATE)
+            other = f"() => {{ {outdated} return [Math.floor(Math.random() * 1e6), {NOW}]; }}"
+            self.reroll.click(None, None, [self.damage.seed, self.wish], js=other, **PRIVATE)
             watched: Any = self.strip.select
-            watched(self.show_steps, {self.image, *self.damage.all}, [self.film, self.scrubber], **PRIVATE)
+            clean, before, _ = self.trio
+            watched(self.show_steps, [clean, before], [self.film, self.scrubber], **PRIVATE)
             self.scrubber.input(
                 None,
                 self.scrubber,
@@ -266,11 +289,19 @@ class Workbench:
                 js="(n) => ({__type__: 'update', selected_index: n - 1})",
                 **PRIVATE,
             )
-        self.stop.click(None, cancels=started, **PRIVATE)
+        self.stop.click(None, None, self.dropped, js=f"() => {NOW}", cancels=[work], **PRIVATE)
+
+    def hand_over(self, other: "Workbench", tabs: gr.Tabs) -> None:
+        """Have the button that offers it put the picture into another tab, and show that."""
+        shown = f"{{__type__: 'update', selected: '{other.kind}'}}"
+        self.as_render.click(None, self.image, [other.image, tabs], js=f"(image) => [image, {shown}]", **PRIVATE)
 
     def run(self, values: Mapping[Any, Any], request: gr.Request, progress: gr.Progress = FITTING) -> Iterator[Updates]:
-        """Restore what was chosen: the picture first, then scores and details."""
+        """Restore what was chosen: the picture first, then scores and details; nothing where it is wanted no more."""
         say = translator(request)
+        wishes, wish = values[self.wishes], values[self.wish]
+        if not wishes.stands(wish):
+            return
         image = image_of(values[self.image])
         with shown_to_visitor():
             restoration = self.restoration.read(values)
@@ -278,31 +309,46 @@ class Workbench:
         given = None if self.damage else values[self.reference]
         about: dict[str, Any] = {"checkpoint": values[self.checkpoint], "reference": given and given.image}
         about["notes"] = values[self.image].notes
+        if self.degrades and values[self.image].was_restored:
+            about["notes"] += (RESTORED_BEFORE,)
         if damage and not backend.ON_ZERO_GPU:  # there the work is in another process
-            about["progress"] = lambda share: progress(share, desc=say("Fitting splats to the picture"))
-        yield from self._show(image, restoration, damage, say, **about)
+
+            def fitted(share: float) -> None:
+                if not wishes.stands(wish):
+                    raise OvertakenError
+                progress(share, desc=say("Fitting splats to the picture"))
+
+            about["progress"] = fitted
+        about |= {"restoration": restoration, **damage}
+        with suppress(OvertakenError):
+            yield from self._show(image, values[self.image].name, (wishes, wish), say, **about)
 
     def _show(
         self,
         image: np.ndarray,
-        restoration: Restoration,
-        damage: dict[str, Any],
+        name: str,
+        wanted: tuple[Wishes, float],
         say: Translate,
         **settings: Any,
     ) -> Iterator[Updates]:
-        """Restore a picture and show it, then what is told about it."""
-        settings |= {"restoration": restoration, **damage, "degrade_first": self.degrades}
+        """Restore a picture and show it, then what is told about it, as long as that is wanted."""
+        wishes, wish = wanted
+        settings |= {"degrade_first": self.degrades}
         if wait := backend.expected_seconds(image, settings.get("checkpoint")):
-            yield {self.status: patience(wait, say)}
+            yield {self.status: patience(wait, say), self.shown: f"{wish} {WORDS}"}
         result = pair = None
         for result in backend.restore(image, **settings):
+            if not wishes.stands(wish):
+                return
             if pair is None:
                 pair = Pair.of(result)
-                yield {self.slider: (pair.before, pair.after), self.status: status_line(result, say)}
+                yield self._seen(result, pair, name, say) | {self.shown: f"{wish} {PICTURES}"}
+                if not wishes.stands(wish):
+                    return
         if result is not None and pair is not None:
-            yield self._told(Look(result, pair, Details.of(result)), say)
+            yield self._told(Look(result, pair, Details.of(result)), name, say) | {self.shown: f"{wish} {ALL}"}
 
-    def first(self, request: gr.Request) -> Iterator[Updates]:
+    def first(self, wishes: Wishes, request: gr.Request) -> Iterator[Updates]:
         """Show what the page's address asks for, else the first example: a visitor finds something to look at."""
         say = translator(request)
         with suppress(SettingsError):  # `Share.opened` says so
@@ -310,19 +356,27 @@ class Workbench:
                 record = link.record
                 damage = {"preset": record.preset, "seed": record.seed, "strengths": record.strengths}
                 kept = Restoration(record.strength, record.regions)
-                yield from self._show(read_image(link.example), kept, damage, say)
+                example = link.example
+                yield from self._show(read_image(example), example.name, (wishes, 0), say, restoration=kept, **damage)
                 return
         result, pair = first_pair()
-        yield {self.slider: (pair.before, pair.after), self.status: status_line(result, say)}
-        yield self._told(first_look(), say)
+        if wishes.stands(0):
+            yield self._seen(result, pair, HEADS[0].name, say)
+        look = first_look()
+        if wishes.stands(0):
+            yield self._told(look, HEADS[0].name, say)
 
-    def _told(self, look: Look, say: Translate) -> Updates:
+    def _seen(self, result: Result, pair: Pair, name: str, say: Translate) -> Updates:
+        """Return the two pictures of a result and the line below them."""
+        return {self.slider: (pair.before, pair.after), self.status: status_line(result, say, name)}
+
+    def _told(self, look: Look, name: str, say: Translate) -> Updates:
         """Return what the page shows of a result besides the two pictures of the slider."""
         result, details = look.result, look.details
         before, after = details.differences
         words = "After, against before" if result.clean is None else "After, against clean"
         updates = {
-            self.status: status_line(result, say),
+            self.status: status_line(result, say, name),
             self.details: gr.update(visible=True),
             self.improved: image_update(details.improved),
             self.scores: score_table(result, say),
@@ -336,23 +390,32 @@ class Workbench:
             updates |= {self.film: None, self.scrubber: gr.update(maximum=STEPS, value=STEPS)}
         return updates
 
-    def pick(self, event: gr.SelectData) -> Any:
-        """Take an example."""
-        return file_of(HEADS[event.index])
+    def pick(self, heads: gr.Gallery) -> str:
+        """Take the example that is chosen by now; the event itself would name the one of its own click."""
+        return file_of(HEADS[heads.selected_index or 0])
 
     def read_back(self, given: Given | None, request: gr.Request) -> Any:
-        """Take over the settings that a picture of ours tells."""
-        if given is None or given.image is None or given.record is None:  # a bad one raises here
+        """Take over the settings that a picture of ours tells; one that is no clean one is offered to the other tab."""
+        if given is None:
             return gr.skip()
-        gr.Info(translator(request)(SETTINGS_READ))
-        updates = self.restoration.updates(given.record)
+        is_no_original = given.image is not None and self.degrades and given.was_restored  # a bad one raises here
+        updates: Updates = {self.as_render: gr.update(visible=is_no_original)}
+        if given.record is None:
+            return updates
+        say = translator(request)
+        gr.Info(say(SETTINGS_READ))
+        if is_no_original:
+            gr.Warning(say(RESTORED_BEFORE))
+        updates |= self.restoration.updates(given.record)
         return updates | (self.damage.updates(given.record) if self.damage else {})
 
-    def show_steps(self, values: Mapping[Any, Any], request: gr.Request) -> Updates:
-        """Fill the film strip when it is looked at."""
-        assert self.damage is not None
-        image = image_of(values[self.image])
-        degraded = backend.degraded(image, keep_steps=True, **self.damage.read(values))
+    def show_steps(self, clean: str | None, before: str | None, request: gr.Request) -> Updates:
+        """Fill the film strip of the result that is shown when it is looked at: its own files tell how it was made."""
+        record = read_record(before) if before else None
+        if clean is None or record is None:
+            return {self.film: None}
+        settings = {"preset": record.preset, "seed": record.seed, "strengths": record.strengths}
+        degraded = backend.degraded(read_image(clean), keep_steps=True, **settings)
         panels = steps_shown(degraded.steps, translator(request))
         return {
             self.film: gr.update(value=panels, selected_index=len(panels) - 1),

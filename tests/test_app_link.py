@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 
 from enhancer.errors import SettingsError
-from enhancer.imaging.io import read_image
-from enhancer.imaging.provenance import Record, read_record
+from enhancer.imaging.io import read_image, write_png
+from enhancer.imaging.provenance import Record, read_record, write_recorded
 from enhancer.parts import Restorer
 from enhancer.service import Service
 from page import backend
 from page.backend import HEADS, example_in
-from page.controls import Given
 from page.link import Link, read_link
 from page.restore_tab import TRY, Workbench
+from page.wishes import Wishes
 from tests.stand_ins import KnownParser, PlainScorer
 
 pytestmark = [
@@ -103,17 +103,12 @@ def asked_in(language, **query):
     return SimpleNamespace(headers={"accept-language": language}, query_params=query)
 
 
-def chosen_in(tab, image):
-    """What the page would hand over for a link: every setting at its start."""
-    return {part: part.value for part in tab.share.settings} | {tab.image: Given(image)}
-
-
 def test_who_comes_by_a_link_sees_its_example_and_settings(tab, head):
     tab, asked = (
         tab,
         asked_in("en", example="head_02", preset="v1", seed="9", strength="0.5", restore_hair="0"),
     )
-    first, then = tab.first(asked)
+    first, then = tab.first(Wishes(), asked)
     assert read_record(first[tab.slider][1]).seed == 9
     assert "<table" in then[tab.scores]
     updates = tab.share.opened(asked)
@@ -128,12 +123,16 @@ def test_a_link_to_nothing_says_so_and_shows_the_first_example(tab, monkeypatch)
     asked = asked_in("de", example="nobody")
     assert tab.share.opened(asked) == gr.skip()
     assert "gezeigt wird stattdessen das erste Beispiel" in said[0]
-    first, _ = tab.first(asked)
+    first, _ = tab.first(Wishes(), asked)
     assert read_record(first[tab.slider][1]).seed == 0
 
 
-def test_a_link_is_made_of_an_example_and_of_nothing_else(tab, head, small_head):
-    chosen = chosen_in(tab, head.image) | {tab.damage.seed: 5}
-    assert tab.share.link(chosen) == "?example=head_02&preset=v2&seed=5"
-    with pytest.raises(gr.Error, match="Choose an example first"):
-        tab.share.link(chosen_in(tab, small_head.image))
+def test_a_link_is_made_of_the_result_of_an_example_and_of_nothing_else(tab, head, small_head, tmp_path):
+    clean, other, restored = (tmp_path / f"{name}.png" for name in ("clean", "other", "restored"))
+    write_png(head.image, clean)
+    write_png(small_head.image, other)
+    write_recorded(head.image, restored, Record("pocket", preset="v2", seed=5))
+    assert tab.share.link(str(clean), str(restored)) == "?example=head_02&preset=v2&seed=5"
+    for without in ((str(other), str(restored)), (str(clean), str(clean)), (None, None)):
+        with pytest.raises(gr.Error, match="Choose an example first"):
+            tab.share.link(*without)

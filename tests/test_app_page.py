@@ -20,7 +20,7 @@ from enhancer.degrade import STEP_NAMES
 from enhancer.errors import CheckpointError, SettingsError
 from enhancer.imaging import background, masks
 from enhancer.imaging.io import composite, to_pil, write_png
-from enhancer.imaging.provenance import Record, hex_of, read_record
+from enhancer.imaging.provenance import Record, hex_of, read_record, write_recorded
 from enhancer.imaging.regions import REGION_NAMES
 from enhancer.messages import Message
 from enhancer.parts import Restorer
@@ -32,6 +32,7 @@ from page.controls import Given, rgb_of
 from page.i18n import de, en
 from page.i18n.translate import label, said_in, translator
 from page.restore_tab import RENDER, TRY, Workbench
+from page.wishes import Wishes
 from tests.stand_ins import KnownParser, PlainScorer
 
 pytestmark = [
@@ -71,6 +72,7 @@ def values(tab, image, **changed):
     """What the page would hand over: every setting at its start."""
     parts = [*tab.restoration.all, *(tab.damage.all if tab.damage else [])]
     chosen = {part: part.value for part in parts} | {tab.image: image, tab.checkpoint: "pocket"}
+    chosen |= {tab.wishes: Wishes(), tab.wish: 1}
     if not tab.damage:
         chosen[tab.reference] = changed.get("reference")
     return chosen
@@ -79,12 +81,39 @@ def values(tab, image, **changed):
 def test_the_picture_comes_first_and_the_scores_after(tabs, small_head):
     tab = tabs[TRY]
     first, then = tab.run(values(tab, Given(small_head.image)), asked_in("en"))
-    assert set(first) == {tab.slider, tab.status}
+    assert set(first) == {tab.slider, tab.status, tab.shown}
+    assert (first[tab.shown], then[tab.shown]) == ("1 pictures", "1 all")
     assert "PSNR" not in first[tab.status]
     assert "PSNR" in then[tab.status]
     assert set(then) | set(first) == set(tab.outputs)
     assert "<table" in then[tab.scores]
     assert len(then[tab.close_ups]) == 6
+
+
+def test_a_run_that_is_overtaken_ends_and_one_that_came_too_late_does_not_begin(tabs, service, small_head, monkeypatch):
+    tab, scored = tabs[TRY], []
+    monkeypatch.setattr(Service, "scored", lambda self, result: scored.append(result) or result)
+    chosen = values(tab, Given(small_head.image))
+    run = tab.run(chosen, asked_in("en"))
+    assert tab.slider in next(run)
+    chosen[tab.wishes].note(2)
+    assert list(run) == []
+    assert scored == []
+    assert list(tab.run(chosen, asked_in("en"))) == []
+    assert len(list(tab.run(chosen | {tab.wish: 2}, asked_in("en")))) == 2
+
+
+def test_splats_whose_picture_is_no_longer_wanted_are_fitted_no_further(tabs, small_head):
+    tab = tabs[TRY]
+    chosen = values(tab, Given(small_head.image)) | {tab.damage.preset: "splat-coarse"}
+    seen = []
+
+    def progress(share, desc):
+        seen.append(share)
+        chosen[tab.wishes].note(2)
+
+    assert list(tab.run(chosen, asked_in("en"), progress)) == []
+    assert len(seen) == 1
 
 
 def test_splats_are_fitted_without_the_sliders_of_the_steps(tabs, small_head):
@@ -94,7 +123,8 @@ def test_splats_are_fitted_without_the_sliders_of_the_steps(tabs, small_head):
     first, then = tab.run(chosen, asked_in("de"))
     assert tab.slider in first
     assert tab.scores in then
-    shown = tab.show_steps(chosen, asked_in("de"))
+    before = first[tab.slider][0]
+    shown = tab.show_steps(then[tab.trio[0]]["value"], before, asked_in("de"))
     captions = [caption for _, caption in shown[tab.film]["value"]]
     assert captions[0] == "1. sauberes Bild"
     assert captions[-1] == f"{len(captions)}. Schritt 10 von 10 der Anpassung"
@@ -195,13 +225,15 @@ def test_a_slow_restoration_is_announced_before_it_begins(tabs, service, small_h
     monkeypatch.setattr(backend, "service", lambda checkpoint=None: slow)
     tab = tabs[RENDER]
     announced, *shown = tab.run(values(tab, Given(small_head.image)), asked_in("en"))
-    assert set(announced) == {tab.status}
+    assert set(announced) == {tab.status, tab.shown}
     assert "takes about <strong>4 min" in announced[tab.status]
     assert len(shown) == 2
 
 
 def test_a_dropped_result_sets_its_settings(tabs, small_head, monkeypatch):
-    monkeypatch.setattr(gr, "Info", lambda message: None)
+    said = []
+    for kind in ("Info", "Warning"):
+        monkeypatch.setattr(gr, kind, said.append)
     tab = tabs[TRY]
     record = Record("pocket", preset="v1", seed=9, strengths={"eyes": 0.1}, strength=0.7, regions={"hair": 0.2})
     updates = tab.read_back(Given(small_head.image, record), asked_in("en"))
@@ -209,15 +241,39 @@ def test_a_dropped_result_sets_its_settings(tabs, small_head, monkeypatch):
     by_region = dict(zip(REGION_NAMES, tab.damage.strengths, strict=True))
     assert (updates[by_region["eyes"]], updates[by_region["mouth"]]) == (0.1, 0.9)
     assert updates[tab.restoration.strength] == 0.7
+    assert updates[tab.as_render]["visible"]
+    assert ["was restored before" in message for message in said] == [False, True]
+
+
+def test_a_picture_that_was_only_degraded_or_is_given_as_a_render_is_no_false_original(tabs, small_head, monkeypatch):
+    said = []
+    monkeypatch.setattr(gr, "Info", lambda message: None)
+    monkeypatch.setattr(gr, "Warning", said.append)
+    for kind, record in ((TRY, Record(preset="v1", seed=9)), (RENDER, Record("pocket", preset="v1", seed=9))):
+        updates = tabs[kind].read_back(Given(small_head.image, record), asked_in("en"))
+        assert not updates[tabs[kind].as_render]["visible"]
+    assert said == []
+
+
+def test_scores_of_a_restored_picture_that_is_degraded_again_come_with_a_note(tabs, small_head, tmp_path):
+    ours = Given(small_head.image, Record("pocket", preset="v1", seed=9))
+    *_, last = tabs[TRY].run(values(tabs[TRY], ours), asked_in("de"))
+    assert "wurde schon restauriert" in last[tabs[TRY].status]
+    write_recorded(small_head.image, tmp_path / "ours.png", ours.record)
+    *_, last = tabs["batch"].run([str(tmp_path / "ours.png")], True, asked_in("en"))
+    with zipfile.ZipFile(last[tabs["batch"].download]["value"]) as archive:
+        assert "was restored before" in archive.read("scores.csv").decode()
 
 
 def test_a_strangers_picture_sets_nothing(tabs, small_head):
-    assert tabs[TRY].read_back(Given(small_head.image), asked_in("en")) == gr.skip()
+    tab = tabs[TRY]
+    assert list(tab.read_back(Given(small_head.image), asked_in("en"))) == [tab.as_render]
 
 
 def test_the_film_strip_has_fourteen_steps(tabs, small_head):
     tab = tabs[TRY]
-    updates = tab.show_steps(values(tab, Given(small_head.image)), asked_in("de"))
+    first, then = tab.run(values(tab, Given(small_head.image)), asked_in("de"))
+    updates = tab.show_steps(then[tab.trio[0]]["value"], first[tab.slider][0], asked_in("de"))
     captions = [caption for _, caption in updates[tab.film]["value"]]
     assert len(captions) == 14
     assert captions[3] == "4. Haut unscharf"
@@ -353,6 +409,6 @@ def test_too_little_memory_falls_back_to_tiles_and_says_so(service, small_head):
 
 
 def test_who_comes_first_sees_the_picture_before_the_scores(tabs):
-    first, then = tabs[TRY].first(asked_in("en"))
+    first, then = tabs[TRY].first(Wishes(), asked_in("en"))
     assert set(first) == {tabs[TRY].slider, tabs[TRY].status}
     assert "<table" in then[tabs[TRY].scores]

@@ -20,6 +20,7 @@ WORDS = {
     f"höchstens {LARGEST_FILE} MB.",
     "The picture to restore": "Das Bild, das restauriert wird",
     "Restore": "Restaurieren",
+    "Open it in “My render”": "In „Mein Rendering“ öffnen",
     "Other damage": "Andere Schäden",
     "Stop": "Anhalten",
     "How it is damaged": "Wie es beschädigt wird",
@@ -132,7 +133,7 @@ WORDS = {
     "done": "fertig",
     "Stopped.": "Angehalten.",
     "Link": "Link",
-    "Copy a link to these settings": "Einen Link auf diese Einstellungen kopieren",
+    "Copy a link to this result": "Einen Link auf dieses Ergebnis kopieren",
     "Opens the page with this example and these settings.": "Öffnet die Seite mit diesem Beispiel und diesen Einstellungen.",
     "of": "von",
 }
@@ -173,6 +174,7 @@ MESSAGES = {
     "Holen Sie die Datei noch einmal.",
     "checkpoint.not_finite": "Der Modellstand antwortet mit Werten, die unendlich oder keine Zahlen sind; so gibt es kein Bild. "
     "Er ist beschädigt, oder dieses Bild ist zu weit von denen entfernt, an denen er gelernt hat: Versuchen Sie ein anderes.",
+    "picture.restored_before": "Dieses Bild wurde schon restauriert: Als sauberes Bild genommen, macht es die Bewertung besser, als sie ist. Um es noch einmal zu restaurieren, öffnen Sie es in „Mein Rendering“.",
     "picture.settings_read": "Dieses Bild sagt, wie es entstand: Seine Einstellungen sind jetzt gesetzt.",
     # label maps and references
     "labels.unreadable": "Die Labelkarte kann nicht gelesen werden. {problem}",
@@ -201,6 +203,7 @@ MESSAGES = {
     "settings.restoration": "Die Stärke der Restaurierung ({name}) muss zwischen 0 und 1 liegen, nicht bei {amount!r}.",
     "settings.background": "Der Hintergrund muss eine Farbe sein, etwa '#ffffff', nicht {given!r}.",
     # links
+    "link.copied": "Kopiert: Der Link öffnet die Seite mit diesem Beispiel und diesen Einstellungen.",
     "link.no_example": "Ein Link trägt Einstellungen, keine Bilder. Wählen Sie zuerst ein Beispiel.",
     "link.not_here": "Dieser Link verlangt etwas, das es hier nicht gibt; gezeigt wird stattdessen das erste Beispiel.",
     # several at once

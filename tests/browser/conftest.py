@@ -29,7 +29,7 @@ HARMLESS = (
 )
 
 
-PACE = SimpleNamespace(seconds=0.0)  # that the stand-in takes for a picture
+PACE = SimpleNamespace(seconds=0.0, calls=0)  # that the stand-in takes for a picture, and how many it was given
 
 
 @pytest.fixture
@@ -47,6 +47,7 @@ def service(head):
     from tests.stand_ins import KnownParser, PlainScorer
 
     def brighten(rgb):
+        PACE.calls += 1
         time.sleep(PACE.seconds)
         return (rgb * 0.9 + 0.1).astype("float32")
 

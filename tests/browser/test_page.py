@@ -37,7 +37,7 @@ def test_other_damage_is_another_picture_and_the_seed_is_shown(visit):
     old = source_of_result(page)
     page.locator("#try-reroll").click()
     wait_for_new(page, old)
-    page.get_by_role("button", name=re.compile("^Damage")).click()
+    page.get_by_role("button", name=re.compile("^How it is damaged")).click()
     assert int(page.get_by_label("Seed").input_value()) > 0
 
 
@@ -59,7 +59,7 @@ def test_a_dropped_result_sets_its_settings(visit, head):
     page = visit()
     drop(page, "try", "ours.png", png_bytes(head.image, Record("pocket", preset="v1", seed=77)))
     toast(page, "tells how it was made")
-    page.get_by_role("button", name=re.compile("^Damage")).click()
+    page.get_by_role("button", name=re.compile("^How it is damaged")).click()
     assert page.get_by_label("Seed").input_value() == "77"
 
 
@@ -125,7 +125,7 @@ def test_a_german_reads_german(visit):
 
 def test_a_link_opens_the_same_example_with_the_same_settings(visit):
     page = visit("?example=head_03&preset=v1&seed=7&restore_hair=0.5")
-    page.get_by_role("button", name=re.compile("^Damage")).click()
+    page.get_by_role("button", name=re.compile("^How it is damaged")).click()
     page.wait_for_function(
         "() => [...document.querySelectorAll('input[type=number]')].some(input => input.value == '7')"
     )
@@ -176,7 +176,7 @@ def test_a_copy_on_ones_own_machine_is_framed_by_nobody_else(framed):
 
 def test_the_fourteen_steps_can_be_walked_with_a_slider(visit):
     page = visit()
-    page.get_by_role("tab", name="The 14 steps").click()
+    page.get_by_role("tab", name="Step by step").click()
     page.locator("#try-film .caption", has_text="14. noise").wait_for()
     page.locator("#try-scrubber input[type=range]").press("Home")
     page.locator("#try-film .caption", has_text="1. clean input").wait_for()
@@ -206,7 +206,7 @@ def test_a_phone_shows_everything_without_sideways_scrolling(visit):
     page = visit(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     page.locator("#try-scores table").wait_for()
     assert page.evaluate("document.documentElement.scrollWidth") == 390
-    for name in ("Batch", "How it works", "The 14 steps", "Pictures"):  # none behind three dots
+    for name in ("Batch", "How it works", "Step by step", "Pictures"):  # none behind three dots
         assert page.get_by_role("tab", name=name, exact=True).first.is_visible()
     box = page.locator("#try-slider").bounding_box()
     assert box["y"] + box["height"] <= 844
@@ -224,7 +224,7 @@ def test_nothing_is_found_by_axe(visit, theme):
     for tab in (
         "Close-ups",
         "Difference",
-        "The 14 steps",
+        "Step by step",
         "Pictures",
         "My render",
         "Batch",
@@ -232,7 +232,7 @@ def test_nothing_is_found_by_axe(visit, theme):
     ):
         page.get_by_role("tab", name=tab, exact=True).first.click()
         page.get_by_role("tab", name=tab, exact=True, selected=True).first.wait_for()
-        if tab == "The 14 steps":
+        if tab == "Step by step":
             page.locator("#try-film .caption", has_text="14. noise").wait_for()
         found[tab] = broken(axe, page)
     assert {tab: rules for tab, rules in found.items() if rules} == {}
