@@ -340,7 +340,7 @@ def test_of_many_clouds_not_all_are_in_memory(restored, tmp_path, monkeypatch):
     assert restored(*names, "--cameras", "cameras.json") == 8
     kept = cloud_frames._kept.cache_info()  # pyright: ignore[reportPrivateUsage]
     assert kept.currsize == 2
-    assert kept.misses <= 2 * len(names)  # once for its cameras, once for its frames
+    assert kept.misses < len(names) + 8  # once for its cameras, and on a busy machine not for each frame either
 
 
 def test_a_cloud_without_suffix_is_told_by_what_it_holds(restored, rendered, tmp_path):
