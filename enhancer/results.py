@@ -178,13 +178,38 @@ def score_table(result: Result, say: Translate = str) -> str:
     heads = "".join(_metric_head(metric, result.lpips_name, say) for metric in metrics)
     body = "".join(
         f'<tr><th scope="row">{escape(say(label))}</th>'
-        + "".join(f"<td>{_change(metric, was, now, say)}</td>" for metric in metrics)
+        + "".join(f"<td>{change(metric, was, now, say)}</td>" for metric in metrics)
         + "</tr>"
         for label, was, now in rows
     )
     return (
         f'<table class="scores"><caption>{escape(say("Scores against the clean picture: before → after"))}</caption>'
         f'<thead><tr><th scope="col">{escape(say("Region"))}</th>{heads}</tr></thead><tbody>{body}</tbody></table>'
+    )
+
+
+def change(metric: Metric, before: Scores | None, after: Scores | None, say: Translate) -> str:
+    """Return a score before and after as the HTML of a table's cell; words where there is no number, for 0 would be a number.
+
+    Args:
+        metric: Which score.
+        before: The scores of a picture or of one of its regions; None where it has too few pixels.
+        after: Likewise, of the restored picture.
+        say: Puts an English phrase into the reader's language.
+    """
+    if before is None or after is None:
+        return f'<span class="quiet">{escape(say("too few pixels"))}</span>'
+    was, now = _plain(before.get(metric.key)), _plain(after.get(metric.key))
+    if was is None or now is None:
+        return f'<span class="quiet">{escape(say("not available"))}</span>'
+    digits, unit = metric.short_digits, f" {metric.unit}" if metric.unit else ""
+    gain = round(now - was, digits)
+    verdict = "same" if gain == 0 else "better" if (gain > 0) == metric.higher_is_better else "worse"
+    arrow = "=" if gain == 0 else "▲" if gain > 0 else "▼"
+    return (
+        f'<span class="was">{was:.{digits}f} →</span> '
+        f"<strong>{now:.{digits}f}</strong>{unit} "
+        f'<span class="{verdict}">{arrow} {abs(gain):.{digits}f} {escape(say(verdict))}</span>'
     )
 
 
@@ -250,24 +275,6 @@ def _metric_head(metric: Metric, lpips_name: str | None, say: Translate) -> str:
     return (
         f'<th scope="col"><abbr title="{escape(say(metric.meaning))}">{escape(label)}</abbr>'
         f"<small>{escape(way)}</small></th>"
-    )
-
-
-def _change(metric: Metric, before: Scores | None, after: Scores | None, say: Translate) -> str:
-    """Return one cell; words where there is no number, for 0 would be a number."""
-    if before is None or after is None:
-        return f'<span class="quiet">{escape(say("too few pixels"))}</span>'
-    was, now = _plain(before.get(metric.key)), _plain(after.get(metric.key))
-    if was is None or now is None:
-        return f'<span class="quiet">{escape(say("not available"))}</span>'
-    digits, unit = metric.short_digits, f" {metric.unit}" if metric.unit else ""
-    gain = round(now - was, digits)
-    verdict = "same" if gain == 0 else "better" if (gain > 0) == metric.higher_is_better else "worse"
-    arrow = "=" if gain == 0 else "▲" if gain > 0 else "▼"
-    return (
-        f'<span class="was">{was:.{digits}f} →</span> '
-        f"<strong>{now:.{digits}f}</strong>{unit} "
-        f'<span class="{verdict}">{arrow} {abs(gain):.{digits}f} {escape(say(verdict))}</span>'
     )
 
 

@@ -10,18 +10,39 @@ import gradio as gr
 from enhancer.errors import EnhancerError
 from enhancer.imaging.provenance import png_bytes, read_recorded
 from enhancer.messages import Message
-from enhancer.results import Translate, failed_row, result_row
+from enhancer.metrics.catalogue import PSNR
+from enhancer.results import Translate, change, failed_row, result_row
 from page import backend
 from page.archive import safe_names, scores_csv, zipped
 from page.controls import RESTORED_BEFORE, take_uploads_only
 from page.i18n.translate import label, refusal, translator
 from page.limits import LARGEST_SIDE, require_few_bytes
-from page.outputs import stored
+from page.outputs import Panel, stored
 
 MOST = 20  # pictures in one go
 IT = Message("name.picture", "It")  # the table names the file
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 Row = dict[str, Any]
+
+
+class Done:
+    """What a visitor's run has done so far. It lies in a `gr.State`, one for each visitor; the pictures lie on the disk."""
+
+    def __init__(self) -> None:
+        """Nothing yet."""
+        self.rows: list[Row] = []
+        self.panels: list[Panel] = []  # path and name of each restored picture
+        self.is_running = False
+
+    def begin(self) -> tuple[list[Row], list[Panel]]:
+        """Return new lists to fill: a run that was stopped may still add its last picture to its own."""
+        self.rows, self.panels, self.is_running = [], [], True
+        return self.rows, self.panels
+
+    def packed(self) -> str:
+        """Write a ZIP of it, and return its path."""
+        files = {f"{name}.png": Path(path).read_bytes() for path, name in list(self.panels)}
+        return stored(zipped(files | {"scores.csv": scores_csv(list(self.rows)).encode()}), "splat-enhancer.zip")
 
 
 class BatchTab:
@@ -67,24 +88,35 @@ class BatchTab:
                 self.download = gr.DownloadButton(
                     label("Everything as a ZIP: pictures and scores.csv"), visible=False, size="lg", elem_id="batch-zip"
                 )
+        done = gr.State(Done())
         outputs: list[Any] = [self.status, self.gallery, self.table, self.download]
         started = self.button.click(
             self.run,
-            [self.files, self.degrade_first],
+            [self.files, self.degrade_first, done],
             outputs,
             concurrency_id="batch",
             trigger_mode="once",
             show_progress="hidden",
             **PRIVATE,  # the status draws its own
         )
-        self.stop.click(self.stopped, None, self.status, queue=False, cancels=[started], **PRIVATE)
+        self.stop.click(self.stopped, done, outputs, show_progress="hidden", cancels=[started], **PRIVATE)
 
-    def stopped(self, request: gr.Request) -> str:
-        """Say so; what is done stays."""
+    def stopped(self, done: Done, request: gr.Request) -> Any:
+        """Say so, and offer what is done."""
+        if not done.is_running:
+            return gr.skip()
+        done.is_running = False
         say = translator(request)
-        return f"<p role='status'>{escape(say('Stopped.'))}</p>"
+        return {
+            self.status: f"<p role='status'>{escape(say('Stopped.'))}</p>",
+            self.gallery: gr.update(value=list(done.panels), visible=bool(done.panels)),
+            self.table: _table(done.rows, say) if done.rows else "",
+            self.download: gr.update(value=done.packed() if done.rows else None, visible=bool(done.rows)),
+        }
 
-    def run(self, paths: list[str] | None, degrade_first: bool, request: gr.Request) -> Iterator[dict[Any, Any]]:
+    def run(
+        self, paths: list[str] | None, degrade_first: bool, done: Done, request: gr.Request
+    ) -> Iterator[dict[Any, Any]]:
         """Restore one picture after the other and show what is there."""
         if not paths:
             raise refusal(Message("batch.empty", "There are no pictures yet. Drop some on the page."))
@@ -98,14 +130,13 @@ class BatchTab:
                 )
             )
         say = translator(request)
-        rows: list[Row] = []
-        files: dict[str, bytes] = {}
-        panels: list[tuple[str, str]] = []
+        rows, panels = done.begin()
+        none: Any = gr.update(value=None, visible=False)  # those of an earlier run would not belong to what is shown
+        yield {self.gallery: none, self.table: "", self.download: none}
         for path, stem in zip(paths, safe_names(Path(path).name for path in paths), strict=True):
             yield {self.status: _progress(len(rows), len(paths), say)}
             try:
                 row, content = _one(path, degrade_first)
-                files[f"{stem}.png"] = content
                 panels.append((stored(content, f"{stem}.png"), stem))
             except (EnhancerError, gr.Error) as error:
                 row = failed_row(error)
@@ -115,9 +146,9 @@ class BatchTab:
                 self.gallery: gr.update(value=list(panels), visible=bool(panels)),
                 self.table: _table(rows, say),
             }
-        files["scores.csv"] = scores_csv(rows).encode()
-        packed = stored(zipped(files), "splat-enhancer.zip")
-        yield {self.download: gr.update(value=packed, visible=True)}
+        if rows is done.rows and done.is_running:
+            done.is_running = False
+            yield {self.download: gr.update(value=done.packed(), visible=True)}
 
 
 def _one(path: str, degrade_first: bool) -> tuple[Row, bytes]:
@@ -146,7 +177,7 @@ def _table(rows: list[Row], say: Translate) -> str:
         + (
             f"<td colspan='2' class='worse'>{escape(say(row['error']))}</td>"
             if row["error"]
-            else f"<td>{row['seconds']:.1f} s</td><td>{_won(row)}</td>"
+            else f"<td>{row['seconds']:.1f} s</td><td>{_won(row, say)}</td>"
         )
         + "</tr>"
         for row in rows
@@ -157,8 +188,7 @@ def _table(rows: list[Row], say: Translate) -> str:
     )
 
 
-def _won(row: Row) -> str:
+def _won(row: Row, say: Translate) -> str:
     if row["scores"] is None:
         return "<span class='quiet'>–</span>"
-    before, after = (row["scores"][when]["psnr"] for when in ("degraded", "restored"))
-    return f"<span class='was'>{before:.2f} →</span> <strong>{after:.2f}</strong> dB"
+    return change(PSNR, row["scores"]["degraded"], row["scores"]["restored"], say)

@@ -27,7 +27,7 @@ from enhancer.parts import Restorer
 from enhancer.service import TILED, Service
 from page import backend
 from page.archive import safe_names, scores_csv
-from page.batch_tab import MOST, BatchTab
+from page.batch_tab import MOST, BatchTab, Done
 from page.controls import Given, rgb_of
 from page.i18n import de, en
 from page.i18n.translate import label, said_in, translator
@@ -192,7 +192,7 @@ def test_the_pages_own_messages_are_german_for_a_german(tabs):
     before = LocalContext.request.set(asked_in("de"))
     try:
         with pytest.raises(gr.Error, match="21 Bilder sind zu viele auf einmal: 20"):
-            next(tabs["batch"].run(["x.png"] * 21, False, asked_in("de")))
+            next(tabs["batch"].run(["x.png"] * 21, False, Done(), asked_in("de")))
         with pytest.raises(gr.Error, match="Noch ist kein Bild da"):
             next(tabs[TRY].run(values(tabs[TRY], None), asked_in("de")))
     finally:
@@ -260,7 +260,7 @@ def test_scores_of_a_restored_picture_that_is_degraded_again_come_with_a_note(ta
     *_, last = tabs[TRY].run(values(tabs[TRY], ours), asked_in("de"))
     assert "wurde schon restauriert" in last[tabs[TRY].status]
     write_recorded(small_head.image, tmp_path / "ours.png", ours.record)
-    *_, last = tabs["batch"].run([str(tmp_path / "ours.png")], True, asked_in("en"))
+    *_, last = tabs["batch"].run([str(tmp_path / "ours.png")], True, Done(), asked_in("en"))
     with zipfile.ZipFile(last[tabs["batch"].download]["value"]) as archive:
         assert "was restored before" in archive.read("scores.csv").decode()
 
@@ -310,7 +310,7 @@ def test_a_batch_does_the_good_ones_and_names_the_bad_ones(tabs, small_head, tmp
     good, bad = tmp_path / "=good.png", tmp_path / "<b>bad.png"
     write_png(small_head.image, good)
     bad.write_bytes(b"hello")
-    *_, told, last = tab.run([str(good), str(bad)], True, asked_in("en"))
+    *_, told, last = tab.run([str(good), str(bad)], True, Done(), asked_in("en"))
     assert "&lt;b&gt;bad.png" in told[tab.table]
     assert "not a picture" in told[tab.table]
     with zipfile.ZipFile(last[tab.download]["value"]) as archive:
@@ -323,10 +323,51 @@ def test_a_batch_does_the_good_ones_and_names_the_bad_ones(tabs, small_head, tmp
     assert "not a picture" in second["error"]
 
 
+def test_a_stopped_batch_offers_what_is_done_and_nothing_of_an_earlier_one(tabs, small_head, tmp_path):
+    tab, done = tabs["batch"], Done()
+    paths = [str(tmp_path / f"{n}.png") for n in range(3)]
+    for path in paths:
+        write_png(small_head.image, path)
+    assert len(list(tab.run(paths, True, done, asked_in("en")))) == 8
+    assert tab.stopped(done, asked_in("en")) == gr.skip()  # nothing runs: what is there stays
+    run = tab.run(paths, False, done, asked_in("en"))
+    first = next(run)
+    assert [first[part]["visible"] for part in (tab.gallery, tab.download)] == [False, False]
+    assert first[tab.table] == ""
+    assert "0.png" in next(update for update in (next(run), next(run)) if tab.table in update)[tab.table]
+    stopped = tab.stopped(done, asked_in("en"))
+    with zipfile.ZipFile(stopped[tab.download]["value"]) as archive:
+        assert archive.namelist() == ["0.png", "scores.csv"]
+    assert "Stopped." in stopped[tab.status]
+    assert not any(tab.download in update for update in run)  # the one that was stopped packs nothing any more
+
+
+def test_a_batch_stopped_before_its_first_picture_offers_nothing(tabs, small_head, tmp_path):
+    tab, done = tabs["batch"], Done()
+    write_png(small_head.image, tmp_path / "a.png")
+    next(tab.run([str(tmp_path / "a.png")], True, done, asked_in("en")))
+    stopped = tab.stopped(done, asked_in("en"))
+    assert not stopped[tab.download]["visible"]
+    assert stopped[tab.table] == ""
+
+
+def test_a_picture_of_a_batch_that_became_worse_is_red(tabs, small_head, tmp_path, monkeypatch):
+    write_png(small_head.image, tmp_path / "a.png")
+
+    def darken(rgb):
+        return (rgb * 0.5).astype(np.float32)
+
+    for restore, word in ((brighten, "better"), (darken, "worse")):
+        made = Service(KnownParser(small_head.labels), Restorer(restore, "made"), PlainScorer())
+        monkeypatch.setattr(backend, "service", lambda checkpoint=None, made=made: made)
+        *_, told, _ = tabs["batch"].run([str(tmp_path / "a.png")], True, Done(), asked_in("en"))
+        assert f'<span class="{word}">' in told[tabs["batch"].table]
+
+
 def test_a_batch_is_german_on_the_page_and_english_in_the_table_for_programs(tabs, tmp_path):
     path = tmp_path / "bad.png"
     path.write_bytes(b"hello")
-    *_, told, last = tabs["batch"].run([str(path)], False, asked_in("de"))
+    *_, told, last = tabs["batch"].run([str(path)], False, Done(), asked_in("de"))
     assert "Sie ist kein Bild, das hier gelesen werden kann." in told[tabs["batch"].table]
     with zipfile.ZipFile(last[tabs["batch"].download]["value"]) as archive:
         (row,) = csv.DictReader(io.StringIO(archive.read("scores.csv").decode()))
@@ -335,9 +376,9 @@ def test_a_batch_is_german_on_the_page_and_english_in_the_table_for_programs(tab
 
 def test_a_batch_has_a_limit_and_says_it(tabs):
     with pytest.raises(gr.Error, match=f"21 pictures are too many at once: {MOST}"):
-        next(tabs["batch"].run(["x.png"] * 21, False, asked_in("en")))
+        next(tabs["batch"].run(["x.png"] * 21, False, Done(), asked_in("en")))
     with pytest.raises(gr.Error, match="no pictures yet"):
-        next(tabs["batch"].run(None, False, asked_in("en")))
+        next(tabs["batch"].run(None, False, Done(), asked_in("en")))
 
 
 def test_names_in_a_zip_are_safe_and_unique():

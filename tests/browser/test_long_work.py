@@ -1,5 +1,7 @@
 """What takes its time on the page: several pictures at once, and stopping."""
 
+import zipfile
+
 from tests.browser.visitor import IN_A_BROWSER, source_of_result, toast, wait_for_new
 
 pytestmark = IN_A_BROWSER
@@ -45,6 +47,14 @@ def test_a_stopped_batch_says_so_and_keeps_what_is_done(visit, head, pace):
     page.wait_for_timeout(1500)  # time for several more, if it did not stop
     assert page.locator("#batch-table tbody tr").count() <= done + 1
     assert page.locator("#batch-gallery img").first.is_visible()
+    with page.expect_download() as waiting:
+        page.locator("#batch-zip").click()
+    with zipfile.ZipFile(waiting.value.path()) as archive:
+        assert len(archive.namelist()) == page.locator("#batch-table tbody tr").count() + 1
+    page.locator("#batch-restore").click()
+    page.locator("#batch-zip").wait_for(state="hidden")  # that of the run before does not belong to this one
+    page.locator("#batch-stop").click()
+    page.locator("#batch-status", has_text="Stopped.").wait_for()
 
 
 def test_a_restoration_that_takes_its_time_can_be_stopped(visit, pace):
