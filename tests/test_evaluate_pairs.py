@@ -29,7 +29,7 @@ from training.evaluation import distributed
 from training.evaluation.metrics import FOREGROUND
 from training.evaluation.samples import load_sample
 
-TOLD_BY_THE_CLOCK = {"seconds", "peak_memory_mib", "processes"}
+TOLD_BY_THE_CLOCK = {"seconds", "degrade_seconds", "work_seconds", "peak_memory_mib", "processes"}
 
 
 @pytest.fixture
