@@ -42,6 +42,7 @@ ELSEWHERE = Message(
 )
 
 
+NO_SEED = Message("settings.page_seed_none", "nothing")
 RESTORED_BEFORE = Message(
     "picture.restored_before",
     "This picture was restored before: taken for the clean one, it makes the scores better than they are. To restore it "
@@ -159,6 +160,24 @@ def rgb_of(colour: str) -> tuple[float, float, float]:
     return red, green, blue
 
 
+def whole_seed(given: float | None) -> int:
+    """Return a seed as a browser's number field gives it.
+
+    Raises:
+        SettingsError: It is empty, negative, fractional or too large.
+    """
+    if given is None or not 0 <= given <= LARGEST_SEED or given != int(given):
+        raise SettingsError(
+            Message(
+                "settings.page_seed",
+                "The seed must be a whole number from 0 to {most}, got {given}. Type one, or press “Other damage”.",
+                most=LARGEST_SEED,
+                given=NO_SEED if given is None else f"{given:g}",
+            )
+        )
+    return int(given)
+
+
 def _region_sliders(values: Mapping[str, float]) -> list[gr.Slider]:
     """Lay out a slider from 0 to 1 for each region, several in a row."""
     with gr.Row():
@@ -180,15 +199,13 @@ class DamageControls:
             info=label("The 14 steps imitate splats region by region; the others fit real splats to the picture."),
             elem_id="try-kind",
         )
-        self.seed = gr.Number(
+        self.seed = gr.Number(  # without limits: gradio's own answers are English and round what is no whole number
             0,
-            precision=0,
-            minimum=0,
-            maximum=LARGEST_SEED,
             label=label("Seed"),
             info=label("The same seed gives the same damage."),
         )
         with gr.Column() as self.by_region:
+            gr.HTML(label("what remains"), padding=False, elem_classes="hint", elem_id="try-remains")
             self.strengths = _region_sliders(PRESETS[DEFAULT_PRESET])
         choose: Any = self.preset.change  # also when a picture or a link sets it
         choose(
@@ -217,7 +234,11 @@ class DamageControls:
         """Return the degradation's settings, as `enhancer.service.Degradation` has them."""
         strengths = dict(zip(REGION_NAMES, (values[slider] for slider in self.strengths), strict=True))
         preset = values[self.preset]
-        return {"preset": preset, "seed": values[self.seed], "strengths": strengths if preset in PRESETS else {}}
+        return {
+            "preset": preset,
+            "seed": whole_seed(values[self.seed]),
+            "strengths": strengths if preset in PRESETS else {},
+        }
 
     def updates(self, record: Record) -> dict[Any, Any]:
         """Return what to set for a picture whose file tells its settings."""

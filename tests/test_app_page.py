@@ -16,12 +16,12 @@ import pytest
 from gradio.context import LocalContext
 
 import enhancer.service as service_module
-from enhancer.degrade import STEP_NAMES
+from enhancer.degrade import STEP_NAMES, face_render, trace
 from enhancer.errors import CheckpointError, SettingsError
 from enhancer.imaging import background, masks
 from enhancer.imaging.io import composite, to_pil, write_png
 from enhancer.imaging.provenance import Record, hex_of, read_record, write_recorded
-from enhancer.imaging.regions import REGION_NAMES
+from enhancer.imaging.regions import REGION_NAMES, region_map
 from enhancer.messages import Message
 from enhancer.parts import Restorer
 from enhancer.service import TILED, Service
@@ -228,6 +228,37 @@ def test_a_slow_restoration_is_announced_before_it_begins(tabs, service, small_h
     assert set(announced) == {tab.status, tab.shown}
     assert "takes about <strong>4 min" in announced[tab.status]
     assert len(shown) == 2
+
+
+def test_what_remains_without_any_strength_is_named_in_both_languages(small_head):
+    rgb = composite(small_head.image)
+    nothing = face_render("v2", dict.fromkeys(REGION_NAMES, 0.0))
+    before, remaining = rgb, []
+    for stage in trace(rgb, masks.soft_masks(region_map(small_head.labels)), nothing, seed=0):
+        if not np.array_equal(stage.image, before):
+            remaining.append(stage.name)
+        before = stage.image
+    assert len(remaining) == 8
+    for language in ("en", "de"):
+        words = said_in(language)("what remains")
+        named = [name for name in STEP_NAMES if (name if language == "en" else said_in("de")(name)) in words]
+        assert named == remaining
+
+
+@pytest.mark.parametrize(
+    ("given", "words"), [(None, "got nothing"), (-3, "got -3"), (1.5, "got 1.5"), (1e300, "got 1e")]
+)
+def test_a_seed_that_is_none_gets_one_sentence(tabs, small_head, given, words):
+    tab = tabs[TRY]
+    chosen = values(tab, Given(small_head.image)) | {tab.damage.seed: given}
+    with pytest.raises(gr.Error, match=f"whole number from 0 to 9007199254740991, {words}"):
+        next(tab.run(chosen, asked_in("en")))
+
+
+def test_a_seed_may_come_as_a_float(tabs, small_head):
+    tab = tabs[TRY]
+    seed = tab.damage.read(values(tab, Given(small_head.image)) | {tab.damage.seed: 7.0})["seed"]
+    assert (seed, type(seed)) == (7, int)
 
 
 def test_a_dropped_result_sets_its_settings(tabs, small_head, monkeypatch):

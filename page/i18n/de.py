@@ -195,6 +195,8 @@ MESSAGES = {
     "settings.splat_preset": "Die Splat-Voreinstellung {preset!r} gibt es nicht. Wählen Sie unter {known}.",
     "settings.region": "Die Region {name!r} gibt es nicht. Wählen Sie unter {known}.",
     "settings.seed": "Der Startwert muss eine ganze Zahl sein, nicht {seed!r}.",
+    "settings.page_seed": "Der Startwert muss eine ganze Zahl von 0 bis {most} sein; gegeben ist {given}. Tippen Sie eine, oder drücken Sie auf „Andere Schäden“.",
+    "settings.page_seed_none": "nichts",
     "settings.splat_strengths": "Stärken je Region gehören zu den 14 Schritten ({steps}): {preset} passt dem ganzen Bild Splats an. "
     "Lassen Sie sie weg.",
     "stage.fitted": "Schritt {number} von {steps} der Anpassung",
@@ -370,6 +372,9 @@ PASSAGES = {
     "einer Pause braucht das erste etwa zehn Sekunden.</p>",
     "nothing yet": "<p role='status'>Noch nichts restauriert: Legen Sie links ein Rendering ab. Es wird genommen, wie es ist; "
     "Durchsichtigkeit bleibt.</p>",
+    "what remains": "<p>Wie stark jede Region fleckig unscharf wird. Auch wenn alle auf 0 stehen, bleiben diese Schritte: Verzerrung, "
+    "Mund unscharf (der gleichmäßige Teil), Flächen unscharf, Helligkeit und Grenzen, alles unscharf, blassere Farben, halbe "
+    "Auflösung und Rauschen.</p>",
     "difference": "<p>Je heller, desto verschiedener; vierfach verstärkt. Schwarz ist gleich.</p>",
     "files": "<p>PNG ohne Verlust. Jede Datei enthält die Einstellungen, mit denen sie entstand: Auf der Seite abgelegt, sind sie "
     "wieder gesetzt.</p>",

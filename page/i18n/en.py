@@ -54,6 +54,8 @@ PASSAGES = {
     "gpu is lent": "<p role='status'>Choose a face, or press Restore. A GPU is lent for each picture: after a pause the first one "
     "takes some ten seconds.</p>",
     "nothing yet": "<p role='status'>Nothing restored yet: drop a render on the left. It is taken as it is, transparency kept.</p>",
+    "what remains": "<p>How strongly each region is blurred, in patches. With all of them at 0 these steps remain: geometric warp, "
+    "mouth blur (the even part of it), surface blur, brightness and clamps, overall blur, desaturation, downscale and noise.</p>",
     "difference": "<p>The brighter, the further apart; amplified four times. Black is equal.</p>",
     "files": "<p>PNG without loss. Each file holds the settings it was made with: drop it on the page to set them again.</p>",
     "batch": "<p>Up to 20 pictures in one go. A picture that cannot be used is named, the rest is still done.</p>",

@@ -41,6 +41,19 @@ def test_other_damage_is_another_picture_and_the_seed_is_shown(visit):
     assert int(page.get_by_label("Seed").input_value()) > 0
 
 
+def test_a_seed_that_is_none_is_named_in_the_visitors_language(visit):
+    page = visit(locale="de-DE")
+    page.get_by_role("button", name=re.compile("^Wie es beschädigt")).click()
+    page.locator("#try-remains", has_text="bleiben diese Schritte").wait_for()
+    seed = page.get_by_label("Startwert")
+    for typed, words in (("-3", "gegeben ist -3"), ("1.5", "gegeben ist 1.5"), ("", "gegeben ist nichts")):
+        seed.focus()
+        page.keyboard.press("ControlOrMeta+a")
+        page.keyboard.type(typed) if typed else page.keyboard.press("Backspace")
+        page.locator("#try-restore").click()
+        toast(page, words)
+
+
 def test_a_render_is_dropped_restored_and_downloaded_with_its_settings(visit, head, tmp_path):
     page = visit()
     page.get_by_role("tab", name="My render").click()
