@@ -1,5 +1,6 @@
 """The tab that restores several pictures: a gallery, a table and a ZIP, picture by picture."""
 
+import threading
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
@@ -25,24 +26,49 @@ PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 Row = dict[str, Any]
 
 
-class Done:
-    """What a visitor's run has done so far. It lies in a `gr.State`, one for each visitor; the pictures lie on the disk."""
+_changing = threading.Lock()  # held while a run takes a picture or ends: what is packed is what the table shows
+
+
+class Run:
+    """What restoring several pictures has done so far; the pictures lie on the disk."""
 
     def __init__(self) -> None:
         """Nothing yet."""
         self.rows: list[Row] = []
         self.panels: list[Panel] = []  # path and name of each restored picture
-        self.is_running = False
+        self.is_over = False
 
-    def begin(self) -> tuple[list[Row], list[Panel]]:
-        """Return new lists to fill: a run that was stopped may still add its last picture to its own."""
-        self.rows, self.panels, self.is_running = [], [], True
-        return self.rows, self.panels
+    def add(self, row: Row, panel: Panel | None) -> bool:
+        """Take a picture's row and panel, and say whether they were taken: once it is over, nothing is."""
+        with _changing:
+            if not self.is_over:
+                self.rows.append(row)
+                self.panels += [panel] if panel else []
+            return not self.is_over
+
+    def end(self) -> bool:
+        """End it, and say whether it had not ended yet."""
+        with _changing:
+            went_on, self.is_over = not self.is_over, True
+            return went_on
 
     def packed(self) -> str:
         """Write a ZIP of it, and return its path."""
-        files = {f"{name}.png": Path(path).read_bytes() for path, name in list(self.panels)}
-        return stored(zipped(files | {"scores.csv": scores_csv(list(self.rows)).encode()}), "splat-enhancer.zip")
+        files = {f"{name}.png": Path(path).read_bytes() for path, name in self.panels}
+        return stored(zipped(files | {"scores.csv": scores_csv(self.rows).encode()}), "splat-enhancer.zip")
+
+
+class Latest:
+    """A visitor's latest run. It lies in a `gr.State`, one for each visitor."""
+
+    def __init__(self) -> None:
+        """None was begun."""
+        self.run: Run | None = None
+
+    def begin(self) -> Run:
+        """Return a new run; one before it that still works on a picture adds it to its own."""
+        self.run = Run()
+        return self.run
 
 
 class BatchTab:
@@ -88,34 +114,34 @@ class BatchTab:
                 self.download = gr.DownloadButton(
                     label("Everything as a ZIP: pictures and scores.csv"), visible=False, size="lg", elem_id="batch-zip"
                 )
-        done = gr.State(Done())
+        latest = gr.State(Latest())
         outputs: list[Any] = [self.status, self.gallery, self.table, self.download]
         started = self.button.click(
             self.run,
-            [self.files, self.degrade_first, done],
+            [self.files, self.degrade_first, latest],
             outputs,
             concurrency_id="batch",
             trigger_mode="once",
             show_progress="hidden",
             **PRIVATE,  # the status draws its own
         )
-        self.stop.click(self.stopped, done, outputs, show_progress="hidden", cancels=[started], **PRIVATE)
+        self.stop.click(self.stopped, latest, outputs, show_progress="hidden", cancels=[started], **PRIVATE)
 
-    def stopped(self, done: Done, request: gr.Request) -> Any:
+    def stopped(self, latest: Latest, request: gr.Request) -> Any:
         """Say so, and offer what is done."""
-        if not done.is_running:
+        run = latest.run
+        if run is None or not run.end():
             return gr.skip()
-        done.is_running = False
         say = translator(request)
         return {
             self.status: f"<p role='status'>{escape(say('Stopped.'))}</p>",
-            self.gallery: gr.update(value=list(done.panels), visible=bool(done.panels)),
-            self.table: _table(done.rows, say) if done.rows else "",
-            self.download: gr.update(value=done.packed() if done.rows else None, visible=bool(done.rows)),
+            self.gallery: gr.update(value=run.panels, visible=bool(run.panels)),
+            self.table: _table(run.rows, say) if run.rows else "",
+            self.download: gr.update(value=run.packed() if run.rows else None, visible=bool(run.rows)),
         }
 
     def run(
-        self, paths: list[str] | None, degrade_first: bool, done: Done, request: gr.Request
+        self, paths: list[str] | None, degrade_first: bool, latest: Latest, request: gr.Request
     ) -> Iterator[dict[Any, Any]]:
         """Restore one picture after the other and show what is there."""
         if not paths:
@@ -130,25 +156,26 @@ class BatchTab:
                 )
             )
         say = translator(request)
-        rows, panels = done.begin()
+        run = latest.begin()
         none: Any = gr.update(value=None, visible=False)  # those of an earlier run would not belong to what is shown
         yield {self.gallery: none, self.table: "", self.download: none}
         for path, stem in zip(paths, safe_names(Path(path).name for path in paths), strict=True):
-            yield {self.status: _progress(len(rows), len(paths), say)}
+            yield {self.status: _progress(len(run.rows), len(paths), say)}
+            panel = None
             try:
                 row, content = _one(path, degrade_first)
-                panels.append((stored(content, f"{stem}.png"), stem))
+                panel = (stored(content, f"{stem}.png"), stem)
             except (EnhancerError, gr.Error) as error:
                 row = failed_row(error)
-            rows.append({"name": Path(path).name, **row})
+            if not run.add({"name": Path(path).name, **row}, panel):
+                return
             yield {
-                self.status: _progress(len(rows), len(paths), say),
-                self.gallery: gr.update(value=list(panels), visible=bool(panels)),
-                self.table: _table(rows, say),
+                self.status: _progress(len(run.rows), len(paths), say),
+                self.gallery: gr.update(value=list(run.panels), visible=bool(run.panels)),
+                self.table: _table(run.rows, say),
             }
-        if rows is done.rows and done.is_running:
-            done.is_running = False
-            yield {self.download: gr.update(value=done.packed(), visible=True)}
+        if run.end():
+            yield {self.download: gr.update(value=run.packed(), visible=True)}
 
 
 def _one(path: str, degrade_first: bool) -> tuple[Row, bytes]:

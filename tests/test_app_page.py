@@ -27,7 +27,7 @@ from enhancer.parts import Restorer
 from enhancer.service import TILED, Service
 from page import backend
 from page.archive import safe_names, scores_csv
-from page.batch_tab import MOST, BatchTab, Done
+from page.batch_tab import MOST, BatchTab, Latest
 from page.controls import Given, rgb_of
 from page.i18n import de, en
 from page.i18n.translate import label, said_in, translator
@@ -192,7 +192,7 @@ def test_the_pages_own_messages_are_german_for_a_german(tabs):
     before = LocalContext.request.set(asked_in("de"))
     try:
         with pytest.raises(gr.Error, match="21 Bilder sind zu viele auf einmal: 20"):
-            next(tabs["batch"].run(["x.png"] * 21, False, Done(), asked_in("de")))
+            next(tabs["batch"].run(["x.png"] * 21, False, Latest(), asked_in("de")))
         with pytest.raises(gr.Error, match="Noch ist kein Bild da"):
             next(tabs[TRY].run(values(tabs[TRY], None), asked_in("de")))
     finally:
@@ -291,7 +291,7 @@ def test_scores_of_a_restored_picture_that_is_degraded_again_come_with_a_note(ta
     *_, last = tabs[TRY].run(values(tabs[TRY], ours), asked_in("de"))
     assert "wurde schon restauriert" in last[tabs[TRY].status]
     write_recorded(small_head.image, tmp_path / "ours.png", ours.record)
-    *_, last = tabs["batch"].run([str(tmp_path / "ours.png")], True, Done(), asked_in("en"))
+    *_, last = tabs["batch"].run([str(tmp_path / "ours.png")], True, Latest(), asked_in("en"))
     with zipfile.ZipFile(last[tabs["batch"].download]["value"]) as archive:
         assert "was restored before" in archive.read("scores.csv").decode()
 
@@ -341,7 +341,7 @@ def test_a_batch_does_the_good_ones_and_names_the_bad_ones(tabs, small_head, tmp
     good, bad = tmp_path / "=good.png", tmp_path / "<b>bad.png"
     write_png(small_head.image, good)
     bad.write_bytes(b"hello")
-    *_, told, last = tab.run([str(good), str(bad)], True, Done(), asked_in("en"))
+    *_, told, last = tab.run([str(good), str(bad)], True, Latest(), asked_in("en"))
     assert "&lt;b&gt;bad.png" in told[tab.table]
     assert "not a picture" in told[tab.table]
     with zipfile.ZipFile(last[tab.download]["value"]) as archive:
@@ -355,29 +355,29 @@ def test_a_batch_does_the_good_ones_and_names_the_bad_ones(tabs, small_head, tmp
 
 
 def test_a_stopped_batch_offers_what_is_done_and_nothing_of_an_earlier_one(tabs, small_head, tmp_path):
-    tab, done = tabs["batch"], Done()
+    tab, latest = tabs["batch"], Latest()
     paths = [str(tmp_path / f"{n}.png") for n in range(3)]
     for path in paths:
         write_png(small_head.image, path)
-    assert len(list(tab.run(paths, True, done, asked_in("en")))) == 8
-    assert tab.stopped(done, asked_in("en")) == gr.skip()  # nothing runs: what is there stays
-    run = tab.run(paths, False, done, asked_in("en"))
+    assert len(list(tab.run(paths, True, latest, asked_in("en")))) == 8
+    assert tab.stopped(latest, asked_in("en")) == gr.skip()  # nothing runs: what is there stays
+    run = tab.run(paths, False, latest, asked_in("en"))
     first = next(run)
     assert [first[part]["visible"] for part in (tab.gallery, tab.download)] == [False, False]
     assert first[tab.table] == ""
     assert "0.png" in next(update for update in (next(run), next(run)) if tab.table in update)[tab.table]
-    stopped = tab.stopped(done, asked_in("en"))
+    stopped = tab.stopped(latest, asked_in("en"))
     with zipfile.ZipFile(stopped[tab.download]["value"]) as archive:
         assert archive.namelist() == ["0.png", "scores.csv"]
     assert "Stopped." in stopped[tab.status]
-    assert not any(tab.download in update for update in run)  # the one that was stopped packs nothing any more
+    assert not any(tab.table in update or tab.download in update for update in run)  # what is packed is what is shown
 
 
 def test_a_batch_stopped_before_its_first_picture_offers_nothing(tabs, small_head, tmp_path):
-    tab, done = tabs["batch"], Done()
+    tab, latest = tabs["batch"], Latest()
     write_png(small_head.image, tmp_path / "a.png")
-    next(tab.run([str(tmp_path / "a.png")], True, done, asked_in("en")))
-    stopped = tab.stopped(done, asked_in("en"))
+    next(tab.run([str(tmp_path / "a.png")], True, latest, asked_in("en")))
+    stopped = tab.stopped(latest, asked_in("en"))
     assert not stopped[tab.download]["visible"]
     assert stopped[tab.table] == ""
 
@@ -391,14 +391,14 @@ def test_a_picture_of_a_batch_that_became_worse_is_red(tabs, small_head, tmp_pat
     for restore, word in ((brighten, "better"), (darken, "worse")):
         made = Service(KnownParser(small_head.labels), Restorer(restore, "made"), PlainScorer())
         monkeypatch.setattr(backend, "service", lambda checkpoint=None, made=made: made)
-        *_, told, _ = tabs["batch"].run([str(tmp_path / "a.png")], True, Done(), asked_in("en"))
+        *_, told, _ = tabs["batch"].run([str(tmp_path / "a.png")], True, Latest(), asked_in("en"))
         assert f'<span class="{word}">' in told[tabs["batch"].table]
 
 
 def test_a_batch_is_german_on_the_page_and_english_in_the_table_for_programs(tabs, tmp_path):
     path = tmp_path / "bad.png"
     path.write_bytes(b"hello")
-    *_, told, last = tabs["batch"].run([str(path)], False, Done(), asked_in("de"))
+    *_, told, last = tabs["batch"].run([str(path)], False, Latest(), asked_in("de"))
     assert "Sie ist kein Bild, das hier gelesen werden kann." in told[tabs["batch"].table]
     with zipfile.ZipFile(last[tabs["batch"].download]["value"]) as archive:
         (row,) = csv.DictReader(io.StringIO(archive.read("scores.csv").decode()))
@@ -407,9 +407,9 @@ def test_a_batch_is_german_on_the_page_and_english_in_the_table_for_programs(tab
 
 def test_a_batch_has_a_limit_and_says_it(tabs):
     with pytest.raises(gr.Error, match=f"21 pictures are too many at once: {MOST}"):
-        next(tabs["batch"].run(["x.png"] * 21, False, Done(), asked_in("en")))
+        next(tabs["batch"].run(["x.png"] * 21, False, Latest(), asked_in("en")))
     with pytest.raises(gr.Error, match="no pictures yet"):
-        next(tabs["batch"].run(None, False, Done(), asked_in("en")))
+        next(tabs["batch"].run(None, False, Latest(), asked_in("en")))
 
 
 def test_names_in_a_zip_are_safe_and_unique():
