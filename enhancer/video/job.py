@@ -6,7 +6,7 @@ own, and one of them writes the clip from what all have kept.
 """
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from itertools import count
 from pathlib import Path
 from typing import NamedTuple
@@ -42,6 +42,14 @@ class Steadying(NamedTuple):
 
     strength: float = 0.0
     motion: Motion | None = None
+
+
+class WorkedOn(NamedTuple):
+    """A frame before and after."""
+
+    number: int
+    given: np.ndarray  # (H, W, 3) or (H, W, 4) uint8, as it came
+    made: np.ndarray  # likewise
 
 
 ALONE, UNTOUCHED = Share(), Steadying()
@@ -118,8 +126,25 @@ def work_on(
     Raises:
         VideoError: The clip is damaged, or there is no room for another frame. What was kept before stays.
     """
+    working = worked_on(clip, kept, work, steadying, share)
+    while True:
+        try:
+            next(working)
+        except StopIteration as end:
+            return end.value
+        tick()
+
+
+def worked_on(
+    clip: Clip, kept: KeptFrames, work: Work, steadying: Steadying = UNTOUCHED, share: Share = ALONE
+) -> Generator[WorkedOn, None, int]:
+    """Do what `work_on` does, frame by frame: whoever asks for no further frame has stopped it.
+
+    Yields:
+        Each frame, once it is kept.
+    """
     done = kept.numbers()
-    times: dict[int, int] = {}  # of the frames in the window
+    window: dict[int, Frame] = {}  # frames as they came, until they are done
     read = 0
 
     def wanted(number: int) -> bool:
@@ -129,13 +154,14 @@ def work_on(
         nonlocal read
         for frame in clip.frames():
             if wanted(read):
-                times[read] = frame.pts
+                window[read] = frame
             read += 1
             yield frame.picture
 
     seen = steadied(pictures(), steadying.strength, steadying.motion, wanted=wanted)
     for number, picture in zip(filter(wanted, count()), seen, strict=False):
-        image = work(number, picture.astype(np.float32) / 255)
-        kept.add(number, Frame(times.pop(number), to_bytes(image)))
-        tick()
+        given = window.pop(number)
+        result = Frame(given.pts, to_bytes(work(number, picture.astype(np.float32) / 255)))
+        kept.add(number, result)
+        yield WorkedOn(number, given.picture, result.picture)
     return read

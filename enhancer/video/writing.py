@@ -59,7 +59,12 @@ def codec_for(path: Path, alpha: bool) -> Codec | None:
 
 @contextmanager
 def clip_writer(
-    path: Path, size: tuple[int, int], time_base: Fraction, codec: Codec | None, audio: Path | None = None
+    path: Path,
+    size: tuple[int, int],
+    time_base: Fraction,
+    codec: Codec | None,
+    audio: Path | None = None,
+    until: Fraction | None = None,
 ) -> Iterator[Write]:
     """Within, frames are written in the order in which they are shown; file or folder is there whole after it, or not at all.
 
@@ -69,6 +74,7 @@ def clip_writer(
         time_base: Seconds a tick of the frames' `pts`.
         codec: As of `codec_for`.
         audio: File whose sound is copied.
+        until: Seconds up to which it is; None copies all of it.
 
     Raises:
         VideoError: It cannot be written, such as sound that the container does not hold.
@@ -82,7 +88,8 @@ def clip_writer(
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(path) as temporary, ExitStack() as stack:
-            yield _Encoder(stack, _Target(temporary, path.suffix.lower()), size, time_base, codec, audio)
+            target = _Target(temporary, path.suffix.lower())
+            yield _Encoder(stack, target, size, time_base, codec, _Heard(audio, until))
     except (OSError, av.error.FFmpegError) as error:
         raise VideoError(
             Message(
@@ -101,6 +108,13 @@ class _Target(NamedTuple):
     suffix: str  # that it will have
 
 
+class _Heard(NamedTuple):
+    """Which sound is copied."""
+
+    source: Path | None
+    until: Fraction | None  # seconds; None: all of it
+
+
 class _Encoder:
     """A file that is being encoded; sound is interleaved as the pictures come."""
 
@@ -111,7 +125,7 @@ class _Encoder:
         size: tuple[int, int],
         time_base: Fraction,
         codec: Codec,
-        audio: Path | None,
+        heard: _Heard,
     ) -> None:
         av = av_module()
         height, width = size
@@ -128,7 +142,8 @@ class _Encoder:
         context.time_base = time_base
         context.colorspace = context.color_primaries = context.color_trc = BT709
         context.color_range = LIMITED_RANGE
-        self._sound = Sound(stack, self._container, audio, target.suffix) if audio is not None else None
+        self._until = heard.until
+        self._sound = None if heard.source is None else Sound(stack, self._container, heard.source, target.suffix)
         self._graph = None
         stack.push(self._close)  # before the container is closed
 
@@ -158,7 +173,7 @@ class _Encoder:
             return
         self._container.mux(self._stream.encode())
         if self._sound is not None:
-            self._sound.copy_until(None)
+            self._sound.copy_until(self._until)
 
 
 class Sound:
