@@ -18,8 +18,10 @@ from page.batch_tab import BatchTab
 from page.first_result import first_look, time_again
 from page.headers import SafeHeaders
 from page.i18n.translate import I18N, label
-from page.limits import LARGEST_FILE
+from page.limits import LARGEST_UPLOAD
 from page.restore_tab import PRIVATE, RENDER, TRY, Workbench
+from page.splat_tab import SplatTab
+from page.video_tab import VideoTab
 
 ROOT = Path(__file__).parent
 HOUR = 3600  # seconds
@@ -30,7 +32,7 @@ LAUNCH: dict[str, Any] = {
     "js": (ROOT / "app.js").read_text(encoding="utf-8"),
     "theme": gr.themes.Base(primary_hue="stone", neutral_hue="stone", radius_size="lg", font=[FONT, "sans-serif"]),
     "i18n": I18N,
-    "max_file_size": f"{LARGEST_FILE}mb",
+    "max_file_size": f"{LARGEST_UPLOAD}mb",
     "footer_links": ["api"],
     "state_session_capacity": 128,  # gradio keeps a third of a megabyte per caller; ours in it is a number
     "run_history": False,
@@ -57,6 +59,10 @@ def build_page() -> gr.Blocks:
                 attempt = Workbench(TRY)
             with gr.Tab(label("My render"), id=RENDER):
                 render = Workbench(RENDER)
+            with gr.Tab(label("Video"), id="video") as video:
+                VideoTab(video)
+            with gr.Tab(label("My splat"), id="splat") as splat:
+                SplatTab(splat)
             with gr.Tab(label("Batch"), id="batch"):
                 BatchTab()
             with gr.Tab(label("How it works"), id="about"):

@@ -32,6 +32,7 @@ ON_ZERO_GPU = bool(os.environ.get("SPACES_ZERO_GPU"))
 POCKET = "pocket"
 NO_MEMORY = Message("memory.page", "This machine ran out of memory. Try again in a minute, or with a smaller picture.")
 WORTH_SAYING = 10  # seconds
+GPU_START = 8  # seconds of a GPU for whatever comes before and after the pictures
 
 _log = logging.getLogger(__name__)
 _loading = threading.RLock()
@@ -112,10 +113,10 @@ def shown_to_visitor() -> Iterator[None]:
 
 def gpu_seconds(image: np.ndarray, *_: Any, **__: Any) -> int:
     """Return how long a GPU is asked for; short calls are served first: 8 s at 512 px, 24 s at 2048 px."""
-    return 8 + image.size // 1_000_000
+    return GPU_START + image.size // 1_000_000
 
 
-def _settle_in() -> None:
+def settle_in() -> None:
     """Let torch compute in one thread where the process was forked to borrow a GPU.
 
     The threads it computed with before are not in the fork, and it would wait for them for ever.
@@ -140,7 +141,7 @@ def restore(
     ordinary generator; there, everything that goes in and out is pickled.
     """
     with shown_to_visitor():
-        _settle_in()
+        settle_in()
         parts = service(checkpoint)
         result = parts.restore(image, labels=known_labels(image, labels), with_scores=False, **settings)
         result = result.noting(notes)
@@ -151,7 +152,12 @@ def restore(
 
 def expected_seconds(image: np.ndarray, checkpoint: str | None = None) -> float:
     """Return roughly how long restoring takes; 0 where it is not worth saying."""
-    seconds = service(checkpoint).require_restorer().seconds_per_pixel * image.shape[0] * image.shape[1]
+    return expected_seconds_of(image.shape[0] * image.shape[1], checkpoint)
+
+
+def expected_seconds_of(pixels: int, checkpoint: str | None = None) -> float:
+    """Return the same of so many pixels, in one picture or several."""
+    seconds = service(checkpoint).require_restorer().seconds_per_pixel * pixels
     return seconds if seconds >= WORTH_SAYING else 0.0
 
 
@@ -176,7 +182,7 @@ def scores(image: np.ndarray, reference: np.ndarray, labels: np.ndarray | None =
             )
         )
     with shown_to_visitor():
-        _settle_in()
+        settle_in()
         known = known_labels(reference, labels)
         shown, clean = over_one_background([image, reference], WHITE)
         regions = parts.parser.regions(clean) if known is None else region_map(known)

@@ -105,6 +105,27 @@ class Camera:
             height=height,
         )
 
+    def circled(self, distance: float, yaw: float, pitch: float) -> "Camera":
+        """Return the camera after it has gone round a point in front of it, still looking at it.
+
+        Args:
+            distance: To the point, which lies on the camera's axis, in the scene's unit.
+            yaw: Degrees to what is the camera's left, as an orbit goes; round the direction that is up in its picture.
+            pitch: Degrees upwards, after that.
+        """
+        around, above = np.radians(yaw), np.radians(pitch)
+        turned = np.array(
+            [[np.cos(around), 0, -np.sin(around)], [0, 1, 0], [np.sin(around), 0, np.cos(around)]], np.float64
+        )
+        tilted = np.array(
+            [[1, 0, 0], [0, np.cos(above), -np.sin(above)], [0, np.sin(above), np.cos(above)]], np.float64
+        )
+        move = np.eye(4)
+        move[:3, :3] = tilted @ turned
+        point = np.array([0, 0, distance])
+        move[:3, 3] = point - move[:3, :3] @ point
+        return replace(self, world_to_camera=move @ self.world_to_camera)
+
 
 @dataclass(frozen=True, eq=False)
 class CameraPath:

@@ -48,6 +48,7 @@ class WorkedOn(NamedTuple):
     """A frame before and after."""
 
     number: int
+    pts: int
     given: np.ndarray  # (H, W, 3) or (H, W, 4) uint8, as it came
     made: np.ndarray  # likewise
 
@@ -163,5 +164,5 @@ def worked_on(
         given = window.pop(number)
         result = Frame(given.pts, to_bytes(work(number, picture.astype(np.float32) / 255)))
         kept.add(number, result)
-        yield WorkedOn(number, given.picture, result.picture)
+        yield WorkedOn(number, given.pts, given.picture, result.picture)
     return read

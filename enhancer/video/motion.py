@@ -67,6 +67,22 @@ class EstimatedMotion:
         return self._grey[number]
 
 
+class RememberedMotion:
+    """Motion that is found once for all who ask for it while the frames are near each other."""
+
+    def __init__(self, motion: Motion) -> None:
+        """Take the motion."""
+        self._motion, self._found = motion, dict[tuple[int, int], np.ndarray]()
+
+    def flow(self, i: int, j: int, frame_i: np.ndarray, frame_j: np.ndarray) -> np.ndarray:
+        """Return what was found before, or find it."""
+        if (i, j) not in self._found:
+            for old in [each for each in self._found if min(each) < min(i, j) - 2 * REACH]:
+                del self._found[old]
+            self._found[i, j] = self._motion.flow(i, j, frame_i, frame_j)
+        return self._found[i, j]
+
+
 class GivenMotion:
     """Motion read from a folder: a file from each frame to the next, in the order of their names, as `render --flow` writes them.
 

@@ -226,6 +226,12 @@ class VideoFile:
         """Itself, if it has sound."""
         return self.path if self.has_audio else None
 
+    def times(self) -> list[int]:
+        """Return when its frames are shown, ticks, in order, as their packets say: nothing is decoded."""
+        with _opened(self.path) as container:
+            packets = [packet.pts for packet in container.demux(video=0) if packet.size]
+        return sorted(number if pts is None else pts for number, pts in enumerate(packets))
+
     def frames(self) -> Iterator[Frame]:
         """Decode from the beginning."""
         av = av_module()

@@ -4,12 +4,14 @@ from enhancer.degrade import STEP_NAMES
 from enhancer.imaging.io import MIN_SIDE
 from page.i18n.about import about
 from page.i18n.en import DROP_HERE
-from page.limits import LARGEST_FILE, LARGEST_SIDE
+from page.limits import LARGEST_FILE, LARGEST_SIDE, LARGEST_UPLOAD, LONGEST_CLIP, SPLAT_SIZE
 
 WORDS = {
     # modes
     "Try it": "Ausprobieren",
     "My render": "Mein Rendering",
+    "Video": "Video",
+    "My splat": "Mein Splat",
     "Batch": "Stapel",
     "How it works": "So funktioniert es",
     # inputs
@@ -136,6 +138,57 @@ WORDS = {
     "Copy a link to this result": "Einen Link auf dieses Ergebnis kopieren",
     "Opens the page with this example and these settings.": "Öffnet die Seite mit diesem Beispiel und diesen Einstellungen.",
     "of": "von",
+    # clips
+    "A clip of a face": "Ein Clip eines Gesichts",
+    "Take the example": "Das Beispiel nehmen",
+    "Steadiness": "Ruhe",
+    "0 is frame by frame; up to 1, frames are evened out along the motion before they are restored.": "0 ist Bild für Bild; bis 1 werden "
+    "die Einzelbilder entlang der Bewegung ausgeglichen, bevor sie restauriert werden.",
+    "Download MP4": "MP4 herunterladen",
+    "Download master": "Master herunterladen",
+    "Download master: PNG frames": "Master herunterladen: PNG-Einzelbilder",
+    "Download master: ProRes 4444, transparent": "Master herunterladen: ProRes 4444, durchsichtig",
+    "After": "Nachher",
+    "Play": "Abspielen",
+    "Pause": "Pause",
+    "Place in the clip": "Stelle im Clip",
+    "frames": "Einzelbilder",
+    "min": "min",
+    "takes about": "dauert etwa",
+    "s of a GPU": "s einer GPU",
+    "still": "noch",
+    "Rendering": "Rendern",
+    "Restoring": "Restaurieren",
+    "Writing the files": "Die Dateien werden geschrieben",
+    "What is done is here.": "Was fertig ist, ist hier.",
+    "Flicker: before → after": "Flackern: vorher → nachher",
+    "Warping error, thousandths": "Warping-Fehler, Tausendstel",
+    "How far each frame is from the one before it, brought along the clip's own motion: the mean squared difference, in "
+    "thousandths (Lai et al. 2018)": "Wie weit jedes Einzelbild von dem vor ihm abweicht, das der Bewegung des Clips nachgeführt wurde: "
+    "der mittlere quadratische Unterschied, in Tausendsteln (Lai et al. 2018)",
+    "The middle column of every frame, from the first to the last: what flickers is grain.": "Die mittlere Spalte jedes Einzelbilds, vom "
+    "ersten zum letzten: Was flackert, ist körnig.",
+    # clouds of Gaussians
+    "A cloud of Gaussians": "Eine Wolke von Gauß-Splats",
+    "Turn": "Drehen",
+    "Tilt": "Neigen",
+    "Zoom": "Zoom",
+    "Restore this view": "Diese Ansicht restaurieren",
+    "How the file is read": "Wie die Datei gelesen wird",
+    "guessed": "geraten",
+    "Up": "Oben",
+    "Where the face looks": "Wohin das Gesicht blickt",
+    "Quaternions": "Quaternionen",
+    "Scales": "Größen",
+    "Opacities": "Deckkraft",
+    "Colours": "Farben",
+    "Left-handed axes, as in Unity": "Linkshändige Achsen, wie in Unity",
+    "Arc, degrees": "Bogen, Grad",
+    "360 is once round; less is to one side, to the other and back.": "360 ist einmal herum; weniger ist zur einen Seite, zur anderen "
+    "und zurück.",
+    "Turntable": "Drehteller",
+    "Gaussians": "Gauß-Splats",
+    "The cloud from this side; drag to turn it": "Die Wolke von dieser Seite; ziehen, um sie zu drehen",
 }
 
 # What each `enhancer.messages.Message` is in German. It names the values that the English names.
@@ -319,6 +372,15 @@ MESSAGES = {
     "video.reference_length": "Die Referenz hat eine andere Zahl von Einzelbildern als ihr Clip. Nehmen Sie den sauberen Clip in gleicher Länge.",
     "video.motion_count": "In {folder} führen {given} Dateien der Art .npy oder .flo in dieser Richtung ({way}), aber ein Clip aus {frames} "
     "Einzelbildern braucht {wanted}: eine für jedes Paar von Nachbarn.",
+    "clip.none": "Noch ist kein Clip da. Legen Sie einen auf die Seite, oder nehmen Sie das Beispiel.",
+    "clip.size": "Dieser Clip hat {width}x{height} Pixel; hier werden höchstens {most} je Seite genommen. Verkleinern Sie ihn, oder nehmen Sie "
+    "die Kommandozeile.",
+    "clip.cut": "Dieser Clip dauert {all:.1f} s. Genommen werden die ersten {taken:.1f} s: höchstens {most} s, und weniger von großen Einzelbildern.",
+    "clip.steady": "Die Ruhe muss zwischen 0 und 1 liegen, nicht bei {given!r}.",
+    "clip.silent": "Sein Ton passt nicht in eine MP4-Datei, das Ergebnis ist deshalb stumm.",
+    "cloud.none": "Noch ist keine Wolke da. Legen Sie eine auf die Seite, oder nehmen Sie das Beispiel.",
+    "cloud.view": "Eine Ansicht ({name}) muss zwischen {least} und {most} liegen, nicht bei {given}.",
+    "cloud.turn": "Ein Drehteller hat {least} bis {most} Bilder über 10 bis 360 Grad, nicht {frames} über {arc}.",
     "video.motion_unreadable": "Die Bewegung {path} kann nicht gelesen werden ({reason}).",
     "video.motion_shape": "Die Bewegung {path} muss endliche Zahlen der Form {wanted} enthalten, gefunden: {given}. Sie muss zu den "
     "Einzelbildern des Clips passen.",
@@ -341,7 +403,8 @@ _ABOUT = about(
         "aussehen; niedriger ist besser. Jede Region wird unter ihrer eigenen Maske bewertet, damit gute Haare keine schlechten Augen "
         "verdecken. Eine Bewertung braucht das saubere Bild: Ein Rendering allein hat keine.</p>",
         "Was es nicht kann": "<p>Ein Gesicht, das das Bild füllt, {smallest} bis {largest} Pixel je Seite. Es vergrößert nicht und tauscht keine "
-        "Gesichter. Nur Einzelbilder: Nichts hält die Bilder eines Films vom Flackern ab. Der eingebaute Modellstand ist klein und sein "
+        "Gesichter. Einen Clip sieht das Modell Bild für Bild: Was von Bild zu Bild anders beschädigt ist, wird vorher "
+        "entlang der Bewegung ausgeglichen, und das Flackern wird weniger, nicht keines. Der eingebaute Modellstand ist klein und sein "
         "Gewinn bescheiden; wo die Seite einen anderen nennt, arbeitet jener.</p>",
         "Ihre Bilder": "<p>Sie werden hier bearbeitet und binnen zwei Stunden gelöscht. Sonst bleibt nichts, keine Adresse wird für Sie "
         "abgerufen, und niemand wird gezählt. Ein heruntergeladenes Ergebnis sagt in der Datei, dass ein trainiertes Modell es machte und "
@@ -379,5 +442,16 @@ PASSAGES = {
     "files": "<p>PNG ohne Verlust. Jede Datei enthält die Einstellungen, mit denen sie entstand: Auf der Seite abgelegt, sind sie "
     "wieder gesetzt.</p>",
     "batch": "<p>Bis zu 20 Bilder auf einmal. Ein unbrauchbares Bild wird genannt, der Rest wird trotzdem gemacht.</p>",
+    "video": f"<p>Bis zu {LONGEST_CLIP} s; von einem längeren Clip wird der Anfang genommen. Höchstens {LARGEST_SIDE} Pixel je Seite und "
+    f"{LARGEST_UPLOAD} MB: MP4, MOV, WebM, MKV, GIF oder APNG. Der Ton bleibt.</p>",
+    "no clip yet": "<p class='empty-player'>Noch kein Clip: Legen Sie links einen ab, oder nehmen Sie das Beispiel.</p>",
+    "no clips here": "<p>Clips brauchen das Paket av, das hier nicht installiert ist: <code>pip install 'av&gt;=18.1,&lt;19'</code>, und die "
+    "Seite neu starten.</p>",
+    "splat": f"<p>Eine Wolke von 3D-Gauß-Splats, höchstens {LARGEST_UPLOAD} MB: .ply, auch komprimiert, .spz, .splat oder .ksplat. Drehen Sie sie, "
+    "und restaurieren Sie, was Sie sehen; Durchsichtigkeit bleibt.</p>",
+    "no cloud yet": "<p class='empty-player'>Noch keine Wolke: Legen Sie links eine ab, oder nehmen Sie das Beispiel.</p>",
+    "turntable": f"<h2>Drehteller</h2><p>Von der gewählten Ansicht aus gedreht, {SPLAT_SIZE}x{SPLAT_SIZE} Pixel, mit bekannter Bewegung ruhig gehalten "
+    "und restauriert.</p>",
+    "no turntable yet": "<p class='empty-player'>Noch kein Drehteller.</p>",
     "about": _ABOUT,
 }

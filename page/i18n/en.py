@@ -3,7 +3,7 @@
 from enhancer.degrade import STEP_NAMES
 from enhancer.imaging.io import MIN_SIDE
 from page.i18n.about import about
-from page.limits import LARGEST_FILE, LARGEST_SIDE
+from page.limits import LARGEST_FILE, LARGEST_SIDE, LARGEST_UPLOAD, LONGEST_CLIP, SPLAT_SIZE
 
 DROP_HERE = f"Drop a picture of a face here, or click to choose.  {MIN_SIDE} to {LARGEST_SIDE} pixels a side, at most {LARGEST_FILE} MB."
 
@@ -23,8 +23,9 @@ _ABOUT = about(
         "<b>SSIM</b> compares local structure; 1 is identical. <b>LPIPS</b> asks a trained network how different two pictures "
         "look; lower is better. A region is scored under its own mask, so that good hair cannot hide bad eyes. Scores need the "
         "clean picture: a render by itself has none.</p>",
-        "What it cannot do": "<p>One face that fills the frame, {smallest} to {largest} pixels a side. It is no upscaler and swaps no faces. Single "
-        "pictures only: nothing keeps the frames of a video from flickering. The embedded checkpoint is small and its gain is modest; "
+        "What it cannot do": "<p>One face that fills the frame, {smallest} to {largest} pixels a side. It is no upscaler and swaps no faces. "
+        "The model sees a clip frame by frame: damage that differs from frame to frame is evened out along the motion before, which makes "
+        "the flicker less, not none. The embedded checkpoint is small and its gain is modest; "
         "where the page names another one, that one is at work.</p>",
         "Your pictures": "<p>They are worked on here and deleted within two hours. Nothing else is kept, no address is fetched for you, and "
         "nobody is counted. A downloaded result says inside the file that a trained model made it, and with which settings: drop it on "
@@ -59,5 +60,16 @@ PASSAGES = {
     "difference": "<p>The brighter, the further apart; amplified four times. Black is equal.</p>",
     "files": "<p>PNG without loss. Each file holds the settings it was made with: drop it on the page to set them again.</p>",
     "batch": "<p>Up to 20 pictures in one go. A picture that cannot be used is named, the rest is still done.</p>",
+    "video": f"<p>Up to {LONGEST_CLIP} s; of a longer clip the beginning is taken. At most {LARGEST_SIDE} pixels a side and {LARGEST_UPLOAD} MB: "
+    "MP4, MOV, WebM, MKV, GIF or APNG. Its sound is kept.</p>",
+    "no clip yet": "<p class='empty-player'>No clip yet: drop one on the left, or take the example.</p>",
+    "no clips here": "<p>Clips need the package av, which is not installed here: <code>pip install 'av&gt;=18.1,&lt;19'</code>, and start the page "
+    "again.</p>",
+    "splat": f"<p>A cloud of 3D Gaussians, at most {LARGEST_UPLOAD} MB: .ply, compressed too, .spz, .splat or .ksplat. Turn it, and restore what "
+    "you see; transparency is kept.</p>",
+    "no cloud yet": "<p class='empty-player'>No cloud yet: drop one on the left, or take the example.</p>",
+    "turntable": f"<h2>Turntable</h2><p>Turned from the view that is chosen, {SPLAT_SIZE}x{SPLAT_SIZE} pixels, held still by the motion that is known, "
+    "and restored.</p>",
+    "no turntable yet": "<p class='empty-player'>No turntable yet.</p>",
     "about": _ABOUT,
 }

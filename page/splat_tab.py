@@ -1,0 +1,265 @@
+"""The tab that shows a cloud of Gaussians from any side, restores what is seen, and makes a turntable of it."""
+
+from collections.abc import Iterator, Mapping
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from enhancer.imaging.io import to_bytes
+from enhancer.messages import Message
+from enhancer.results import Translate, patience, status_line
+from enhancer.splats.formats.contents import Conventions
+from page import backend
+from page.archive import safe_names
+from page.backend import shown_to_visitor
+from page.clips import CAN_READ_CLIPS, Taken, flat
+from page.clouds import EXAMPLE, FRAMES, LIMITS, Given, Scene, Turn, View, opened, rendered, turned
+from page.controls import THIS_FILE, take_uploads_only
+from page.i18n.translate import label, refusal, translator
+from page.limits import SPLAT_SIZE
+from page.outputs import Pair
+from page.player import picture_address
+from page.video_tab import LatestRun, Outcome, scratch, steadiness, stopped
+
+PRIVATE: dict[str, Any] = {"api_visibility": "private"}
+QUIETLY: dict[str, Any] = {"show_progress": "hidden", **PRIVATE}
+AXES = ("x", "-x", "y", "-y", "z", "-z")
+CHOICES = {  # of what a file cannot say of itself; the first is what most files have
+    "quaternions": ("wxyz", "xyzw"),
+    "scales": ("auto", "log", "linear"),
+    "opacities": ("auto", "logit", "linear"),
+    "colours": ("auto", "sh", "rgb"),
+}
+NO_CLOUD = Message("cloud.none", "There is no cloud yet. Drop one on the page, or take the example.")
+Updates = dict[Any, Any]
+
+
+class SplatTab:
+    """Its components, and what they do."""
+
+    def __init__(self, tab: gr.Tab) -> None:
+        """Lay it out where this is called.
+
+        Args:
+            tab: Once it is opened, the example is looked at.
+        """
+        with gr.Row(elem_classes="stage"):
+            with gr.Column(elem_classes="controls"):
+                self._lay_out_inputs()
+            with gr.Column(elem_classes="hero"):
+                with gr.Column(elem_id="splat-live") as self.live:
+                    self.view = gr.HTML(label("no cloud yet"), padding=False, elem_id="splat-view")
+                with gr.Column(visible=False, elem_id="splat-restored") as self.restored:
+                    self.slider = gr.ImageSlider(
+                        label=label("Before and after"),
+                        show_label=False,
+                        format="png",
+                        max_height=500,
+                        elem_classes="slider",
+                        elem_id="splat-slider",
+                        buttons=["download", "fullscreen"],
+                    )
+                    self.divider = gr.Slider(
+                        0,
+                        100,
+                        50,
+                        step=1,
+                        label=label("Divider: before to the left, after to the right"),
+                        buttons=[],
+                        elem_id="splat-divider",
+                        elem_classes="divider",
+                        interactive=True,
+                    )
+                self.status = gr.HTML(padding=False, elem_classes="status", elem_id="splat-about")
+        with gr.Column(elem_classes="details", elem_id="splat-turntable"):
+            self._lay_out_turntable()
+        self._wire(tab)
+
+    # --- what there is -------------------------------------------------------------------------------------------
+
+    def _lay_out_inputs(self) -> None:
+        gr.HTML(label("splat"), padding=False, elem_classes="hint")
+        self.file = gr.File(str(EXAMPLE), label=label("A cloud of Gaussians"), height=140, elem_id="splat-file")
+        take_uploads_only(self.file)
+        self.example = gr.Button(label("Take the example"), size="sm", elem_id="splat-example")
+        with gr.Column(elem_classes="settings"), gr.Row():
+            self.yaw, self.pitch, self.zoom = (
+                gr.Slider(*LIMITS[name], start, step=step, label=label(words), min_width=150, elem_id=f"splat-{name}")
+                for name, words, start, step in (
+                    ("yaw", "Turn", 0, 1),
+                    ("pitch", "Tilt", 0, 1),
+                    ("zoom", "Zoom", 1, 0.05),
+                )
+            )
+        with gr.Row(elem_classes="buttons"):
+            self.button = gr.Button(
+                label("Restore this view"), variant="primary", size="lg", scale=3, elem_id="splat-restore"
+            )
+        with gr.Accordion(label("How the file is read"), open=False, elem_classes="settings"):
+            guessed: list[Any] = [(label("guessed"), ""), *((axis, axis) for axis in AXES)]
+            with gr.Row():
+                self.up = gr.Dropdown(guessed, value="", label=label("Up"), min_width=120, elem_id="splat-up")
+                self.front = gr.Dropdown(
+                    guessed, value="", label=label("Where the face looks"), min_width=120, elem_id="splat-front"
+                )
+            with gr.Row():
+                self.conventions = [
+                    gr.Dropdown(list(values), value=values[0], label=label(name.capitalize()), min_width=120)
+                    for name, values in CHOICES.items()
+                ]
+            self.left_handed = gr.Checkbox(False, label=label("Left-handed axes, as in Unity"))
+
+    def _lay_out_turntable(self) -> None:
+        gr.HTML(label("turntable"), padding=False, elem_classes="hint")
+        if not CAN_READ_CLIPS:
+            gr.HTML(label("no clips here"), padding=False, elem_classes="hint", elem_id="splat-missing")
+            return
+        with gr.Row(elem_classes=["stage", "wide"]):
+            with gr.Column(elem_classes=["controls"]):
+                with gr.Column(elem_classes="settings"):
+                    self.frames = gr.Slider(*FRAMES, 48, step=8, label=label("Pictures"), elem_id="splat-frames")
+                    self.arc = gr.Slider(
+                        30,
+                        360,
+                        120,
+                        step=10,
+                        label=label("Arc, degrees"),
+                        info=label("360 is once round; less is to one side, to the other and back."),
+                        elem_id="splat-arc",
+                    )
+                    self.steady = steadiness("splat")
+                with gr.Row(elem_classes="buttons"):
+                    self.turn_button = gr.Button(label("Turntable"), size="lg", scale=3, elem_id="splat-turn")
+                    self.stop = gr.Button(label("Stop"), size="lg", scale=1, elem_id="splat-stop")
+            with gr.Column(elem_classes="hero"):
+                self.outcome = Outcome("splat", "no turntable yet")
+                self.outcome.lay_out_files()
+
+    # --- what it does --------------------------------------------------------------------------------------------
+
+    def _wire(self, tab: gr.Tab) -> None:
+        where, read_as = [self.yaw, self.pitch, self.zoom], [self.up, self.front, *self.conventions, self.left_handed]
+        chosen: set[Any] = {self.file, *where, *read_as}
+        seen: dict[str, Any] = {
+            "fn": self.look,
+            "inputs": chosen,
+            "outputs": [self.live, self.restored, self.view, self.status],
+            "trigger_mode": "always_last",
+            "concurrency_id": "view",
+            "concurrency_limit": 2,
+            **QUIETLY,
+        }
+        for slider in where:
+            slider.input(**seen)
+        for part in (self.file, *read_as):
+            changed: Any = part.change
+            changed(**seen)
+        selected: Any = tab.select
+        selected(**seen | {"fn": self.look_again, "inputs": chosen | {self.view}})
+        self.example.click(lambda: str(EXAMPLE), None, self.file, queue=False, **QUIETLY)
+        self.button.click(
+            self.restore,
+            chosen,
+            [self.live, self.restored, self.slider, self.status],
+            concurrency_id="model",
+            trigger_mode="once",
+            show_progress_on=self.view,
+            **PRIVATE,
+        )
+        self.divider.input(
+            None,
+            self.divider,
+            self.slider,
+            js="(at) => ({__type__: 'update', slider_position: at})",
+            **PRIVATE,
+        )
+        if not CAN_READ_CLIPS:
+            return
+        self.latest = gr.State(LatestRun())
+        self.turn_button.click(
+            self.turn,
+            chosen | {self.frames, self.arc, self.steady, self.latest},
+            self.outcome.all,
+            concurrency_id="clip",
+            trigger_mode="once",
+            **QUIETLY,
+        )
+        self.stop.click(lambda latest: latest.run.stop(), self.latest, None, queue=False, **QUIETLY)
+
+    def look(self, values: Mapping[Any, Any], request: gr.Request) -> Updates:
+        """Show the cloud from where the sliders say; what was restored of another view makes room."""
+        say = translator(request)
+        there: Updates = {self.live: gr.update(visible=True), self.restored: gr.update(visible=False)}
+        if values[self.file] is None:
+            return there | {self.view: say("no cloud yet"), self.status: ""}
+        with shown_to_visitor():
+            scene = self._scene(values)
+            picture = flat(to_bytes(rendered(scene, self._view(values))))
+        shown = (
+            f'<img src="{picture_address(picture)}" width="{SPLAT_SIZE}" height="{SPLAT_SIZE}" draggable="false" '
+            f'alt="{escape(say("The cloud from this side; drag to turn it"))}">'
+        )
+        return there | {self.view: shown, self.status: _about(scene, say)}
+
+    def look_again(self, values: Mapping[Any, Any], request: gr.Request) -> Updates:
+        """Do the same where nothing is shown yet."""
+        return {self.status: gr.skip()} if "<img" in str(values[self.view]) else self.look(values, request)
+
+    def restore(self, values: Mapping[Any, Any], request: gr.Request) -> Iterator[Updates]:
+        """Restore what is seen, and show it before and after."""
+        say = translator(request)
+        with shown_to_visitor():
+            scene = self._scene(values)
+            image = rendered(scene, self._view(values))
+        if wait := backend.expected_seconds(image):
+            yield {self.status: patience(wait, say)}
+        result = backend.restored(image, notes=scene.notes)
+        pair = Pair.of(result)
+        yield {
+            self.live: gr.update(visible=False),
+            self.restored: gr.update(visible=True),
+            self.slider: (pair.before, pair.after),
+            self.status: status_line(result, say, Path(values[self.file]).name),
+        }
+
+    def turn(self, values: Mapping[Any, Any], request: gr.Request) -> Iterator[Updates]:
+        """Render a turntable, restore it, and show it before and after."""
+        say, run, steady = translator(request), values[self.latest].begin(), values[self.steady]
+        with shown_to_visitor(), scratch() as folder:
+            scene = self._scene(values)
+            turn = Turn(self._view(values), values[self.frames], values[self.arc])
+            (stem,) = safe_names([f"{Path(values[self.file]).stem}_turn"])
+            yield self.outcome.none()
+            for step in turned(scene, turn, Path(folder)):
+                if run.is_stopped:
+                    yield {self.outcome.status: stopped(say)}
+                elif isinstance(step, Taken):
+                    yield from self.outcome.work(step, stem, steady, run, Path(folder), say)
+                else:
+                    yield self.outcome.shown(step, say, steady, run)
+                if run.is_stopped:
+                    return
+
+    def _scene(self, values: Mapping[Any, Any]) -> Scene:
+        """Return the cloud, read as the controls say.
+
+        Raises:
+            EnhancerError: It cannot be used.
+        """
+        path = values[self.file]
+        if path is None:
+            raise refusal(NO_CLOUD)
+        named = {name: values[part] for name, part in zip(CHOICES, self.conventions, strict=True)}
+        read_as = Conventions(**named, left_handed=bool(values[self.left_handed]))
+        return opened(Given(path, read_as, values[self.up] or None, values[self.front] or None), THIS_FILE)
+
+    def _view(self, values: Mapping[Any, Any]) -> View:
+        return View(values[self.yaw], values[self.pitch], values[self.zoom])
+
+
+def _about(scene: Scene, say: Translate) -> str:
+    notes = "".join(f"<li>{escape(say(note))}</li>" for note in scene.notes)
+    words = f"{len(scene.file.cloud)} {say('Gaussians')} · {scene.file.format}"
+    return f"<p role='status'>{escape(words)}</p>" + (f'<ul class="quiet">{notes}</ul>' if notes else "")
