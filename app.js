@@ -42,4 +42,93 @@
     });
   }).observe(document.body, { childList: true, subtree: true });
   mend();
+
+  // Two clips with one clock: the one after leads, the one before follows.
+  const together = (player) => {
+    const [before, after] = player.querySelectorAll("video");
+    const [button, track, told] = ["button", "input", "output"].map((name) => player.querySelector(name));
+    const { play, pause, of } = player.dataset;
+    const frames = Number(player.dataset.frames);
+    const show = () => {
+      const length = after.duration || 1;
+      const now = Math.min(frames - 1, Math.floor((after.currentTime / length) * frames + 1e-3));
+      track.value = now;
+      told.textContent = `${now + 1} / ${frames}`;
+      set(track, "aria-valuetext", `${now + 1} ${of} ${frames}`);
+      const word = after.paused ? play : pause;
+      set(button, "aria-label", word);
+      button.classList.toggle("playing", !after.paused);
+    };
+    const follow = () => {
+      if (!player.isConnected) return;
+      if (Math.abs(before.currentTime - after.currentTime) > 0.04) before.currentTime = after.currentTime;
+      show();
+      if (!after.paused) requestAnimationFrame(follow);
+    };
+    const run = async () => {
+      if (after.ended) before.currentTime = after.currentTime = 0;
+      await Promise.allSettled([before.play(), after.play()]);
+      follow();
+    };
+    const halt = () => {
+      before.pause();
+      after.pause();
+      before.currentTime = after.currentTime;
+      show();
+    };
+    button.addEventListener("click", () => (after.paused ? run() : halt()));
+    track.addEventListener("input", () => {
+      halt();
+      before.currentTime = after.currentTime = ((Number(track.value) + 0.5) / frames) * after.duration;
+    });
+    after.addEventListener("seeked", show);
+    after.addEventListener("ended", () => {
+      before.currentTime = after.currentTime = 0;
+      run();
+    });
+    show();
+    // once both can be played; who wants no motion presses the button
+    if (!matchMedia("(prefers-reduced-motion: reduce)").matches) {
+      const ready = (video) =>
+        new Promise((done) => (video.readyState > 2 ? done() : video.addEventListener("canplay", done, { once: true })));
+      Promise.all([ready(before), ready(after)]).then(() => player.isConnected && run());
+    }
+  };
+  // A cloud is turned by dragging its picture, too: that moves the sliders, which a keyboard moves as well.
+  const turn = (place) => {
+    const slider = (name) => document.querySelector(`#splat-${name} input[type=range]`);
+    const move = (name, by) => {
+      const range = slider(name);
+      let to = Number(range.value) + by;
+      if (name === "yaw") to = ((((to + 180) % 360) + 360) % 360) - 180;
+      range.value = to;
+      range.dispatchEvent(new Event("input", { bubbles: true }));
+    };
+    let last = null;
+    place.addEventListener("pointerdown", (event) => {
+      if (!event.target.closest("img")) return;
+      last = [event.clientX, event.clientY];
+      place.setPointerCapture(event.pointerId);
+    });
+    place.addEventListener("pointermove", (event) => {
+      if (!last) return;
+      const [x, y] = [Math.trunc((event.clientX - last[0]) / 2), Math.trunc((event.clientY - last[1]) / 2)]; // 2 px a degree
+      if (x) move("yaw", -x);
+      if (y) move("pitch", y);
+      last = [last[0] + 2 * x, last[1] + 2 * y];
+    });
+    for (const end of ["pointerup", "pointercancel"]) place.addEventListener(end, () => (last = null));
+  };
+  const wire = () => {
+    const once = (selector, start) => {
+      for (const element of document.querySelectorAll(`${selector}:not([data-wired])`)) {
+        element.dataset.wired = "";
+        start(element);
+      }
+    };
+    once(".player:has(video)", together);
+    once("#splat-view", turn);
+  };
+  new MutationObserver(wire).observe(document.body, { childList: true, subtree: true });
+  wire();
 }

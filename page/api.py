@@ -1,8 +1,9 @@
-"""What the page offers to programs: five named endpoints, their parameters typed and described.
+"""What the page offers to programs: seven named endpoints, their parameters typed and described.
 
 To agents they are tools, named after their functions and described by their docstrings.
 """
 
+from pathlib import Path, PurePath
 from typing import Any
 
 import gradio as gr
@@ -14,9 +15,17 @@ from enhancer.imaging.blend import Restoration
 from enhancer.imaging.regions import REGION_NAMES
 from enhancer.results import result_row
 from page import backend
+from page.archive import safe_names
 from page.backend import shown_to_visitor
-from page.controls import WHITE, Given, image_of, picture_input, rgb_of
+from page.clips import Made, restore_clip, take
+from page.clouds import Given as GivenCloud
+from page.clouds import View, opened, rendered
+from page.controls import THIS_FILE, WHITE, Given, image_of, picture_input, rgb_of, take_uploads_only
+from page.i18n.translate import refusal
 from page.outputs import saved, steps_shown
+from page.player import flicker_row
+from page.splat_tab import NO_CLOUD
+from page.video_tab import NO_CLIP, home, scratch
 
 Strengths = dict[str, float] | None
 
@@ -142,22 +151,94 @@ def score_face(image: Given | None, reference: Given | None, labels: Given | Non
     return backend.scores(image_of(image), image_of(reference), _labels(labels))
 
 
+def restore_video(video: str | None, steadiness: float = 1.0) -> tuple[Any, ...]:
+    """Restore a short clip of a face, such as a turntable of Gaussian splats, frame by frame, and hold it still.
+
+    The clip is uploaded first, or sent as a data: address; no other address is fetched. Of a clip of more than 10 seconds, or
+    of large frames, the beginning is taken, and a note in the report says so.
+
+    Args:
+        video: The clip: MP4, MOV, WebM, MKV, GIF or APNG, at most 2048 pixels a side and 128 MB. Its sound and times are kept.
+        steadiness: How far frames are evened out along the motion before they are restored, from 0, frame by frame, to 1.
+
+    Returns:
+        The restored clip as MP4; a master without loss, a ZIP of PNG frames, or ProRes 4444 of a transparent clip; and a
+        report: frames, seconds, size, warping error before and after (lower is stiller), notes.
+    """
+    if video is None:
+        raise refusal(NO_CLIP)
+    made = None
+    with shown_to_visitor(), scratch() as folder:
+        taken = take(video, THIS_FILE)
+        (stem,) = safe_names([PurePath(video).name])
+        for step in restore_clip(taken, Path(folder), home(), stem, steadiness):
+            made = step if isinstance(step, Made) else None
+    assert made is not None  # nobody stopped it
+    height, width = made.size
+    report = {"frames": made.frames, "width": width, "height": height, "seconds": made.seconds, "steadiness": steadiness}
+    return str(made.after), str(made.master), report | _of_model() | {"flicker": flicker_row(made.flicker), "notes": list(made.notes)}
+
+
+def render_splat(
+    splat: str | None,
+    yaw: float = 0.0,
+    pitch: float = 0.0,
+    zoom: float = 1.0,
+    rise: float = 0.0,
+    up: str = "",
+    front: str = "",
+    restore: bool = True,
+) -> tuple[Any, ...]:
+    """Render a head of 3D Gaussian splats from any side, and restore that view.
+
+    The cloud is uploaded first, or sent as a data: address; no other address is fetched.
+
+    Args:
+        splat: The cloud: .ply of 3D Gaussian Splatting, compressed .ply, .spz, .splat or .ksplat, at most 128 MB.
+        yaw: Degrees from the front, counter-clockwise from above, from -180 to 180.
+        pitch: Degrees upwards, from -80 to 80.
+        zoom: 1 has all of the cloud in the picture; from 0.5 to 4.
+        rise: How far above the cloud's middle to look, as a share of the picture at a zoom of 1, from -0.5 to 0.5.
+        up: Which axis of the cloud points up: "x", "-x", "y", "-y", "z" or "-z". Guessed where nothing is said.
+        front: Which axis the face looks along, likewise.
+        restore: Restore the view too; else only the render is returned.
+
+    Returns:
+        The render, 512x512 pixels and transparent; the restored one, or nothing; and a report: format, number of Gaussians,
+        notes on how the file was read.
+    """
+    if splat is None:
+        raise refusal(NO_CLOUD)
+    with shown_to_visitor():
+        scene = opened(GivenCloud(splat, up=up or None, front=front or None), THIS_FILE)
+        image = rendered(scene, View(yaw, pitch, zoom, rise))
+    report: dict[str, Any] = {"format": scene.file.format, "gaussians": len(scene.file.cloud), "notes": list(scene.notes)}
+    if not restore:
+        return saved(image, "rendered"), None, report
+    result = backend.restored(image, notes=scene.notes)
+    after = saved(result.restored, "restored", result.record)
+    return saved(image, "rendered"), after, report | {"restored": result_row(result)}
+
+
 def model_info() -> dict[str, Any]:
     """Tell what is at work: checkpoint, its sha, device, version, and the checkpoints that may be chosen.
 
     Returns:
         The facts by name.
     """
-    parts = backend.service()
-    restorer = parts.require_restorer()
+    restorer = backend.service().require_restorer()
     return {
-        "checkpoint": restorer.name,
-        "sha": restorer.sha,
-        "device": parts.device,
+        **_of_model(),
         "version": enhancer.__version__,
         "checkpoints": list(backend.checkpoints()),
         "notices": list(restorer.notices),
     }
+
+
+def _of_model() -> dict[str, Any]:
+    parts = backend.service()
+    restorer = parts.require_restorer()
+    return {"checkpoint": restorer.name, "sha": restorer.sha, "device": parts.device}
 
 
 def _labels(given: Given | None) -> Any:
@@ -193,7 +274,15 @@ def add_api() -> None:
         background = gr.Textbox(WHITE, label="background")
         restored, given = gr.Image(format="png", label="restored"), gr.Image(format="png", label="degraded")
         report, strip = gr.JSON(label="report"), gr.Gallery(format="png", label="steps")
-        degradation, call = [preset, seed, strengths], gr.Button().click
+            video, splat = gr.File(label="video"), gr.File(label="splat")
+        for part in (video, splat):
+            take_uploads_only(part)
+        steadiness, master = gr.Number(1, label="steadiness"), gr.File(label="master")
+        where = [gr.Number(start, label=name) for name, start in (("yaw", 0), ("pitch", 0), ("zoom", 1), ("rise", 0))]
+        axes = [gr.Textbox("", label=name) for name in ("up", "front")]
+        restore, clip = gr.Checkbox(True, label="restore"), gr.File(label="restored")
+        rendered_view = gr.Image(format="png", label="rendered")
+    degradation, call = [preset, seed, strengths], gr.Button().click
     everything = [
         image,
         labels,
@@ -208,4 +297,14 @@ def add_api() -> None:
     call(degrade_face, [image, labels, *degradation], given, api_name="degrade")
     call(degradation_steps, [image, labels, *degradation], strip, api_name="steps")
     call(score_face, [image, reference, labels], report, api_name="score")
+    call(
+        restore_video, [video, steadiness], [clip, master, report], api_name="restore_video", concurrency_id="clip"
+    )
+    call(
+        render_splat,
+        [splat, *where, *axes, restore],
+        [rendered_view, restored, report],
+        api_name="render_splat",
+        concurrency_id="model",
+    )
     call(model_info, None, report, api_name="info", queue=False)

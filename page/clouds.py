@@ -5,7 +5,7 @@ Torch and what stands on it are imported once a cloud is there.
 
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 
 EXAMPLE = ROOT / "examples" / "splats" / "head_02.ply"
 RATE = 16  # frames a second of a turntable
+FIRST_VIEW = (0.0, 0.0, 1.7, 0.14)  # of the example: a bust, of which the face shall fill the picture
 FRAMES = (16, 96)  # that one may have
-LIMITS = {"yaw": (-180, 180), "pitch": (-80, 80), "zoom": (0.5, 4)}  # of a view
+LIMITS = {"yaw": (-180, 180), "pitch": (-80, 80), "zoom": (0.5, 4), "rise": (-0.5, 0.5)}  # of a view
 KEPT = 3  # clouds in memory: what visitors turn now
 
 _reading = threading.Lock()  # whoever wants the same cloud waits for the first
@@ -63,11 +64,13 @@ class View:
         yaw: Degrees to the left of the front, counter-clockwise from above.
         pitch: Degrees upwards.
         zoom: 1 has all of it in the picture.
+        rise: How far above its middle the middle of the picture is, as a share of the picture's height at a zoom of 1.
     """
 
     yaw: float = 0.0
     pitch: float = 0.0
     zoom: float = 1.0
+    rise: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse what is out of range.
@@ -101,7 +104,8 @@ class Scene(NamedTuple):
     def camera(self, view: View, size: int = SPLAT_SIZE) -> "Camera":
         """Return the camera of a view."""
         camera, edge = self.front.circled(self.distance, view.yaw, view.pitch), 0.5 / view.zoom
-        return camera.window((0.5 - edge, 0.5 - edge, 0.5 + edge, 0.5 + edge), size, size)
+        middle = 0.5 - view.rise
+        return camera.window((0.5 - edge, middle - edge, 0.5 + edge, middle + edge), size, size)
 
 
 def opened(given: Given, name: str) -> Scene:
@@ -182,7 +186,7 @@ class Turn:
         shares = [number / self.frames for number in range(int(self.frames))]
         turns = [360 * each if self.arc == 360 else self.arc / 2 * math.sin(2 * math.pi * each) for each in shares]
         yaws = [(self.view.yaw + turn + 180) % 360 - 180 for turn in turns]
-        return [View(yaw, self.view.pitch, self.view.zoom) for yaw in yaws]
+        return [replace(self.view, yaw=yaw) for yaw in yaws]
 
 
 def turned(scene: Scene, turn: Turn, scratch: Path) -> Iterator[Working | Taken]:

@@ -30,6 +30,12 @@ WARPING = Metric(
 )
 
 
+STRIPS = (
+    "Sharper frames differ more, so a clip that was still gets a little more. Below, the middle column of every frame, from the "
+    "first to the last: what flickers is grain."
+)
+
+
 def picture_address(picture: np.ndarray) -> str:
     """Return (H, W, 3) uint8 as an address that holds the picture itself, so that no file is left of it."""
     import cv2
@@ -136,7 +142,7 @@ def flicker_table(made: Made, say: Translate) -> str:
     )
     return (
         f'<table class="scores"><caption>{escape(say("Flicker: before → after"))}</caption><tbody>{row}</tbody></table>'
-        f'<p class="quiet">{escape(say("The middle column of every frame, from the first to the last: what flickers is grain."))}</p>'
+        f'<p class="quiet">{escape(say(STRIPS))}</p>'
         f'<div class="strips">{strips}</div>'
     )
 

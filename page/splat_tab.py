@@ -15,7 +15,7 @@ from page import backend
 from page.archive import safe_names
 from page.backend import shown_to_visitor
 from page.clips import CAN_READ_CLIPS, Taken, flat
-from page.clouds import EXAMPLE, FRAMES, LIMITS, Given, Scene, Turn, View, opened, rendered, turned
+from page.clouds import EXAMPLE, FIRST_VIEW, FRAMES, LIMITS, Given, Scene, Turn, View, opened, rendered, turned
 from page.controls import THIS_FILE, take_uploads_only
 from page.i18n.translate import label, refusal, translator
 from page.limits import SPLAT_SIZE
@@ -26,6 +26,7 @@ from page.video_tab import LatestRun, Outcome, scratch, steadiness, stopped
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 QUIETLY: dict[str, Any] = {"show_progress": "hidden", **PRIVATE}
 AXES = ("x", "-x", "y", "-y", "z", "-z")
+WHERE = (("yaw", "Turn", 1), ("pitch", "Tilt", 1), ("zoom", "Zoom", 0.05), ("rise", "Height", 0.01))
 CHOICES = {  # of what a file cannot say of itself; the first is what most files have
     "quaternions": ("wxyz", "xyzw"),
     "scales": ("auto", "log", "linear"),
@@ -80,19 +81,20 @@ class SplatTab:
     # --- what there is -------------------------------------------------------------------------------------------
 
     def _lay_out_inputs(self) -> None:
-        gr.HTML(label("splat"), padding=False, elem_classes="hint")
+        gr.HTML(label("about clouds"), padding=False, elem_classes="hint")
         self.file = gr.File(str(EXAMPLE), label=label("A cloud of Gaussians"), height=140, elem_id="splat-file")
         take_uploads_only(self.file)
         self.example = gr.Button(label("Take the example"), size="sm", elem_id="splat-example")
-        with gr.Column(elem_classes="settings"), gr.Row():
-            self.yaw, self.pitch, self.zoom = (
-                gr.Slider(*LIMITS[name], start, step=step, label=label(words), min_width=150, elem_id=f"splat-{name}")
-                for name, words, start, step in (
-                    ("yaw", "Turn", 0, 1),
-                    ("pitch", "Tilt", 0, 1),
-                    ("zoom", "Zoom", 1, 0.05),
-                )
-            )
+        with gr.Column(elem_classes="settings"):
+            self.where: list[gr.Slider] = []
+            for two in (slice(0, 2), slice(2, 4)):
+                with gr.Row():
+                    self.where += [
+                        gr.Slider(
+                            *LIMITS[name], start, step=step, label=label(words), min_width=150, elem_id=f"splat-{name}"
+                        )
+                        for (name, words, step), start in zip(WHERE[two], FIRST_VIEW[two], strict=True)
+                    ]
         with gr.Row(elem_classes="buttons"):
             self.button = gr.Button(
                 label("Restore this view"), variant="primary", size="lg", scale=3, elem_id="splat-restore"
@@ -140,8 +142,8 @@ class SplatTab:
     # --- what it does --------------------------------------------------------------------------------------------
 
     def _wire(self, tab: gr.Tab) -> None:
-        where, read_as = [self.yaw, self.pitch, self.zoom], [self.up, self.front, *self.conventions, self.left_handed]
-        chosen: set[Any] = {self.file, *where, *read_as}
+        read_as = [self.up, self.front, *self.conventions, self.left_handed]
+        chosen: set[Any] = {self.file, *self.where, *read_as}
         seen: dict[str, Any] = {
             "fn": self.look,
             "inputs": chosen,
@@ -151,14 +153,22 @@ class SplatTab:
             "concurrency_limit": 2,
             **QUIETLY,
         }
-        for slider in where:
+        for slider in self.where:
             slider.input(**seen)
-        for part in (self.file, *read_as):
-            changed: Any = part.change
+        for part in read_as:
+            changed: Any = part.input
             changed(**seen)
+        # sliders and file are set before the cloud is looked at
+        uploaded: Any = self.file.upload
+        uploaded(lambda: [0, 0, 1, 0], None, self.where, queue=False, **QUIETLY).then(**seen)
+        taken = self.example.click(
+            lambda: [str(EXAMPLE), *FIRST_VIEW], None, [self.file, *self.where], queue=False, **QUIETLY
+        )
+        taken.then(**seen)
+        cleared: Any = self.file.clear
+        cleared(**seen)
         selected: Any = tab.select
         selected(**seen | {"fn": self.look_again, "inputs": chosen | {self.view}})
-        self.example.click(lambda: str(EXAMPLE), None, self.file, queue=False, **QUIETLY)
         self.button.click(
             self.restore,
             chosen,
@@ -256,7 +266,7 @@ class SplatTab:
         return opened(Given(path, read_as, values[self.up] or None, values[self.front] or None), THIS_FILE)
 
     def _view(self, values: Mapping[Any, Any]) -> View:
-        return View(values[self.yaw], values[self.pitch], values[self.zoom])
+        return View(*(values[slider] for slider in self.where))
 
 
 def _about(scene: Scene, say: Translate) -> str:

@@ -2,7 +2,6 @@
 
 import secrets
 import tempfile
-import threading
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
@@ -32,16 +31,11 @@ class Run:
 
     def __init__(self) -> None:
         """It goes on."""
-        self._over = threading.Event()
+        self.is_stopped = False
 
     def stop(self) -> None:
         """Have it end after the frame it is at."""
-        self._over.set()
-
-    @property
-    def is_stopped(self) -> bool:
-        """Whether it shall end."""
-        return self._over.is_set()
+        self.is_stopped = True
 
 
 class LatestRun:
@@ -159,7 +153,7 @@ class VideoTab:
             return
         with gr.Row(elem_classes=["stage", "wide"]):
             with gr.Column(elem_classes="controls"):
-                gr.HTML(label("video"), padding=False, elem_classes="hint")
+                gr.HTML(label("about clips"), padding=False, elem_classes="hint")
                 self.file = gr.File(str(EXAMPLE), label=label("A clip of a face"), height=140, elem_id="video-file")
                 take_uploads_only(self.file)
                 self.example = gr.Button(label("Take the example"), size="sm", elem_id="video-example")

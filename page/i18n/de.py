@@ -166,13 +166,15 @@ WORDS = {
     "How far each frame is from the one before it, brought along the clip's own motion: the mean squared difference, in "
     "thousandths (Lai et al. 2018)": "Wie weit jedes Einzelbild von dem vor ihm abweicht, das der Bewegung des Clips nachgeführt wurde: "
     "der mittlere quadratische Unterschied, in Tausendsteln (Lai et al. 2018)",
-    "The middle column of every frame, from the first to the last: what flickers is grain.": "Die mittlere Spalte jedes Einzelbilds, vom "
-    "ersten zum letzten: Was flackert, ist körnig.",
+    "Sharper frames differ more, so a clip that was still gets a little more. Below, the middle column of every frame, from the "
+    "first to the last: what flickers is grain.": "Schärfere Einzelbilder unterscheiden sich mehr, ein Clip, der ruhig war, bekommt deshalb "
+    "etwas mehr. Darunter die mittlere Spalte jedes Einzelbilds, vom ersten zum letzten: Was flackert, ist körnig.",
     # clouds of Gaussians
     "A cloud of Gaussians": "Eine Wolke von Gauß-Splats",
     "Turn": "Drehen",
     "Tilt": "Neigen",
     "Zoom": "Zoom",
+    "Height": "Höhe",
     "Restore this view": "Diese Ansicht restaurieren",
     "How the file is read": "Wie die Datei gelesen wird",
     "guessed": "geraten",
@@ -442,12 +444,12 @@ PASSAGES = {
     "files": "<p>PNG ohne Verlust. Jede Datei enthält die Einstellungen, mit denen sie entstand: Auf der Seite abgelegt, sind sie "
     "wieder gesetzt.</p>",
     "batch": "<p>Bis zu 20 Bilder auf einmal. Ein unbrauchbares Bild wird genannt, der Rest wird trotzdem gemacht.</p>",
-    "video": f"<p>Bis zu {LONGEST_CLIP} s; von einem längeren Clip wird der Anfang genommen. Höchstens {LARGEST_SIDE} Pixel je Seite und "
+    "about clips": f"<p>Bis zu {LONGEST_CLIP} s; von einem längeren Clip wird der Anfang genommen. Höchstens {LARGEST_SIDE} Pixel je Seite und "
     f"{LARGEST_UPLOAD} MB: MP4, MOV, WebM, MKV, GIF oder APNG. Der Ton bleibt.</p>",
     "no clip yet": "<p class='empty-player'>Noch kein Clip: Legen Sie links einen ab, oder nehmen Sie das Beispiel.</p>",
     "no clips here": "<p>Clips brauchen das Paket av, das hier nicht installiert ist: <code>pip install 'av&gt;=18.1,&lt;19'</code>, und die "
     "Seite neu starten.</p>",
-    "splat": f"<p>Eine Wolke von 3D-Gauß-Splats, höchstens {LARGEST_UPLOAD} MB: .ply, auch komprimiert, .spz, .splat oder .ksplat. Drehen Sie sie, "
+    "about clouds": f"<p>Eine Wolke von 3D-Gauß-Splats, höchstens {LARGEST_UPLOAD} MB: .ply, auch komprimiert, .spz, .splat oder .ksplat. Drehen Sie sie, "
     "und restaurieren Sie, was Sie sehen; Durchsichtigkeit bleibt.</p>",
     "no cloud yet": "<p class='empty-player'>Noch keine Wolke: Legen Sie links eine ab, oder nehmen Sie das Beispiel.</p>",
     "turntable": f"<h2>Drehteller</h2><p>Von der gewählten Ansicht aus gedreht, {SPLAT_SIZE}x{SPLAT_SIZE} Pixel, mit bekannter Bewegung ruhig gehalten "

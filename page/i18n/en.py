@@ -60,12 +60,12 @@ PASSAGES = {
     "difference": "<p>The brighter, the further apart; amplified four times. Black is equal.</p>",
     "files": "<p>PNG without loss. Each file holds the settings it was made with: drop it on the page to set them again.</p>",
     "batch": "<p>Up to 20 pictures in one go. A picture that cannot be used is named, the rest is still done.</p>",
-    "video": f"<p>Up to {LONGEST_CLIP} s; of a longer clip the beginning is taken. At most {LARGEST_SIDE} pixels a side and {LARGEST_UPLOAD} MB: "
+    "about clips": f"<p>Up to {LONGEST_CLIP} s; of a longer clip the beginning is taken. At most {LARGEST_SIDE} pixels a side and {LARGEST_UPLOAD} MB: "
     "MP4, MOV, WebM, MKV, GIF or APNG. Its sound is kept.</p>",
     "no clip yet": "<p class='empty-player'>No clip yet: drop one on the left, or take the example.</p>",
     "no clips here": "<p>Clips need the package av, which is not installed here: <code>pip install 'av&gt;=18.1,&lt;19'</code>, and start the page "
     "again.</p>",
-    "splat": f"<p>A cloud of 3D Gaussians, at most {LARGEST_UPLOAD} MB: .ply, compressed too, .spz, .splat or .ksplat. Turn it, and restore what "
+    "about clouds": f"<p>A cloud of 3D Gaussians, at most {LARGEST_UPLOAD} MB: .ply, compressed too, .spz, .splat or .ksplat. Turn it, and restore what "
     "you see; transparency is kept.</p>",
     "no cloud yet": "<p class='empty-player'>No cloud yet: drop one on the left, or take the example.</p>",
     "turntable": f"<h2>Turntable</h2><p>Turned from the view that is chosen, {SPLAT_SIZE}x{SPLAT_SIZE} pixels, held still by the motion that is known, "
