@@ -175,8 +175,18 @@ def restore_video(video: str | None, steadiness: float = 1.0) -> tuple[Any, ...]
             made = step if isinstance(step, Made) else None
     assert made is not None  # nobody stopped it
     height, width = made.size
-    report = {"frames": made.frames, "width": width, "height": height, "seconds": made.seconds, "steadiness": steadiness}
-    return str(made.after), str(made.master), report | _of_model() | {"flicker": flicker_row(made.flicker), "notes": list(made.notes)}
+    report = {
+        "frames": made.frames,
+        "width": width,
+        "height": height,
+        "seconds": made.seconds,
+        "steadiness": steadiness,
+    }
+    return (
+        str(made.after),
+        str(made.master),
+        report | _of_model() | {"flicker": flicker_row(made.flicker), "notes": list(made.notes)},
+    )
 
 
 def render_splat(
@@ -212,7 +222,11 @@ def render_splat(
     with shown_to_visitor():
         scene = opened(GivenCloud(splat, up=up or None, front=front or None), THIS_FILE)
         image = rendered(scene, View(yaw, pitch, zoom, rise))
-    report: dict[str, Any] = {"format": scene.file.format, "gaussians": len(scene.file.cloud), "notes": list(scene.notes)}
+    report: dict[str, Any] = {
+        "format": scene.file.format,
+        "gaussians": len(scene.file.cloud),
+        "notes": list(scene.notes),
+    }
     if not restore:
         return saved(image, "rendered"), None, report
     result = backend.restored(image, notes=scene.notes)
@@ -274,7 +288,7 @@ def add_api() -> None:
         background = gr.Textbox(WHITE, label="background")
         restored, given = gr.Image(format="png", label="restored"), gr.Image(format="png", label="degraded")
         report, strip = gr.JSON(label="report"), gr.Gallery(format="png", label="steps")
-            video, splat = gr.File(label="video"), gr.File(label="splat")
+        video, splat = gr.File(label="video"), gr.File(label="splat")
         for part in (video, splat):
             take_uploads_only(part)
         steadiness, master = gr.Number(1, label="steadiness"), gr.File(label="master")
@@ -297,9 +311,7 @@ def add_api() -> None:
     call(degrade_face, [image, labels, *degradation], given, api_name="degrade")
     call(degradation_steps, [image, labels, *degradation], strip, api_name="steps")
     call(score_face, [image, reference, labels], report, api_name="score")
-    call(
-        restore_video, [video, steadiness], [clip, master, report], api_name="restore_video", concurrency_id="clip"
-    )
+    call(restore_video, [video, steadiness], [clip, master, report], api_name="restore_video", concurrency_id="clip")
     call(
         render_splat,
         [splat, *where, *axes, restore],

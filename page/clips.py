@@ -5,7 +5,7 @@ PyAV, torch and what stands on them are imported once a clip is there.
 
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -174,7 +174,7 @@ def gpu_seconds(taken: Taken, *_: Any, **__: Any) -> int:
 
 
 @spaces.GPU(duration=gpu_seconds)
-def restore_frames(taken: Taken, folder: Path, steady: float, checkpoint: str | None = None) -> Iterator[FrameDone]:
+def restore_frames(taken: Taken, folder: Path, steady: float, checkpoint: str | None = None) -> Generator[FrameDone]:
     """Restore the frames of a clip, keep them in a folder, and tell of each.
 
     Args:
@@ -199,18 +199,28 @@ def restore_frames(taken: Taken, folder: Path, steady: float, checkpoint: str | 
 
         shown = 0.0
         for frame in worked_on(taken.clip(), KeptFrames(folder), restored, Steadying(steady, motion)):
-            two = flat(frame.given), flat(frame.made)
+            two = both(flat, (frame.given, frame.made))
             for each, picture in zip(scores, two, strict=True):
                 each.add(picture, two[0])
             is_due = time.monotonic() - shown >= PREVIEW_EVERY
             shown = time.monotonic() if is_due else shown
             yield FrameDone(
                 frame.pts,
-                tuple(picture[:, picture.shape[1] // 2] for picture in two),
-                tuple(each.warping_error for each in scores),
-                tuple(small(picture) for picture in two) if is_due else None,
+                both(middle_column, two),
+                both(lambda each: each.warping_error, scores),
+                both(small, two) if is_due else None,
                 tuple(notes),
             )
+
+
+def both(function: Callable[[Any], Any], two: Two) -> Two:
+    """Do the same to what is before and what is after."""
+    return function(two[0]), function(two[1])
+
+
+def middle_column(picture: np.ndarray) -> np.ndarray:
+    """Return (H, 3) of (H, W, 3)."""
+    return picture[:, picture.shape[1] // 2]
 
 
 def flat(picture: np.ndarray) -> np.ndarray:
@@ -365,7 +375,7 @@ def _written(taken: Taken, kept: "KeptFrames", log: _Log, home: Path, stem: str,
         with zipfile.ZipFile(master, "w", zipfile.ZIP_STORED) as archive:  # PNG is packed already
             for number, path in enumerate(sorted(kept.folder.glob("*.png"))):
                 archive.write(path, f"{stem}_{number:04d}.png")
-    strips = tuple(np.stack([columns[which] for columns in log.columns], 1) for which in (0, 1))
+    strips = both(lambda which: np.stack([columns[which] for columns in log.columns], 1), (0, 1))
     return Made(before, after, master, count, taken.size, seconds, log.flicker, strips, notes)
 
 

@@ -91,7 +91,13 @@ class SplatTab:
                 with gr.Row():
                     self.where += [
                         gr.Slider(
-                            *LIMITS[name], start, step=step, label=label(words), min_width=150, elem_id=f"splat-{name}"
+                            LIMITS[name][0],
+                            LIMITS[name][1],
+                            start,
+                            step=step,
+                            label=label(words),
+                            min_width=150,
+                            elem_id=f"splat-{name}",
                         )
                         for (name, words, step), start in zip(WHERE[two], FIRST_VIEW[two], strict=True)
                     ]
@@ -121,7 +127,9 @@ class SplatTab:
         with gr.Row(elem_classes=["stage", "wide"]):
             with gr.Column(elem_classes=["controls"]):
                 with gr.Column(elem_classes="settings"):
-                    self.frames = gr.Slider(*FRAMES, 48, step=8, label=label("Pictures"), elem_id="splat-frames")
+                    self.frames = gr.Slider(
+                        FRAMES[0], FRAMES[1], 48, step=8, label=label("Pictures"), elem_id="splat-frames"
+                    )
                     self.arc = gr.Slider(
                         30,
                         360,
