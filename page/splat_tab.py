@@ -33,6 +33,7 @@ CHOICES = {  # of what a file cannot say of itself; the first is what most files
     "opacities": ("auto", "logit", "linear"),
     "colours": ("auto", "sh", "rgb"),
 }
+NOTHING = "no cloud yet"  # a passage
 NO_CLOUD = Message("cloud.none", "There is no cloud yet. Drop one on the page, or take the example.")
 Updates = dict[Any, Any]
 
@@ -51,7 +52,7 @@ class SplatTab:
                 self._lay_out_inputs()
             with gr.Column(elem_classes="hero"):
                 with gr.Column(elem_id="splat-live") as self.live:
-                    self.view = gr.HTML(label("no cloud yet"), padding=False, elem_id="splat-view")
+                    self.view = gr.HTML(label(NOTHING), padding=False, elem_id="splat-view")
                 with gr.Column(visible=False, elem_id="splat-restored") as self.restored:
                     self.slider = gr.ImageSlider(
                         label=label("Before and after"),
@@ -178,7 +179,7 @@ class SplatTab:
         selected: Any = tab.select
         selected(**seen | {"fn": self.look_again, "inputs": chosen | {self.view}})
         self.button.click(
-            self.restore,
+            self.restore_view,
             chosen,
             [self.live, self.restored, self.slider, self.status],
             concurrency_id="model",
@@ -211,7 +212,7 @@ class SplatTab:
         say = translator(request)
         there: Updates = {self.live: gr.update(visible=True), self.restored: gr.update(visible=False)}
         if values[self.file] is None:
-            return there | {self.view: say("no cloud yet"), self.status: ""}
+            return there | {self.view: say(NOTHING), self.status: ""}
         with shown_to_visitor():
             scene = self._scene(values)
             picture = flat(to_bytes(rendered(scene, self._view(values))))
@@ -225,7 +226,7 @@ class SplatTab:
         """Do the same where nothing is shown yet."""
         return {self.status: gr.skip()} if "<img" in str(values[self.view]) else self.look(values, request)
 
-    def restore(self, values: Mapping[Any, Any], request: gr.Request) -> Iterator[Updates]:
+    def restore_view(self, values: Mapping[Any, Any], request: gr.Request) -> Iterator[Updates]:
         """Restore what is seen, and show it before and after."""
         say = translator(request)
         with shown_to_visitor():

@@ -22,6 +22,7 @@ from page.player import about, clips, finished, flicker_table, pictures, progres
 
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 QUIETLY: dict[str, Any] = {"show_progress": "hidden", **PRIVATE}
+NOTHING = "no clip yet"  # a passage
 NO_CLIP = Message("clip.none", "There is no clip yet. Drop one on the page, or take the example.")
 Updates = dict[Any, Any]
 
@@ -165,7 +166,7 @@ class VideoTab:
                     )
                     self.stop = gr.Button(label("Stop"), size="lg", scale=1, elem_id="video-stop")
             with gr.Column(elem_classes="hero"):
-                self.outcome = Outcome("video", "no clip yet")
+                self.outcome = Outcome("video", NOTHING)
                 self.outcome.lay_out_files()
         self._wire(tab)
 

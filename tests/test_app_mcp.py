@@ -18,7 +18,15 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),  # its event loops and sockets
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]
-TOOLS = {"restore_face", "degrade_face", "degradation_steps", "score_face", "model_info"}
+TOOLS = {
+    "restore_face",
+    "degrade_face",
+    "degradation_steps",
+    "score_face",
+    "restore_video",
+    "render_splat",
+    "model_info",
+}
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +88,16 @@ def test_an_agent_restores_scores_and_asks_what_model_it_is(address, picture):
         assert words in str(answer.content), tool
 
 
+def test_an_agent_has_a_cloud_of_gaussians_rendered(address, root):
+    cloud = (
+        "data:application/octet-stream;base64,"
+        + base64.b64encode((root / "examples/splats/head_02.ply").read_bytes()).decode()
+    )
+    answer = call(address, "render_splat", splat=cloud, yaw=30)
+    assert not answer.isError, answer.content
+    assert "5000" in str(answer.content)
+
+
 def test_an_agent_cannot_have_a_file_or_an_address_read(address):
     for elsewhere, words in (
         ("/etc/hostname", "Invalid file data format"),
@@ -89,3 +107,7 @@ def test_an_agent_cannot_have_a_file_or_an_address_read(address):
         answer = call(address, "restore_face", image=elsewhere)
         assert answer.isError, elsewhere
         assert words in answer.content[0].text
+    for tool, name in (("restore_video", "video"), ("render_splat", "splat")):
+        answer = call(address, tool, **{name: "http://169.254.169.254/latest"})
+        assert answer.isError, tool
+        assert "not fetched from other addresses" in answer.content[0].text

@@ -115,7 +115,7 @@ class Camera:
         """
         around, above = np.radians(yaw), np.radians(pitch)
         turned = np.array(
-            [[np.cos(around), 0, -np.sin(around)], [0, 1, 0], [np.sin(around), 0, np.cos(around)]], np.float64
+            [[np.cos(around), 0, np.sin(around)], [0, 1, 0], [-np.sin(around), 0, np.cos(around)]], np.float64
         )
         tilted = np.array(
             [[1, 0, 0], [0, np.cos(above), -np.sin(above)], [0, np.sin(above), np.cos(above)]], np.float64
