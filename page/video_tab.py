@@ -197,7 +197,7 @@ class VideoTab:
         latest.seen = path or ""
         say = translator(request)
         if path is None:
-            return self.outcome.none() | {self.outcome.player: say("no clip yet"), self.outcome.status: ""}
+            return self.outcome.none() | {self.outcome.player: say(NOTHING), self.outcome.status: ""}
         with shown_to_visitor():
             taken = take(path, THIS_FILE)
             first = next(iter(taken.clip().frames()))

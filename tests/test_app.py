@@ -264,12 +264,14 @@ def test_info_says_what_is_at_work(call):
     assert (facts["checkpoint"], facts["sha"], facts["device"]) == ("<mirror>", "abcdef0123", "cpu")
 
 
-def test_the_api_has_five_endpoints_with_named_and_explained_parameters(client):
+def test_the_api_has_seven_endpoints_with_named_and_explained_parameters(client):
     endpoints = client.get("/demo/gradio_api/info").json()["named_endpoints"]
-    assert set(endpoints) == {"/restore", "/degrade", "/steps", "/score", "/info"}
+    names = {"/restore", "/degrade", "/steps", "/score", "/restore_video", "/render_splat", "/info"}
+    assert set(endpoints) == names
+    needed_by = {"/score": ["image", "reference"], "/restore_video": ["video"], "/render_splat": ["splat"], "/info": []}
     for name, endpoint in endpoints.items():
         needed = [p["parameter_name"] for p in endpoint["parameters"] if not p["parameter_has_default"]]
-        assert needed == {"/score": ["image", "reference"], "/info": []}.get(name, ["image"])
+        assert needed == needed_by.get(name, ["image"])
         assert endpoint["description"]
 
 
