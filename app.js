@@ -78,8 +78,10 @@
     };
     button.addEventListener("click", () => (after.paused ? run() : halt()));
     track.addEventListener("input", () => {
+      const wanted = ((Number(track.value) + 0.5) / frames) * after.duration;
       halt();
-      before.currentTime = after.currentTime = ((Number(track.value) + 0.5) / frames) * after.duration;
+      before.currentTime = after.currentTime = wanted;
+      show();
     });
     after.addEventListener("seeked", show);
     after.addEventListener("ended", () => {

@@ -296,7 +296,7 @@ def add_api() -> None:
         axes = [gr.Textbox("", label=name) for name in ("up", "front")]
         restore, clip = gr.Checkbox(True, label="restore"), gr.File(label="restored")
         rendered_view = gr.Image(format="png", label="rendered")
-    degradation, call = [preset, seed, strengths], gr.Button().click
+        degradation, call = [preset, seed, strengths], gr.Button().click
     everything = [
         image,
         labels,

@@ -51,29 +51,30 @@ class SplatTab:
             with gr.Column(elem_classes="controls"):
                 self._lay_out_inputs()
             with gr.Column(elem_classes="hero"):
-                with gr.Column(elem_id="splat-live") as self.live:
-                    self.view = gr.HTML(label(NOTHING), padding=False, elem_id="splat-view")
-                with gr.Column(visible=False, elem_id="splat-restored") as self.restored:
-                    self.slider = gr.ImageSlider(
-                        label=label("Before and after"),
-                        show_label=False,
-                        format="png",
-                        max_height=500,
-                        elem_classes="slider",
-                        elem_id="splat-slider",
-                        buttons=["download", "fullscreen"],
-                    )
-                    self.divider = gr.Slider(
-                        0,
-                        100,
-                        50,
-                        step=1,
-                        label=label("Divider: before to the left, after to the right"),
-                        buttons=[],
-                        elem_id="splat-divider",
-                        elem_classes="divider",
-                        interactive=True,
-                    )
+                with gr.Column(elem_id="splat-stage"):
+                    with gr.Column(elem_id="splat-live") as self.live:
+                        self.view = gr.HTML(label(NOTHING), padding=False, elem_id="splat-view")
+                    with gr.Column(visible=False, elem_id="splat-restored") as self.restored:
+                        self.slider = gr.ImageSlider(
+                            label=label("Before and after"),
+                            show_label=False,
+                            format="png",
+                            max_height=500,
+                            elem_classes="slider",
+                            elem_id="splat-slider",
+                            buttons=["download", "fullscreen"],
+                        )
+                        self.divider = gr.Slider(
+                            0,
+                            100,
+                            50,
+                            step=1,
+                            label=label("Divider: before to the left, after to the right"),
+                            buttons=[],
+                            elem_id="splat-divider",
+                            elem_classes="divider",
+                            interactive=True,
+                        )
                 self.status = gr.HTML(padding=False, elem_classes="status", elem_id="splat-about")
         with gr.Column(elem_classes="details", elem_id="splat-turntable"):
             self._lay_out_turntable()

@@ -66,7 +66,7 @@ class Outcome:
         """Lay out what is offered of a finished clip, where this is called."""
         with gr.Row(elem_classes="buttons", visible=False) as self.buttons:
             self.file = gr.DownloadButton(label("Download MP4"), elem_id=f"{self.kind}-mp4")
-            self.master = gr.DownloadButton(label("Download master"), elem_id=f"{self.kind}-master")
+            self.master = gr.DownloadButton(label("Master: PNG frames"), elem_id=f"{self.kind}-master")
         self.flicker = gr.HTML(padding=False, elem_classes="score-panel", elem_id=f"{self.kind}-flicker")
         self.kept = gr.File(visible=False)  # so that gradio deletes the clip before, too
 
@@ -135,9 +135,7 @@ def steadiness(kind: str) -> gr.Slider:
 
 
 def _master_words(made: Made) -> str:
-    return (
-        "Download master: ProRes 4444, transparent" if made.master.suffix == ".mov" else "Download master: PNG frames"
-    )
+    return "Master: ProRes 4444" if made.master.suffix == ".mov" else "Master: PNG frames"
 
 
 class VideoTab:

@@ -145,9 +145,8 @@ WORDS = {
     "0 is frame by frame; up to 1, frames are evened out along the motion before they are restored.": "0 ist Bild für Bild; bis 1 werden "
     "die Einzelbilder entlang der Bewegung ausgeglichen, bevor sie restauriert werden.",
     "Download MP4": "MP4 herunterladen",
-    "Download master": "Master herunterladen",
-    "Download master: PNG frames": "Master herunterladen: PNG-Einzelbilder",
-    "Download master: ProRes 4444, transparent": "Master herunterladen: ProRes 4444, durchsichtig",
+    "Master: PNG frames": "Master: PNG-Bilder",
+    "Master: ProRes 4444": "Master: ProRes 4444",
     "After": "Nachher",
     "Play": "Abspielen",
     "Pause": "Pause",

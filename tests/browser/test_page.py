@@ -240,11 +240,15 @@ def test_nothing_is_found_by_axe(visit, theme):
         "Step by step",
         "Pictures",
         "My render",
+        "Video",
+        "My splat",
         "Batch",
         "How it works",
     ):
         page.get_by_role("tab", name=tab, exact=True).first.click()
         page.get_by_role("tab", name=tab, exact=True, selected=True).first.wait_for()
+        if tab in ("Video", "My splat"):
+            page.locator("#video-player img" if tab == "Video" else "#splat-view img").first.wait_for()
         if tab == "Step by step":
             page.locator("#try-film .caption", has_text="14. noise").wait_for()
         found[tab] = broken(axe, page)

@@ -1,0 +1,139 @@
+"""Clips and clouds of Gaussians in a browser: restored, played in step by one control, stopped, turned and looked at."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from enhancer.imaging.io import composite, to_bytes
+from enhancer.video.reading import Frame
+from tests.browser.visitor import IN_A_BROWSER, toast
+
+pytestmark = IN_A_BROWSER
+pytest.importorskip("av", reason="needs pip install -e '.[video]'")
+COUNT = 6
+CLOCKS = "() => [...document.querySelectorAll('#{}-player video')].map((video) => video.currentTime)"
+
+
+@pytest.fixture(scope="module")
+def clip(small_head, tmp_path_factory):
+    """A small head that moves to the right."""
+    from enhancer.video.writing import H264, clip_writer
+
+    path = tmp_path_factory.mktemp("clips") / "mine.mp4"
+    rgb = to_bytes(composite(small_head.image))
+    with clip_writer(path, rgb.shape[:2], Fraction(1, 5), H264) as put:
+        for number in range(COUNT):
+            put(Frame(number, np.roll(rgb, 2 * number, 1)))
+    return path
+
+
+@pytest.fixture
+def give(visit, clip):
+    """Open the tab of clips and put the clip there."""
+
+    def give(**options):
+        page = visit(**({"reduced_motion": "reduce"} | options))  # or the clips play by themselves
+        page.get_by_role("tab", name="Video", exact=True).click()
+        page.locator("#video-player img").first.wait_for()  # the example
+        put(page, "video", clip)
+        page.locator("#video-status", has_text="128x128").wait_for()
+        return page
+
+    return give
+
+
+def put(page, kind, path):
+    page.locator(f"#{kind}-file button[aria-label='Clear'], #{kind}-file button[aria-label='Löschen']").first.click()
+    page.locator(f"#{kind}-file input[type=file]").set_input_files(path)
+
+
+def in_step(page, kind="video"):
+    """Wait until both clips stand at the same, later place."""
+    page.wait_for_function(
+        f"() => {{ const [one, other] = ({CLOCKS.format(kind)})(); return one > 0.5 && Math.abs(one - other) < 0.01 }}"
+    )
+
+
+def test_a_clip_is_restored_and_both_play_in_step_by_one_control(give):
+    page = give()
+    page.locator("#video-restore").click()
+    page.locator("#video-player video").nth(1).wait_for()
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('#video-player video')].every((video) => video.readyState > 2)"
+    )
+    play = page.locator("#video-player button")
+    assert play.get_attribute("aria-label") == "Play"
+    play.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => document.querySelector('#video-player button').ariaLabel == 'Pause'")
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => document.querySelector('#video-player button').ariaLabel == 'Play'")
+    place = page.locator("#video-player input[type=range]")
+    place.focus()
+    page.keyboard.press("End")
+    in_step(page)
+    assert page.locator("#video-player output").inner_text() == f"{COUNT} / {COUNT}"
+    page.locator("#video-flicker table").wait_for()
+    for button, name in (("mp4", "mine_restored.mp4"), ("master", "mine_frames.zip")):
+        with page.expect_download() as waiting:
+            page.locator(f"#video-{button}").click()
+        assert waiting.value.suggested_filename == name
+
+
+def test_a_stopped_clip_offers_what_is_done_and_nothing_is_no_clip(give, pace, tmp_path):
+    page = give()
+    pace.seconds = 1
+    page.locator("#video-restore").click()
+    page.locator("#video-status", has_text="2 of 6").wait_for()
+    page.locator("#video-stop").click()
+    page.locator("#video-status", has_text="Stopped. What is done is here.").wait_for()
+    assert page.locator("#video-player video").count() == 2
+    pace.seconds = 0
+    (tmp_path / "no.mp4").write_bytes(b"hello")
+    put(page, "video", tmp_path / "no.mp4")
+    toast(page, "is no video")
+
+
+def test_a_cloud_is_turned_by_hand_and_by_keys_and_what_is_seen_is_restored(visit):
+    page = visit()
+    page.get_by_role("tab", name="My splat", exact=True).click()
+    view = page.locator("#splat-view img")
+    view.wait_for()
+
+    def wait_for_another(old):
+        page.wait_for_function("old => document.querySelector('#splat-view img').src != old", arg=old)
+
+    old = view.get_attribute("src")
+    box = view.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 60, y, steps=3)
+    page.mouse.up()
+    wait_for_another(old)
+    turn = page.locator("#splat-yaw input[type=range]")
+    assert turn.input_value() == "-30"
+    old = view.get_attribute("src")
+    turn.focus()
+    page.keyboard.press("ArrowRight")
+    wait_for_another(old)
+    below = page.locator("#splat-turntable").bounding_box()["y"]
+    page.locator("#splat-restore").click()
+    page.locator("#splat-slider img").nth(1).wait_for()
+    page.locator("#splat-about", has_text="<stand-in>").wait_for()
+    assert abs(page.locator("#splat-turntable").bounding_box()["y"] - below) <= 1  # nothing moved
+    turn.focus()
+    page.keyboard.press("ArrowRight")
+    view.wait_for()  # another view has not been restored
+
+
+def test_a_turntable_is_made_of_what_is_seen(visit):
+    page = visit(reduced_motion="reduce", locale="de-DE")
+    page.get_by_role("tab", name="Mein Splat", exact=True).click()
+    page.locator("#splat-view img").wait_for()
+    page.locator("#splat-frames input[type=range]").fill("16")
+    page.locator("#splat-turn").click()
+    page.locator("#splat-player video").nth(1).wait_for()
+    page.locator("#splat-status", has_text="16 Einzelbilder").wait_for()
+    page.locator("#splat-master", has_text="ProRes 4444").wait_for()
