@@ -19,6 +19,7 @@ import pytest
 import torch
 import yaml
 from huggingface_hub import HfApi
+from packaging.requirements import Requirement
 from PIL import Image
 
 from enhancer.errors import CheckpointError, EnhancerError, HubError, SettingsError
@@ -31,7 +32,7 @@ from tests.tiny import TINY_CONFIG, tiny_model
 from training.evaluation.results import fingerprint_of_files
 from training.publish import checkpoint as publishing
 from training.publish.checkpoint import PushOptions, find_checkpoint, gather, push
-from training.publish.space import HARDWARE, SpaceOptions, card, push_space, space_files
+from training.publish.space import HARDWARE, SpaceOptions, card, push_space, space_files, with_extras
 from training.push import main
 
 # The library's own: it uploads by an argument that its HTTP client would rather have under another name.
@@ -204,6 +205,15 @@ def test_a_space_gets_what_the_app_needs_and_nothing_else():
         "examples/heads/head_02.png",
     } <= set(files)
     assert not [name for name in files if name.startswith(("tests", "training", "runs", ".", "pyproject"))]
+
+
+def test_a_space_installs_what_its_clips_need_besides():
+    needed = with_extras((ROOT / "requirements.txt").read_text(), (ROOT / "pyproject.toml").read_text())
+    lines = [line.partition("#")[0].strip() for line in needed.splitlines()]
+    names = [Requirement(line).name for line in lines if line]
+    assert "av" in names
+    assert len(set(names)) == len(names)
+    assert "gradio" in names
 
 
 def test_without_git_a_space_gets_the_same_but_no_caches(tmp_path):

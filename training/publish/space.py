@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,6 +26,8 @@ NEEDED = (
     "CONTRIBUTING.md",
 )
 FOLDERS = ("page", "enhancer", "examples", "docs")  # what is no longer in these is deleted there too
+# Of the extras in pyproject.toml, which a Space does not read: those its page is better with. PyAV's wheel is 35 MB.
+EXTRAS = ("video",)
 SDK = "gradio"
 HARDWARE = "zero-a10g"  # what a free account may have; on "cpu-basic" a gradio Space needs a paid plan since July 2026
 _LINK = re.compile(r"(!?)(\[[^\]]*\]\()(?![a-z]+:|#)([^)#]+)")
@@ -139,6 +142,18 @@ def card(text: str, repo: str, options: SpaceOptions) -> str:
     return f"---\n{head}---\n{body}"
 
 
+def with_extras(requirements: str, project: str) -> str:
+    """Return requirements.txt as a Space has it: pip reads that file there and nothing else.
+
+    Args:
+        requirements: The file.
+        project: pyproject.toml, which declares the extras.
+    """
+    extras = tomllib.loads(project)["project"]["optional-dependencies"]
+    lines = [f"{each}  # extra: {name}" for name in EXTRAS for each in extras[name]]
+    return requirements + "".join(["\n# What a Space has besides\n", *(f"{line}\n" for line in lines)])
+
+
 def push_space(repo: str, options: SpaceOptions | None = None, root: Path = ROOT) -> Space:
     """Send the app to a Space in one commit, and set its variables. Files of an earlier app are deleted there.
 
@@ -157,6 +172,8 @@ def push_space(repo: str, options: SpaceOptions | None = None, root: Path = ROOT
         raise SettingsError(f"{repo!r} cannot be the name of a Space. Give user/name.")
     files: dict[str, Path | bytes] = {name: root / name for name in space_files(root)}
     files["README.md"] = card((root / "README.md").read_text(encoding="utf-8"), repo, options).encode()
+    needed, project = ((root / name).read_text(encoding="utf-8") for name in ("requirements.txt", "pyproject.toml"))
+    files["requirements.txt"] = with_extras(needed, project).encode()
     sizes = {name: len(file) if isinstance(file, bytes) else file.stat().st_size for name, file in files.items()}
     space = Space(space_url(repo), sizes, options.variables, options.hardware)
     if options.dry_run:
