@@ -114,6 +114,27 @@ def test_sound_is_copied_packet_by_packet(pictures, tmp_path, tone, name):
     assert open_clip(path).audio == path
 
 
+def test_sound_is_copied_as_far_as_a_cut_clip_goes(pictures, tmp_path, tone):
+    whole, cut = tmp_path / "whole.mp4", tmp_path / "cut.mp4"
+    for path, until in ((whole, None), (cut, Fraction(1, 4))):
+        with clip_writer(path, pictures[0].shape[:2], TICKS, H264, tone, until) as put:
+            for frame in frames(pictures):
+                put(frame)
+    packets = []
+    for path in (cut, whole):
+        with av.open(str(path)) as container:
+            packets.append([bytes(packet) for packet in container.demux(audio=0) if packet.size])
+    heard, every = packets
+    assert heard == every[: len(heard)]
+    assert len(heard) == pytest.approx(48000 / 1024 / 4, abs=2)
+
+
+def test_times_are_known_without_decoding(pictures, tmp_path):
+    path = write(tmp_path / "a.mp4", frames(pictures))
+    clip = open_clip(path)
+    assert [at * clip.time_base for at in clip.times()] == times(path)
+
+
 def test_a_prores_master_keeps_alpha_and_colours(pictures, tmp_path):
     path = write(tmp_path / "a.mov", frames(pictures))
     back = [frame.picture for frame in open_clip(path).frames()]

@@ -16,7 +16,7 @@ from enhancer.parts import Restorer
 from enhancer.seeding import rng_for
 from enhancer.service import Service
 from enhancer.video import job
-from enhancer.video.job import KeptFrames, Share, Steadying, work_on
+from enhancer.video.job import KeptFrames, Share, Steadying, work_on, worked_on
 from enhancer.video.reading import Frame, MadeClip, open_clip
 from tests.stand_ins import KnownParser
 
@@ -55,6 +55,17 @@ def test_frames_are_kept_without_loss_at_their_times(clip, frames, tmp_path):
     for found, given in zip(kept.frames(), frames, strict=True):
         assert found.pts == given.pts
         np.testing.assert_array_equal(found.picture, given.picture)
+
+
+def test_who_asks_for_no_further_frame_keeps_those_that_are_done(clip, frames, tmp_path):
+    kept = KeptFrames(tmp_path / "kept")
+    working = worked_on(clip, kept, darker)
+    first, second = next(working), next(working)
+    working.close()
+    assert kept.numbers() == {0, 1}
+    assert (first.number, second.pts) == (0, frames[1].pts)
+    np.testing.assert_array_equal(second.given, frames[1].picture)
+    assert second.made.mean() < second.given.mean()
 
 
 @pytest.mark.parametrize("stop", [1, 4, 8])

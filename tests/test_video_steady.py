@@ -10,7 +10,15 @@ from enhancer.errors import VideoError
 from enhancer.imaging.io import composite, to_bytes
 from enhancer.seeding import rng_for
 from enhancer.video.metrics import flicker, strip
-from enhancer.video.motion import REACH, EstimatedMotion, GivenMotion, disagreement, read_flow, resized
+from enhancer.video.motion import (
+    REACH,
+    EstimatedMotion,
+    GivenMotion,
+    RememberedMotion,
+    disagreement,
+    read_flow,
+    resized,
+)
 from enhancer.video.steady import FINE, steadied
 
 COUNT = 8
@@ -236,3 +244,24 @@ def test_a_strip_is_one_column_over_time(moving):
     picture = strip(moving, 20)
     assert picture.shape == (moving[0].shape[0], COUNT, 3)
     np.testing.assert_array_equal(picture[:, 3], moving[3][:, 20])
+
+
+def test_motion_that_is_remembered_is_found_once(moving):
+    class Counted:
+        def __init__(self):
+            self.asked, self.motion = [], EstimatedMotion()
+
+        def flow(self, i, j, one, other):
+            self.asked.append((i, j))
+            return self.motion.flow(i, j, one, other)
+
+    counted = Counted()
+    remembered = RememberedMotion(counted)
+    first = list(steadied(moving, 1.0, remembered))
+    assert len(set(counted.asked)) == len(counted.asked)
+    for one, other in zip(first, steadied(moving, 1.0, EstimatedMotion()), strict=True):
+        np.testing.assert_array_equal(one, other)
+    last = len(moving) - 1
+    asked = len(counted.asked)
+    remembered.flow(last, last - 1, moving[last], moving[last - 1])
+    assert len(counted.asked) == asked
