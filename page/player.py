@@ -102,7 +102,7 @@ def about(taken: Taken, say: Translate, seconds: float = 0.0) -> str:
 
 def progress(work: Working, say: Translate) -> str:
     """Return HTML that says how far the work is, and how long it still takes once that can be told."""
-    words = f"{say(work.stage)}: {work.done} {say('of')} {work.count} {say('frames')}"
+    words = f"{say(work.stage)}: {say('frame')} {work.done} {say('of')} {work.count}"
     if work.stage == "Writing":
         words = say("Writing the files")
     if work.left is not None and work.done < work.count:

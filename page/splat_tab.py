@@ -198,15 +198,8 @@ class SplatTab:
         if not CAN_READ_CLIPS:
             return
         self.latest = gr.State(LatestRun())
-        self.turn_button.click(
-            self.turn,
-            chosen | {self.frames, self.arc, self.steady, self.latest},
-            self.outcome.all,
-            concurrency_id="clip",
-            trigger_mode="once",
-            **QUIETLY,
-        )
-        self.stop.click(lambda latest: latest.run.stop(), self.latest, None, queue=False, **QUIETLY)
+        inputs = chosen | {self.frames, self.arc, self.steady, self.latest}
+        self.outcome.start(self.turn_button, self.stop, self.latest, self.turn, inputs)
 
     def look(self, values: Mapping[Any, Any], request: gr.Request) -> Updates:
         """Show the cloud from where the sliders say; what was restored of another view makes room."""

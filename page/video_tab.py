@@ -2,7 +2,7 @@
 
 import secrets
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -78,6 +78,20 @@ class Outcome:
     def none(self) -> Updates:
         """Return what to show while there is nothing to offer."""
         return {self.buttons: gr.update(visible=False), self.flicker: ""}
+
+    def start(self, button: gr.Button, stop: gr.Button, latest: gr.State, run: Callable[..., Any], inputs: Any) -> None:
+        """Have a button start the work, one visitor after the other, and another one stop it."""
+        button.click(self.waiting, None, self.status, queue=False, **QUIETLY)
+        started = button.click(
+            run, inputs, self.all, concurrency_id="clip", concurrency_limit=1, trigger_mode="once", **QUIETLY
+        )
+        started.failure(lambda: "", None, self.status, queue=False, **QUIETLY)  # the message says it
+        stop.click(lambda latest: latest.run.stop(), latest, None, queue=False, **QUIETLY)
+
+    @staticmethod
+    def waiting(request: gr.Request) -> str:
+        """Return what is shown until a visitor's turn comes."""
+        return f"<p role='status'>{escape(translator(request)('Waiting for its turn.'))}</p>"
 
     def shown(self, step: Working | Made, say: Translate, steady: float, run: Run) -> Updates:
         """Return what to show of how far the work is, or of what was made."""
@@ -176,16 +190,7 @@ class VideoTab:
         selected: Any = tab.select
         selected(self.opened, **opened)
         self.example.click(lambda: str(EXAMPLE), None, self.file, queue=False, **QUIETLY)
-        self.button.click(
-            self.run,
-            [self.file, self.steady, latest],
-            self.outcome.all,
-            concurrency_id="clip",
-            concurrency_limit=1,
-            trigger_mode="once",
-            **QUIETLY,
-        )
-        self.stop.click(lambda latest: latest.run.stop(), latest, None, queue=False, **QUIETLY)
+        self.outcome.start(self.button, self.stop, latest, self.run, [self.file, self.steady, latest])
 
     def opened(self, path: str | None, latest: LatestRun, request: gr.Request) -> Updates:
         """Show a clip's first frame and say how much of it is taken; once for each file."""

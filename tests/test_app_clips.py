@@ -2,6 +2,7 @@
 
 import gc
 import json
+import pickle
 import warnings
 import zipfile
 from fractions import Fraction
@@ -22,7 +23,7 @@ from enhancer.splats import orbit
 from enhancer.video.reading import Frame, open_clip
 from enhancer.video.writing import H264, PRORES, clip_writer
 from page import backend, clips, limits
-from page.clips import Taken, Working, gpu_seconds, restore_clip, take
+from page.clips import Taken, Working, gpu_seconds, restore_clip, restore_frames, take
 from page.clouds import EXAMPLE as HEAD
 from page.clouds import Given, Turn, View, opened, rendered, turned
 from page.i18n.translate import said_in
@@ -184,10 +185,18 @@ def test_a_steadiness_that_is_none_gets_one_sentence(clip, tmp_path, steady):
         next(restore_clip(take(clip, "it"), tmp_path, tmp_path, "it", steady))
 
 
+def test_what_goes_to_a_lent_gpu_and_comes_back_can_be_pickled(clip, tmp_path):
+    taken = take(clip, "it")
+    assert pickle.loads(pickle.dumps(taken)) == taken
+    frame = next(restore_frames(pickle.loads(pickle.dumps(taken)), tmp_path, 1.0))
+    again = pickle.loads(pickle.dumps(frame))
+    assert (again.pts, again.flicker, again.notes) == (frame.pts, frame.flicker, frame.notes)
+
+
 def test_time_left_is_told_once_it_is_known():
     assert "still" not in progress(Working("Restoring", 1, 50), said_in("en"))
-    assert "Restoring: 2 of 50 frames · still 40 s" in progress(Working("Restoring", 2, 50, 38.6), said_in("en"))
-    assert "Restaurieren: 2 von 50 Einzelbilder · noch 3 min" in progress(
+    assert "Restoring: frame 2 of 50 · still 40 s" in progress(Working("Restoring", 2, 50, 38.6), said_in("en"))
+    assert "Restaurieren: Einzelbild 2 von 50 · noch 3 min" in progress(
         Working("Restoring", 2, 50, 170.0), said_in("de")
     )
 

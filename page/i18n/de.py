@@ -152,6 +152,8 @@ WORDS = {
     "Pause": "Pause",
     "Place in the clip": "Stelle im Clip",
     "frames": "Einzelbilder",
+    "frame": "Einzelbild",
+    "Waiting for its turn.": "Wartet, bis es an der Reihe ist.",
     "min": "min",
     "takes about": "dauert etwa",
     "s of a GPU": "s einer GPU",

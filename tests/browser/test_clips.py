@@ -85,7 +85,7 @@ def test_a_stopped_clip_offers_what_is_done_and_nothing_is_no_clip(give, pace, t
     page = give()
     pace.seconds = 1
     page.locator("#video-restore").click()
-    page.locator("#video-status", has_text="2 of 6").wait_for()
+    page.locator("#video-status", has_text="frame 2 of 6").wait_for()
     page.locator("#video-stop").click()
     page.locator("#video-status", has_text="Stopped. What is done is here.").wait_for()
     assert page.locator("#video-player video").count() == 2
