@@ -1,6 +1,5 @@
 """The tab that restores several pictures: a gallery, a table and a ZIP, picture by picture."""
 
-import threading
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
@@ -23,10 +22,11 @@ from page.outputs import Panel, stored
 MOST = 20  # pictures in one go
 IT = Message("name.picture", "It")  # the table names the file
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
+# JavaScript that says so at once; the run's own words replace it
+ASKED = (
+    "() => document.querySelectorAll('#batch-status [data-asked]').forEach((it) => (it.textContent = it.dataset.asked))"
+)
 Row = dict[str, Any]
-
-
-_changing = threading.Lock()  # held while a run takes a picture or ends: what is packed is what the table shows
 
 
 class Run:
@@ -36,21 +36,7 @@ class Run:
         """Nothing yet."""
         self.rows: list[Row] = []
         self.panels: list[Panel] = []  # path and name of each restored picture
-        self.is_over = False
-
-    def add(self, row: Row, panel: Panel | None) -> bool:
-        """Take a picture's row and panel, and say whether they were taken: once it is over, nothing is."""
-        with _changing:
-            if not self.is_over:
-                self.rows.append(row)
-                self.panels += [panel] if panel else []
-            return not self.is_over
-
-    def end(self) -> bool:
-        """End it, and say whether it had not ended yet."""
-        with _changing:
-            went_on, self.is_over = not self.is_over, True
-            return went_on
+        self.is_stopped = False
 
     def packed(self) -> str:
         """Write a ZIP of it, and return its path."""
@@ -64,11 +50,6 @@ class Latest:
     def __init__(self) -> None:
         """None was begun."""
         self.run: Run | None = None
-
-    def begin(self) -> Run:
-        """Return a new run; one before it that still works on a picture adds it to its own."""
-        self.run = Run()
-        return self.run
 
 
 class BatchTab:
@@ -115,30 +96,22 @@ class BatchTab:
                     label("Everything as a ZIP: pictures and scores.csv"), visible=False, size="lg", elem_id="batch-zip"
                 )
         latest = gr.State(Latest())
-        outputs: list[Any] = [self.status, self.gallery, self.table, self.download]
-        started = self.button.click(
+        self.button.click(
             self.run,
             [self.files, self.degrade_first, latest],
-            outputs,
+            [self.status, self.gallery, self.table, self.download],
             concurrency_id="batch",
             trigger_mode="once",
             show_progress="hidden",
             **PRIVATE,  # the status draws its own
         )
-        self.stop.click(self.stopped, latest, outputs, show_progress="hidden", cancels=[started], **PRIVATE)
+        # The run is asked to end, not cancelled, and says itself that it has: of two that write, either could come last.
+        self.stop.click(self.ask_to_stop, latest, None, js=ASKED, queue=False, **PRIVATE)
 
-    def stopped(self, latest: Latest, request: gr.Request) -> Any:
-        """Say so, and offer what is done."""
-        run = latest.run
-        if run is None or not run.end():
-            return gr.skip()
-        say = translator(request)
-        return {
-            self.status: f"<p role='status'>{escape(say('Stopped.'))}</p>",
-            self.gallery: gr.update(value=run.panels, visible=bool(run.panels)),
-            self.table: _table(run.rows, say) if run.rows else "",
-            self.download: gr.update(value=run.packed() if run.rows else None, visible=bool(run.rows)),
-        }
+    def ask_to_stop(self, latest: Latest) -> None:
+        """Have the run end with the picture it works on."""
+        if latest.run is not None:
+            latest.run.is_stopped = True
 
     def run(
         self, paths: list[str] | None, degrade_first: bool, latest: Latest, request: gr.Request
@@ -156,26 +129,27 @@ class BatchTab:
                 )
             )
         say = translator(request)
-        run = latest.begin()
+        run = latest.run = Run()
         none: Any = gr.update(value=None, visible=False)  # those of an earlier run would not belong to what is shown
-        yield {self.gallery: none, self.table: "", self.download: none}
+        yield {self.gallery: none, self.table: "", self.download: none, self.status: _progress(0, len(paths), say)}
         for path, stem in zip(paths, safe_names(Path(path).name for path in paths), strict=True):
-            yield {self.status: _progress(len(run.rows), len(paths), say)}
-            panel = None
+            if run.is_stopped:
+                break
             try:
                 row, content = _one(path, degrade_first)
-                panel = (stored(content, f"{stem}.png"), stem)
+                run.panels.append((stored(content, f"{stem}.png"), stem))
             except (EnhancerError, gr.Error) as error:
                 row = failed_row(error)
-            if not run.add({"name": Path(path).name, **row}, panel):
-                return
+            run.rows.append({"name": Path(path).name, **row})
             yield {
                 self.status: _progress(len(run.rows), len(paths), say),
                 self.gallery: gr.update(value=list(run.panels), visible=bool(run.panels)),
                 self.table: _table(run.rows, say),
             }
-        if run.end():
+        if run.rows:
             yield {self.download: gr.update(value=run.packed(), visible=True)}
+        if len(run.rows) < len(paths):
+            yield {self.status: f"<p role='status'>{escape(say('Stopped.'))}</p>"}
 
 
 def _one(path: str, degrade_first: bool) -> tuple[Row, bytes]:
@@ -192,7 +166,7 @@ def _one(path: str, degrade_first: bool) -> tuple[Row, bytes]:
 def _progress(done: int, count: int, say: Translate) -> str:
     share = 100 * done // count
     return (
-        f"<p role='status'>{done} {escape(say('of'))} {count} {escape(say('done'))}</p>"
+        f"<p role='status' data-asked='{escape(say('Stopping after this picture.'))}'>{done} {escape(say('of'))} {count} {escape(say('done'))}</p>"
         f"<progress max='100' value='{share}' aria-label='{share} %'></progress>"
     )
 

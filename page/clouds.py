@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 EXAMPLE = ROOT / "examples" / "splats" / "head_02.ply"
 RATE = 16  # frames a second of a turntable
 FIRST_VIEW = (0.0, 0.0, 1.7, 0.14)  # of the example: a bust, of which the face shall fill the picture
-FRAMES = (16, 96)  # that one may have
+FRAMES = (8, 96)  # that one may have
 LIMITS = {"yaw": (-180, 180), "pitch": (-80, 80), "zoom": (0.5, 4), "rise": (-0.5, 0.5)}  # of a view
 KEPT = 3  # clouds in memory: what visitors turn now
 

@@ -299,7 +299,7 @@ def test_a_turntable_swings_or_goes_once_round():
     assert (swing[0], max(swing), min(swing)) == (10, 40, -20)
     assert [view.yaw for view in Turn(View(), 16).views()][:3] == [0, 22.5, 45]
     for frames, arc in ((3, 90), (16, 5), (1000, 90), (16.5, 90)):
-        with pytest.raises(SettingsError, match="16 to 96 pictures"):
+        with pytest.raises(SettingsError, match="8 to 96 pictures"):
             Turn(View(), frames, arc)
 
 

@@ -359,27 +359,28 @@ def test_a_stopped_batch_offers_what_is_done_and_nothing_of_an_earlier_one(tabs,
     paths = [str(tmp_path / f"{n}.png") for n in range(3)]
     for path in paths:
         write_png(small_head.image, path)
-    assert len(list(tab.run(paths, True, latest, asked_in("en")))) == 8
-    assert tab.stopped(latest, asked_in("en")) == gr.skip()  # nothing runs: what is there stays
+    tab.ask_to_stop(latest)  # nothing runs: nothing to stop
+    assert len(list(tab.run(paths, True, latest, asked_in("en")))) == 5
     run = tab.run(paths, False, latest, asked_in("en"))
     first = next(run)
     assert [first[part]["visible"] for part in (tab.gallery, tab.download)] == [False, False]
     assert first[tab.table] == ""
-    assert "0.png" in next(update for update in (next(run), next(run)) if tab.table in update)[tab.table]
-    stopped = tab.stopped(latest, asked_in("en"))
-    with zipfile.ZipFile(stopped[tab.download]["value"]) as archive:
+    assert "0.png" in next(run)[tab.table]
+    tab.ask_to_stop(latest)
+    packed, said = run
+    with zipfile.ZipFile(packed[tab.download]["value"]) as archive:
         assert archive.namelist() == ["0.png", "scores.csv"]
-    assert "Stopped." in stopped[tab.status]
-    assert not any(tab.table in update or tab.download in update for update in run)  # what is packed is what is shown
+    assert "Stopped." in said[tab.status]
 
 
 def test_a_batch_stopped_before_its_first_picture_offers_nothing(tabs, small_head, tmp_path):
     tab, latest = tabs["batch"], Latest()
     write_png(small_head.image, tmp_path / "a.png")
-    next(tab.run([str(tmp_path / "a.png")], True, latest, asked_in("en")))
-    stopped = tab.stopped(latest, asked_in("en"))
-    assert not stopped[tab.download]["visible"]
-    assert stopped[tab.table] == ""
+    run = tab.run([str(tmp_path / "a.png")], True, latest, asked_in("en"))
+    next(run)
+    tab.ask_to_stop(latest)
+    (said,) = run
+    assert said.keys() == {tab.status}
 
 
 def test_a_picture_of_a_batch_that_became_worse_is_red(tabs, small_head, tmp_path, monkeypatch):

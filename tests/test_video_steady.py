@@ -9,7 +9,7 @@ import pytest
 from enhancer.errors import VideoError
 from enhancer.imaging.io import composite, to_bytes
 from enhancer.seeding import rng_for
-from enhancer.video.metrics import flicker, strip
+from enhancer.video.metrics import LONGEST_STRIP, flicker, strip, strips
 from enhancer.video.motion import (
     REACH,
     EstimatedMotion,
@@ -265,3 +265,13 @@ def test_motion_that_is_remembered_is_found_once(moving):
     asked = len(counted.asked)
     remembered.flow(last, last - 1, moving[last], moving[last - 1])
     assert len(counted.asked) == asked
+
+
+def test_strips_of_short_clips_are_drawn_beside_each_other_and_of_long_ones_above(moving):
+    height, width = moving[0].shape[0], 16 * COUNT
+    drawn = strips([moving, moving[::-1]], COUNT)
+    assert drawn.shape == ((2 * height + 8, width, 3) if width >= height else (height, 2 * width + 8, 3))
+    np.testing.assert_array_equal(drawn[:height, :width:16], strip(moving))
+    long = strips([(frame for _ in range(1000) for frame in moving[:4])], 4000)
+    assert long.shape == (height, 4000 // 3 + 1, 3)
+    assert long.shape[1] <= LONGEST_STRIP
