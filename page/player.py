@@ -14,7 +14,8 @@ import numpy as np
 
 from enhancer.metrics.catalogue import Metric
 from enhancer.results import Translate, change
-from page.clips import Made, Taken, Two, Working
+from page import backend
+from page.clips import Made, Taken, Two, Working, gpu_seconds
 
 JPEG_QUALITY = 90
 # The words that CONTRIBUTING.md's field has for it; shown in thousandths, since it is a mean of squares
@@ -95,7 +96,9 @@ def about(taken: Taken, say: Translate, seconds: float = 0.0) -> str:
     """Return HTML that says what will be done, before it is."""
     height, width = taken.size
     facts = f"{taken.frames} {say('frames')} · {taken.seconds:.1f} s · {width}x{height}"
-    if seconds:
+    if backend.ON_ZERO_GPU:  # out of the visitor's own quota
+        facts += f" · {gpu_seconds(taken)} {say('s of a GPU')}"
+    elif seconds:
         facts += f" · {say('takes about')} {duration(seconds, say)}"
     return f"<p role='status'>{escape(facts)}</p>{_notes(taken.notes, say)}"
 

@@ -123,6 +123,7 @@ def test_a_clip_asks_for_no_more_of_a_lent_gpu_than_it_may(clip, monkeypatch):
     taken = take(clip, "it")
     assert taken.frames == 4
     assert gpu_seconds(taken) <= clips.MOST_GPU_SECONDS
+    assert f"{gpu_seconds(taken)} s of a GPU" in about(taken, said_in("en"))
     assert gpu_seconds(taken) > gpu_seconds(Taken(clip, (128, 128), 1, 0.2))
 
 
