@@ -46,7 +46,7 @@ NO_SEED = Message("settings.page_seed_none", "nothing")
 RESTORED_BEFORE = Message(
     "picture.restored_before",
     "This picture was restored before: taken for the clean one, it makes the scores better than they are. To restore it "
-    "once more, open it in “My render”.",
+    "once more, open it in “Splat render”.",
 )
 
 

@@ -13,8 +13,9 @@ from enhancer.errors import CheckpointError, ImageError, LabelError, SettingsErr
 from enhancer.imaging.blend import Restoration
 from enhancer.imaging.io import composite, fill_transparent, read_image, split_alpha, to_pil, write_png
 from enhancer.imaging.regions import region_map
+from enhancer.metrics.catalogue import LPIPS, PSNR
 from enhancer.parts import Restorer
-from enhancer.results import failed_row, result_row, score_table, status_line, write_report
+from enhancer.results import failed_row, result_row, score_table, status_line, won_by_region, write_report
 from enhancer.service import NO_FACE, Service
 
 
@@ -354,9 +355,19 @@ def test_lpips_comes_first_and_the_decibels_after(service, opaque):
     before = {"psnr": 20.0, "ssim": 0.5, "lpips": 0.3171, "regions": {}}
     shown = replace(result, scores_degraded=before, scores_restored=before | {"psnr": 24.0, "lpips": 0.2149})
     plain = re.sub("<[^>]*>", "", status_line(shown))
-    assert plain.startswith("LPIPS 0.317 → 0.215, 32 % lower closer to the clean picture · PSNR +4.0 dB")
+    assert plain.startswith("LPIPS 0.317PSNR 20.0 dBLPIPS 0.215, 32 % lowercloser to the clean picture · PSNR +4.0 dB")
     without = replace(shown, scores_restored=before | {"psnr": 19.0, "lpips": None})
-    assert 'class="lost">PSNR -1.0 dB ' in status_line(without)
+    assert 'class="lost">PSNR -1.0 dB<' in status_line(without)
     worse = replace(shown, scores_restored=before | {"psnr": 24.0, "lpips": 0.4})
     assert 'class="lost"' in status_line(worse)
-    assert "% higher <" in status_line(worse)
+    assert "% higher<" in status_line(worse)
+
+
+def test_a_map_says_what_each_region_won(service, opaque):
+    result = service.restore(opaque, degrade_first=True)
+    before = {"regions": {"skin": {"psnr": 20.0, "lpips": 0.4}, "eyes": None, "nose": {"psnr": 30.0, "lpips": None}}}
+    after = {"regions": {"skin": {"psnr": 23.0, "lpips": 0.3}, "eyes": None, "nose": {"psnr": 15.0, "lpips": None}}}
+    scored = replace(result, scores_degraded=before, scores_restored=after)
+    assert won_by_region(scored, PSNR) == {"skin": (0.5, "+3.0"), "nose": (-1.0, "−15.0")}
+    assert won_by_region(scored, LPIPS) == {"skin": (pytest.approx(0.5), "−25 %")}
+    assert won_by_region(replace(result, scores_degraded=None), PSNR) == {}

@@ -5,22 +5,24 @@ from enhancer.imaging.io import MIN_SIDE
 from page.i18n.about import about
 from page.i18n.en import DROP_HERE
 from page.limits import LARGEST_FILE, LARGEST_SIDE
+from page.links import citation, links
 
 WORDS = {
     # modes
-    "Try it": "Ausprobieren",
-    "My render": "Mein Rendering",
+    "Splat render": "Splat-Rendering",
+    "Clean picture": "Sauberes Bild",
     "Batch": "Stapel",
     "How it works": "So funktioniert es",
     # inputs
     "Pick a face": "Ein Gesicht wählen",
     "or drop a clean picture": "oder ein sauberes Bild ablegen",
-    "Your render": "Ihr Rendering",
+    "Pick a render of splats": "Ein Rendering von Splats wählen",
+    "or drop yours": "oder Ihres ablegen",
     DROP_HERE: f"Ein Bild eines Gesichts hier ablegen oder klicken.  {MIN_SIDE} bis {LARGEST_SIDE} Pixel je Seite, "
     f"höchstens {LARGEST_FILE} MB.",
     "The picture to restore": "Das Bild, das restauriert wird",
     "Restore": "Restaurieren",
-    "Open it in “My render”": "In „Mein Rendering“ öffnen",
+    "Open it in “Splat render”": "In „Splat-Rendering“ öffnen",
     "Other damage": "Andere Schäden",
     "Stop": "Anhalten",
     "How it is damaged": "Wie es beschädigt wird",
@@ -48,15 +50,16 @@ WORDS = {
     "1 ist Detail. Bis 0,6 behalten die meisten Splats ihr PSNR.",
     "Background": "Hintergrund",
     "Transparent pictures are shown and scored over it.": "Durchsichtige Bilder werden darüber gezeigt und bewertet.",
-    "Scores: give the clean picture too": "Bewertung: das saubere Bild dazugeben",
-    "The same view, clean": "Dieselbe Ansicht, sauber",
-    "The clean picture": "Das saubere Bild",
+    "Scores: give the ground truth too": "Bewertung: das Original dazugeben",
+    "The same view, as it should be": "Dieselbe Ansicht, wie sie sein soll",
+    "The ground truth": "Das Original",
     "Checkpoint": "Modellstand",
     # result
     "Before and after": "Vorher und nachher",
     "Divider: before to the left, after to the right": "Teiler: links vorher, rechts nachher",
     "What improved": "Was besser wurde",
-    "dB won, by region": "Gewonnene dB je Region",
+    "LPIPS, by region": "LPIPS je Region",
+    "PSNR, by region": "PSNR je Region",
     "The face, its regions green where they improved and red where they did not": "Das Gesicht, seine Regionen grün, wo sie besser wurden, rot, wo nicht",
     "Close-ups": "Aus der Nähe",
     "Eyes and mouth": "Augen und Mund",
@@ -175,7 +178,7 @@ MESSAGES = {
     "Holen Sie die Datei noch einmal.",
     "checkpoint.not_finite": "Der Modellstand antwortet mit Werten, die unendlich oder keine Zahlen sind; so gibt es kein Bild. "
     "Er ist beschädigt, oder dieses Bild ist zu weit von denen entfernt, an denen er gelernt hat: Versuchen Sie ein anderes.",
-    "picture.restored_before": "Dieses Bild wurde schon restauriert: Als sauberes Bild genommen, macht es die Bewertung besser, als sie ist. Um es noch einmal zu restaurieren, öffnen Sie es in „Mein Rendering“.",
+    "picture.restored_before": "Dieses Bild wurde schon restauriert: Als sauberes Bild genommen, macht es die Bewertung besser, als sie ist. Um es noch einmal zu restaurieren, öffnen Sie es in „Splat-Rendering“.",
     "picture.settings_read": "Dieses Bild sagt, wie es entstand: Seine Einstellungen sind jetzt gesetzt.",
     # label maps and references
     "labels.unreadable": "Die Labelkarte kann nicht gelesen werden. {problem}",
@@ -364,15 +367,15 @@ _ABOUT = about(
 
 # HTML by name.
 PASSAGES = {
-    "header": "<h1>Splat Enhancer</h1><p>Gesichter aus Gauß-Splats sind weich und wächsern. Hier kommen die Einzelheiten in "
-    "einem Schritt zurück, und gemessen wird, was das bringt, Region für Region.</p>",
+    "header": "<h1>Splat Enhancer</h1><p>Gesichter aus Gauß-Splats sind weich und wächsern. Hier kommen Einzelheiten in einem Schritt "
+    "zurück, und gemessen wird, was das bringt. Das vergrößert nichts und beweist nicht, wie jemand aussieht: Verlorenes ist geraten.</p>",
     "footer": "<p>Die Beispielköpfe sind Renderings von Menschen, die es nicht gibt. Bilder, die Sie bringen, werden binnen zwei "
-    "Stunden gelöscht.</p>",
+    "Stunden gelöscht.</p>"
+    f"<p>Code: Apache-2.0. Die eingebetteten Gewichte: nur für nichtkommerzielle Forschung und Lehre; ein anderer Modellstand hat die Bedingungen "
+    f"seiner Karte. Zitieren als „{citation()}“. {links({'code': 'Code', 'card': 'Modellkarte', 'licence': 'Lizenz'})}</p>",
     "waking": "<p role='status'>Wacht auf: Nach einer Pause braucht das Modell etwa zehn Sekunden.</p>",
     "gpu is lent": "<p role='status'>Wählen Sie ein Gesicht oder drücken Sie auf Restaurieren. Für jedes Bild wird eine GPU geliehen: Nach "
     "einer Pause braucht das erste etwa zehn Sekunden.</p>",
-    "nothing yet": "<p role='status'>Noch nichts restauriert: Legen Sie links ein Rendering ab. Es wird genommen, wie es ist; "
-    "Durchsichtigkeit bleibt.</p>",
     "what remains": "<p>Wie stark jede Region fleckig unscharf wird. Auch wenn alle auf 0 stehen, bleiben diese Schritte: Verzerrung, "
     "Mund unscharf (der gleichmäßige Teil), Flächen unscharf, Helligkeit und Grenzen, alles unscharf, blassere Farben, halbe "
     "Auflösung und Rauschen.</p>",

@@ -4,6 +4,7 @@ from enhancer.degrade import STEP_NAMES
 from enhancer.imaging.io import MIN_SIDE
 from page.i18n.about import about
 from page.limits import LARGEST_FILE, LARGEST_SIDE
+from page.links import citation, links
 
 DROP_HERE = f"Drop a picture of a face here, or click to choose.  {MIN_SIDE} to {LARGEST_SIDE} pixels a side, at most {LARGEST_FILE} MB."
 
@@ -46,14 +47,15 @@ _ABOUT = about(
 
 # HTML by name.
 PASSAGES = {
-    "header": "<h1>Splat Enhancer</h1><p>Faces rendered from Gaussian splats come out soft and waxy. This puts the detail "
-    "back in one step, and measures what it won, region by region.</p>",
-    "footer": "<p>The example heads are renders of people who do not exist. Pictures you bring are deleted within two hours.</p>",
+    "header": "<h1>Splat Enhancer</h1><p>Faces rendered from Gaussian splats come out soft and waxy. This puts detail back in one "
+    "step, and measures what it won. It is no upscaler, and no proof of what somebody looks like: lost detail is guessed.</p>",
+    "footer": "<p>The example heads are renders of people who do not exist. Pictures you bring are deleted within two hours.</p>"
+    f"<p>Code: Apache-2.0. The embedded weights: for non-commercial research and education only; another checkpoint has the terms of its "
+    f"card. Cite as “{citation()}”. {links({'code': 'Code', 'card': 'Model card', 'licence': 'Licence'})}</p>",
     "waking": "<p role='status'>Waking up: after a pause the model takes some ten seconds to load.</p>",
     # on ZeroGPU nothing is restored before somebody asks for it
     "gpu is lent": "<p role='status'>Choose a face, or press Restore. A GPU is lent for each picture: after a pause the first one "
     "takes some ten seconds.</p>",
-    "nothing yet": "<p role='status'>Nothing restored yet: drop a render on the left. It is taken as it is, transparency kept.</p>",
     "what remains": "<p>How strongly each region is blurred, in patches. With all of them at 0 these steps remain: geometric warp, "
     "mouth blur (the even part of it), surface blur, brightness and clamps, overall blur, desaturation, downscale and noise.</p>",
     "difference": "<p>The brighter, the further apart; amplified four times. Black is equal.</p>",

@@ -56,7 +56,7 @@ def test_a_seed_that_is_none_is_named_in_the_visitors_language(visit):
 
 def test_a_render_is_dropped_restored_and_downloaded_with_its_settings(visit, head, tmp_path):
     page = visit()
-    page.get_by_role("tab", name="My render").click()
+    page.get_by_role("tab", name="Splat render").click()
     drop(page, "render", "mine.png", head.image_path.read_bytes())
     page.locator("#render-picture img").wait_for()
     page.locator("#render-restore").click()
@@ -104,7 +104,7 @@ def test_a_bad_picture_is_named_in_one_sentence_as_it_is_dropped(visit):
 
 def test_nothing_and_a_reference_of_another_size_are_named(visit, head):
     page = visit()
-    page.get_by_role("tab", name="My render").click()
+    page.get_by_role("tab", name="Splat render").click()
     page.locator("#render-restore").click()
     toast(page, "no picture yet")
     drop(page, "render", "mine.png", head.image_path.read_bytes())
@@ -163,7 +163,7 @@ def test_a_file_over_the_limit_is_refused_with_the_limit(visit, tmp_path):
     page = visit()
     huge = tmp_path / "huge.png"
     huge.write_bytes(bytes(33 * 1024 * 1024))
-    page.get_by_role("tab", name="My render").click()
+    page.get_by_role("tab", name="Splat render").click()
     page.locator("#render-picture input[type=file]").set_input_files(huge)
     toast(page, "maximum allowed size of 32")
 
@@ -230,7 +230,7 @@ def test_nothing_is_found_by_axe(visit, theme):
     page = visit(f"?__theme={theme}", color_scheme=theme, reduced_motion="reduce")
     page.locator("#try-scores table").wait_for()
     assert page.evaluate("document.body.classList.contains('dark')") == (theme == "dark")
-    found = {"Try it": broken(axe, page)}
+    found = {"Clean picture": broken(axe, page)}
     for button in page.locator(".settings > button:visible").all():
         button.click()
     for tab in (
@@ -238,7 +238,7 @@ def test_nothing_is_found_by_axe(visit, theme):
         "Difference",
         "Step by step",
         "Pictures",
-        "My render",
+        "Splat render",
         "Batch",
         "How it works",
     ):

@@ -60,7 +60,7 @@ def test_an_old_result_is_marked_at_once_and_until_the_new_one_is_there(visit, p
     page.get_by_label("Thumbnail 2 of 6").first.click()
     assert page.evaluate(SHOWN, "try") == "nothing"
     hidden = "spot => getComputedStyle(document.querySelector(spot)).visibility"
-    told = ("#try-status", "#try-scores", "#try-improved img")
+    told = ("#try-status", "#try-scores", "#try-improved-lpips img")
     assert {page.evaluate(hidden, spot) for spot in told} == {"hidden"}
     faint = "() => getComputedStyle(document.querySelector('#try-slider img')).opacity"
     assert page.evaluate(faint) == "0.2"
@@ -134,6 +134,6 @@ def test_a_restored_picture_is_no_clean_one_and_is_offered_to_my_render(visit, h
     page.locator("#render-restore").click()
     wait_for_all(page, "render")
     assert page.locator("#render-status li", has_text="was restored before").count() == 0
-    page.get_by_role("tab", name="Try it").click()
+    page.get_by_role("tab", name="Clean picture").click()
     page.get_by_label("Thumbnail 2 of 6").first.click()
     page.locator("#try-as-render").wait_for(state="hidden")
