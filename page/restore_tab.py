@@ -72,6 +72,7 @@ class Workbench:
             allow_preview=False,
             interactive=False,
             buttons=[],
+            elem_id=f"{self.kind}-examples",
             elem_classes="examples",
         )
         self.image = picture_input(

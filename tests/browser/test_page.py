@@ -10,7 +10,8 @@ from PIL import Image
 
 from enhancer.imaging.io import MIN_SIDE, read_image
 from enhancer.imaging.provenance import Record, png_bytes, read_record
-from tests.browser.visitor import IN_A_BROWSER, drop, source_of_result, toast, wait_for_new
+from page.backend import RENDERS
+from tests.browser.visitor import IN_A_BROWSER, clear, drop, source_of_result, toast, wait_for_new
 from tests.stand_ins import encoded
 
 pytestmark = IN_A_BROWSER
@@ -19,7 +20,7 @@ pytestmark = IN_A_BROWSER
 def test_a_visitor_finds_a_result_without_scrolling(visit):
     page = visit()
     page.locator("#try-status", has_text="<stand-in> (0123456)").wait_for()
-    for spot in ("#try-slider", "#try-restore", "#try-picture", "#try-divider", ".examples"):
+    for spot in ("#try-slider", "#try-restore", "#try-picture", "#try-divider", "#try-examples"):
         box = page.locator(spot).first.bounding_box()
         assert box["y"] + box["height"] <= 800, spot
     page.locator("#try-scores table").wait_for()  # scores are computed once the picture is shown
@@ -105,11 +106,14 @@ def test_a_bad_picture_is_named_in_one_sentence_as_it_is_dropped(visit):
 def test_nothing_and_a_reference_of_another_size_are_named(visit, head):
     page = visit()
     page.get_by_role("tab", name="Splat render").click()
+    clear(page, "render")
+    page.locator("#render-picture img").wait_for(state="detached")
     page.locator("#render-restore").click()
     toast(page, "no picture yet")
     drop(page, "render", "mine.png", head.image_path.read_bytes())
     page.locator("#render-picture img").wait_for()
     page.get_by_role("button", name=re.compile("^Scores: give")).click()
+    page.locator("#render-reference input[type=file]").wait_for(state="attached")  # the example's is gone
     other = [{"name": "other.png", "mimeType": "image/png", "buffer": encoded(Image.new("RGB", (200, 200), "red"))}]
     page.locator("#render-reference input[type=file]").set_input_files(other)
     page.locator("#render-reference img").wait_for()
@@ -131,7 +135,7 @@ def test_a_german_reads_german(visit):
     page.locator("#batch-restore").click()
     toast(page, "21 Bilder sind zu viele")
     assert page.locator(".toast-title").first.inner_text() == "Das ging nicht"
-    page.get_by_role("tab", name="Mein Rendering").click()
+    page.get_by_role("tab", name="Splat-Rendering").click()
     drop(page, "render", "bad.png", b"hello")
     toast(page, "Diese Datei ist kein Bild")
 
@@ -259,3 +263,13 @@ def test_whoever_wants_no_motion_gets_none(visit):
     page = visit(reduced_motion="reduce")
     lasting = page.evaluate("getComputedStyle(document.querySelector('#try-restore')).transitionDuration")
     assert max(float(part.strip().removesuffix("s")) for part in lasting.split(",")) <= 0.0001
+
+
+def test_the_page_opens_with_a_render_of_splats_beside_its_ground_truth(visit):
+    page = visit(tab="Splat render")
+    page.locator("#render-scores table").wait_for()
+    page.locator("#render-status", has_text=RENDERS[0].name).wait_for()
+    page.get_by_label("Thumbnail 2 of 2").first.click()
+    page.locator("#render-status", has_text=RENDERS[1].name).wait_for()
+    page.locator("#render-scores table").wait_for()
+    assert RENDERS[1].name in page.locator("#render-picture img").get_attribute("src")
