@@ -18,7 +18,7 @@ from enhancer.imaging.plots import Won
 from enhancer.imaging.provenance import Record
 from enhancer.imaging.regions import REGION_NAMES
 from enhancer.messages import Message
-from enhancer.metrics.catalogue import LPIPS, METRICS, PSNR, Metric
+from enhancer.metrics.catalogue import LPIPS, PSNR, SSIM, Metric
 from enhancer.runtime.files import atomic_write
 
 Scores = Mapping[str, Any]  # {"psnr": dB, "ssim": .., "lpips": .. or None, "regions": {name: {"psnr", ..}, or None}}
@@ -176,7 +176,7 @@ def score_table(result: Result, say: Translate = str) -> str:
         )
     rows = [("Whole picture", before, after)]
     rows += [(name.capitalize(), before["regions"].get(name), after["regions"].get(name)) for name in REGION_NAMES]
-    metrics = [metric for metric in METRICS if after.get(metric.key) is not None]
+    metrics = [metric for metric in (LPIPS, PSNR, SSIM) if after.get(metric.key) is not None]  # LPIPS leads
     heads = "".join(_metric_head(metric, result.lpips_name, say) for metric in metrics)
     body = "".join(
         f'<tr><th scope="row">{escape(say(label))}</th>'
@@ -265,7 +265,7 @@ def _halves(result: Result, say: Translate) -> str:
     before, after = result.scores_degraded, result.scores_restored
     if not before or not after:
         return ""
-    decibels = f"PSNR {before['psnr']:.1f} dB", f"PSNR {after['psnr'] - before['psnr']:+.1f} dB"
+    decibels = f"PSNR {before['psnr']:.1f}&nbsp;dB", f"PSNR {after['psnr'] - before['psnr']:+.1f}&nbsp;dB"
     gain = after["psnr"] - before["psnr"]
     if before.get("lpips") and after.get("lpips") is not None:
         name = f'<abbr title="{escape(result.lpips_name or "LPIPS")}">LPIPS</abbr>'
