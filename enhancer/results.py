@@ -16,7 +16,7 @@ from enhancer.imaging.background import over_one_background
 from enhancer.imaging.masks import Masks
 from enhancer.imaging.provenance import Record
 from enhancer.imaging.regions import REGION_NAMES
-from enhancer.messages import Message
+from enhancer.messages import Message, Number
 from enhancer.metrics.catalogue import LPIPS, METRICS, Metric
 from enhancer.runtime.files import atomic_write
 
@@ -207,9 +207,9 @@ def change(metric: Metric, before: Scores | None, after: Scores | None, say: Tra
     verdict = "same" if gain == 0 else "better" if (gain > 0) == metric.higher_is_better else "worse"
     arrow = "=" if gain == 0 else "▲" if gain > 0 else "▼"
     return (
-        f'<span class="was">{was:.{digits}f} →</span> '
-        f"<strong>{now:.{digits}f}</strong>{unit} "
-        f'<span class="{verdict}">{arrow} {abs(gain):.{digits}f} {escape(say(verdict))}</span>'
+        f'<span class="was">{number(was, f".{digits}f", say)} →</span> '
+        f"<strong>{number(now, f'.{digits}f', say)}</strong>{unit} "
+        f'<span class="{verdict}">{arrow} {number(abs(gain), f".{digits}f", say)} {escape(say(verdict))}</span>'
     )
 
 
@@ -227,7 +227,7 @@ def status_line(result: Result, say: Translate = str, picture: str = "") -> str:
     if result.record.seed is not None:
         facts.append(f"{escape(say('Seed'))} {result.record.seed}")
     facts += [
-        f"{escape(say('Restored in'))} {_duration(result.seconds)}",
+        f"{escape(say('Restored in'))} {_duration(result.seconds, say)}",
         f"<strong>{escape(name)}{escape(sha)}</strong> {escape(say('on'))} {escape(result.device.upper())}",
     ]
     if result.parser is not None:
@@ -244,7 +244,7 @@ def _won(result: Result, say: Translate) -> str:
     if not before or not after:
         return ""
     gain = after["psnr"] - before["psnr"]
-    decibels = f"PSNR {gain:+.1f} dB"
+    decibels = f"PSNR {number(gain, '+.1f', say)} dB"
     way = say("closer to the clean picture") if gain >= 0 else say("further from the clean picture")
     first, second = decibels, escape(way)
     if before.get("lpips") and after.get("lpips") is not None:
@@ -252,7 +252,8 @@ def _won(result: Result, say: Translate) -> str:
         name = f'<abbr title="{escape(result.lpips_name or "LPIPS")}">LPIPS</abbr>'
         nearer = say("lower: closer to the clean picture") if change <= 0 else say("higher: further from it")
         word, _, meaning = nearer.partition(": ")
-        first = f"{name} {before['lpips']:.3f} → {after['lpips']:.3f}, {100 * abs(change):.0f} % {escape(word)}"
+        was, now = (number(scores["lpips"], ".3f", say) for scores in (before, after))
+        first = f"{name} {was} → {now}, {100 * abs(change):.0f} % {escape(word)}"
         second, gain = f"{escape(meaning)} · {decibels}", -change
     return f'<strong class="{"won" if gain >= 0 else "lost"}">{first} <span class="second">{second}</span></strong>'
 
@@ -265,8 +266,13 @@ def patience(seconds: float, say: Translate = str) -> str:
     return f'<p role="status">{escape(words)} <strong>{time}</strong>.</p>'
 
 
-def _duration(seconds: float) -> str:
-    return f"{1000 * seconds:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+def number(value: float, form: str, say: Translate) -> str:
+    """Return a number in the reader's notation; `form` is how Python formats it, such as ".3f"."""
+    return say(Number(format(value, form)))
+
+
+def _duration(seconds: float, say: Translate) -> str:
+    return f"{1000 * seconds:.0f} ms" if seconds < 1 else f"{number(seconds, '.1f', say)} s"
 
 
 def _metric_head(metric: Metric, lpips_name: str | None, say: Translate) -> str:

@@ -16,6 +16,7 @@ from enhancer.imaging.regions import region_map
 from enhancer.parts import Restorer
 from enhancer.results import failed_row, result_row, score_table, status_line, write_report
 from enhancer.service import NO_FACE, Service
+from page.i18n.translate import said_in
 
 
 class KnownParser:
@@ -347,6 +348,18 @@ def test_the_table_says_which_way_is_better(service, opaque):
     assert '<span class="same">= 0.000 same</span>' in table
     assert '<span class="worse">▲ 0.100 worse</span>' in table
     assert table.count("too few pixels") == 15
+
+
+def test_scores_and_times_have_a_comma_in_german(service, opaque):
+    result = service.restore(opaque, degrade_first=True)
+    before = {"psnr": 20.0, "ssim": 0.5, "lpips": 0.3171, "regions": {}}
+    after = before | {"psnr": 24.25, "lpips": 0.2149}
+    shown = replace(result, scores_degraded=before, scores_restored=after, timings={"restore": 12.34})
+    german = said_in("de")
+    plain = re.sub("<[^>]*>", "", status_line(shown, german) + score_table(shown, german))
+    for number in ("0,317", "0,215", "+4,2 dB", "12,3 s", "20,00", "24,25 dB", "▲ 4,25"):
+        assert number in plain
+    assert not re.search(r"\d\.\d", plain)
 
 
 def test_lpips_comes_first_and_the_decibels_after(service, opaque):

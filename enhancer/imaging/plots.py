@@ -68,7 +68,7 @@ def improvement(rgb: np.ndarray, masks: Masks, won: Mapping[str, float]) -> np.n
     font = ImageFont.load_default(round(max(22, 38 * min(size) / 512)))
     for name, amount in won.items():
         if (place := _place(small[name], between=name == "eyes")) is not None:
-            _label(pen, place, f"{amount:+.1f}".replace("-", "\N{MINUS SIGN}"), font)
+            _label(pen, place, f"{amount:+.1f}", font)  # with a hyphen: the font has no minus sign
     return np.asarray(drawing.reduce(2), np.float32) / 255
 
 

@@ -6,6 +6,12 @@ from page.i18n.about import about
 from page.i18n.en import DROP_HERE
 from page.limits import LARGEST_FILE, LARGEST_SIDE
 
+
+def number(english: str) -> str:
+    """Return a number in German notation: 1,234.5 is 1.234,5."""
+    return english.translate(str.maketrans(".,", ",."))
+
+
 WORDS = {
     # modes
     "Try it": "Ausprobieren",
