@@ -386,5 +386,9 @@ PASSAGES = {
     "files": "<p>PNG ohne Verlust. Jede Datei enthält die Einstellungen, mit denen sie entstand: Auf der Seite abgelegt, sind sie "
     "wieder gesetzt.</p>",
     "batch": "<p>Bis zu 20 Bilder auf einmal. Ein unbrauchbares Bild wird genannt, der Rest wird trotzdem gemacht.</p>",
+    "heads": "<ul><li data-head='head_01'>lange glatte braune Haare, blaue Augen</li><li data-head='head_02'>kurze dunkle Haare, "
+    "Bartstoppeln, im Halbprofil</li><li data-head='head_03'>lange schwarze Haare über einem Auge</li><li data-head='head_04'>dunkle "
+    "Haut mit Glanzlichtern, offener Mund mit Zähnen, Bartstoppeln</li><li data-head='head_05'>ein älteres Gesicht: Falten, graue "
+    "Haare, Vollbart</li><li data-head='head_07'>ein großer lockiger Umriss feiner Haare</li></ul>",
     "about": _ABOUT,
 }
