@@ -65,6 +65,7 @@ def build_page() -> gr.Blocks:
             with gr.Tab(label("How it works"), id="about"):
                 gr.HTML(label("about"), padding=False, elem_id="about")
         gr.HTML(label("footer"), padding=False, elem_id="footer")
+        gr.HTML(label("heads"), padding=False, elem_id="heads")
         attempt.hand_over(render, modes)
         share = attempt.share
         page.load(share.opened, None, [share.example, *share.settings], show_progress="hidden", **PRIVATE)

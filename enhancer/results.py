@@ -17,7 +17,7 @@ from enhancer.imaging.masks import Masks
 from enhancer.imaging.plots import Won
 from enhancer.imaging.provenance import Record
 from enhancer.imaging.regions import REGION_NAMES
-from enhancer.messages import Message
+from enhancer.messages import Message, Number
 from enhancer.metrics.catalogue import LPIPS, PSNR, SSIM, Metric
 from enhancer.runtime.files import atomic_write
 
@@ -209,9 +209,9 @@ def change(metric: Metric, before: Scores | None, after: Scores | None, say: Tra
     verdict = "same" if gain == 0 else "better" if (gain > 0) == metric.higher_is_better else "worse"
     arrow = "=" if gain == 0 else "▲" if gain > 0 else "▼"
     return (
-        f'<span class="was">{was:.{digits}f} →</span> '
-        f"<strong>{now:.{digits}f}</strong>{unit} "
-        f'<span class="{verdict}">{arrow} {abs(gain):.{digits}f} {escape(say(verdict))}</span>'
+        f'<span class="was">{number(was, f".{digits}f", say)} →</span> '
+        f"<strong>{number(now, f'.{digits}f', say)}</strong>{unit} "
+        f'<span class="{verdict}">{arrow} {number(abs(gain), f".{digits}f", say)} {escape(say(verdict))}</span>'
     )
 
 
@@ -229,7 +229,7 @@ def status_line(result: Result, say: Translate = str, picture: str = "") -> str:
     if result.record.seed is not None:
         facts.append(f"{escape(say('Seed'))} {result.record.seed}")
     facts += [
-        f"{escape(say('Restored in'))} {_duration(result.seconds)}",
+        f"{escape(say('Restored in'))} {_duration(result.seconds, say)}",
         f"<strong>{escape(name)}{escape(sha)}</strong> {escape(say('on'))} {escape(result.device.upper())}",
     ]
     if result.parser is not None:
@@ -256,7 +256,7 @@ def won_by_region(result: Result, metric: Metric) -> dict[str, Won]:
         else:
             change = now / was - 1
             share, words = (change if metric.higher_is_better else -change) / FULL_SHARE, f"{100 * change:+.0f} %"
-        found[name] = Won(max(-1.0, min(1.0, share)), words.replace("-", "\N{MINUS SIGN}"))
+        found[name] = Won(max(-1.0, min(1.0, share)), words)
     return found
 
 
@@ -265,18 +265,18 @@ def _halves(result: Result, say: Translate) -> str:
     before, after = result.scores_degraded, result.scores_restored
     if not before or not after:
         return ""
-    decibels = f"PSNR {before['psnr']:.1f}&nbsp;dB", f"PSNR {after['psnr'] - before['psnr']:+.1f}&nbsp;dB"
     gain = after["psnr"] - before["psnr"]
+    decibels = tuple(
+        f"PSNR {number(value, form, say)}&nbsp;dB" for value, form in ((before["psnr"], ".1f"), (gain, "+.1f"))
+    )
     if before.get("lpips") and after.get("lpips") is not None:
         name = f'<abbr title="{escape(result.lpips_name or "LPIPS")}">LPIPS</abbr>'
         change = after["lpips"] / before["lpips"] - 1
         gain = -change
         way = say("lower: closer to the clean picture") if change <= 0 else say("higher: further from it")
         word, _, meaning = way.partition(": ")
-        firsts = (
-            f"{name} {before['lpips']:.3f}",
-            f"{name} {after['lpips']:.3f}, {100 * abs(change):.0f} % {escape(word)}",
-        )
+        was, now = (number(scores["lpips"], ".3f", say) for scores in (before, after))
+        firsts = f"{name} {was}", f"{name} {now}, {100 * abs(change):.0f} % {escape(word)}"
         seconds = decibels[0], f"{escape(meaning)} · {decibels[1]}"
     else:
         firsts, seconds = decibels, ("", "")
@@ -296,8 +296,13 @@ def patience(seconds: float, say: Translate = str) -> str:
     return f'<p role="status">{escape(words)} <strong>{time}</strong>.</p>'
 
 
-def _duration(seconds: float) -> str:
-    return f"{1000 * seconds:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+def number(value: float, form: str, say: Translate) -> str:
+    """Return a number in the reader's notation; `form` is how Python formats it, such as ".3f"."""
+    return say(Number(format(value, form)))
+
+
+def _duration(seconds: float, say: Translate) -> str:
+    return f"{1000 * seconds:.0f} ms" if seconds < 1 else f"{number(seconds, '.1f', say)} s"
 
 
 def _metric_head(metric: Metric, lpips_name: str | None, say: Translate) -> str:

@@ -19,7 +19,7 @@ from enhancer.imaging.blend import Restoration
 from enhancer.imaging.io import read_labels
 from enhancer.imaging.provenance import Record, is_colour, read_recorded
 from enhancer.imaging.regions import REGION_NAMES
-from enhancer.messages import Message
+from enhancer.messages import Message, Number
 from page.backend import NO_MEMORY
 from page.i18n.translate import label, refusal
 from page.limits import LARGEST_SEED, LARGEST_SIDE, require_few_bytes
@@ -172,7 +172,7 @@ def whole_seed(given: float | None) -> int:
                 "settings.page_seed",
                 "The seed must be a whole number from 0 to {most}, got {given}. Type one, or press “Other damage”.",
                 most=LARGEST_SEED,
-                given=NO_SEED if given is None else f"{given:g}",
+                given=NO_SEED if given is None else Number(f"{given:g}"),
             )
         )
     return int(given)

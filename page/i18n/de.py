@@ -7,6 +7,12 @@ from page.i18n.en import DROP_HERE
 from page.limits import LARGEST_FILE, LARGEST_SIDE
 from page.links import citation, links
 
+
+def number(english: str) -> str:
+    """Return a number in German notation: 1,234.5 is 1.234,5."""
+    return english.translate(str.maketrans(".,", ",."))
+
+
 WORDS = {
     # modes
     "Splat render": "Splat-Rendering",
@@ -383,5 +389,9 @@ PASSAGES = {
     "files": "<p>PNG ohne Verlust. Jede Datei enthält die Einstellungen, mit denen sie entstand: Auf der Seite abgelegt, sind sie "
     "wieder gesetzt.</p>",
     "batch": "<p>Bis zu 20 Bilder auf einmal. Ein unbrauchbares Bild wird genannt, der Rest wird trotzdem gemacht.</p>",
+    "heads": "<ul><li data-head='head_01'>lange glatte braune Haare, blaue Augen</li><li data-head='head_02'>kurze dunkle Haare, "
+    "Bartstoppeln, im Halbprofil</li><li data-head='head_03'>lange schwarze Haare über einem Auge</li><li data-head='head_04'>dunkle "
+    "Haut mit Glanzlichtern, offener Mund mit Zähnen, Bartstoppeln</li><li data-head='head_05'>ein älteres Gesicht: Falten, graue "
+    "Haare, Vollbart</li><li data-head='head_07'>ein großer lockiger Umriss feiner Haare</li></ul>",
     "about": _ABOUT,
 }

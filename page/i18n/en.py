@@ -61,5 +61,10 @@ PASSAGES = {
     "difference": "<p>The brighter, the further apart; amplified four times. Black is equal.</p>",
     "files": "<p>PNG without loss. Each file holds the settings it was made with: drop it on the page to set them again.</p>",
     "batch": "<p>Up to 20 pictures in one go. A picture that cannot be used is named, the rest is still done.</p>",
+    # what the examples show, for who does not see them: examples/heads/README.md
+    "heads": "<ul><li data-head='head_01'>long straight brown hair, blue eyes</li><li data-head='head_02'>short dark hair, stubble, "
+    "a three-quarter view</li><li data-head='head_03'>long black hair across one eye</li><li data-head='head_04'>dark skin with "
+    "highlights, open mouth with teeth, stubble</li><li data-head='head_05'>an older face: wrinkles, grey hair, full beard</li>"
+    "<li data-head='head_07'>a large curly outline of fine hair</li></ul>",
     "about": _ABOUT,
 }

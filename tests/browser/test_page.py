@@ -47,7 +47,7 @@ def test_a_seed_that_is_none_is_named_in_the_visitors_language(visit):
     page.get_by_role("button", name=re.compile("^Wie es beschädigt")).click()
     page.locator("#try-remains", has_text="bleiben diese Schritte").wait_for()
     seed = page.get_by_label("Startwert")
-    for typed, words in (("-3", "gegeben ist -3"), ("1.5", "gegeben ist 1.5"), ("", "gegeben ist nichts")):
+    for typed, words in (("-3", "gegeben ist -3"), ("1.5", "gegeben ist 1,5"), ("", "gegeben ist nichts")):
         seed.focus()
         page.keyboard.press("ControlOrMeta+a")
         page.keyboard.type(typed) if typed else page.keyboard.press("Backspace")
