@@ -1,7 +1,7 @@
 // What gradio's own markup says wrongly, or not at all, to a screen reader, put right whenever it changes.
 () => {
   const german = document.documentElement.lang.startsWith("de");
-  const words = german ? ["Vorher", "Nachher"] : ["Before", "After"];
+  const words = german ? ["Eingabe", "Restauriert"] : ["Input", "Restored"];
   const thumbnailNumbered = (number, count) =>
     german ? `Vorschaubild ${number} von ${count}: ` : `Thumbnail ${number} of ${count}: `;
   const titles = german ? { Error: "Das ging nicht", Info: "Hinweis", Warning: "Achtung" } : {};

@@ -171,7 +171,7 @@ def score_table(result: Result, say: Translate = str) -> str:
     before, after = result.scores_degraded, result.scores_restored
     if before is None or after is None:
         return (
-            f'<p class="quiet">{escape(say("No scores: they say how close a picture is to its clean original,"))} '
+            f'<p class="quiet">{escape(say("No scores: they say how close a picture is to its ground truth,"))} '
             f"{escape(say('and this one came without.'))}</p>"
         )
     rows = [("Whole picture", before, after)]
@@ -185,7 +185,7 @@ def score_table(result: Result, say: Translate = str) -> str:
         for label, was, now in rows
     )
     return (
-        f'<table class="scores"><caption>{escape(say("Scores against the clean picture: before → after"))}</caption>'
+        f'<table class="scores"><caption>{escape(say("Scores against the ground truth: input → restored"))}</caption>'
         f'<thead><tr><th scope="col">{escape(say("Region"))}</th>{heads}</tr></thead><tbody>{body}</tbody></table>'
     )
 
@@ -273,7 +273,7 @@ def _halves(result: Result, say: Translate) -> str:
         name = f'<abbr title="{escape(result.lpips_name or "LPIPS")}">LPIPS</abbr>'
         change = after["lpips"] / before["lpips"] - 1
         gain = -change
-        way = say("lower: closer to the clean picture") if change <= 0 else say("higher: further from it")
+        way = say("lower: closer to the ground truth") if change <= 0 else say("higher: further from it")
         word, _, meaning = way.partition(": ")
         was, now = (number(scores["lpips"], ".3f", say) for scores in (before, after))
         firsts = f"{name} {was}", f"{name} {now}, {100 * abs(change):.0f} % {escape(word)}"

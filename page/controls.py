@@ -170,7 +170,7 @@ def whole_seed(given: float | None) -> int:
         raise SettingsError(
             Message(
                 "settings.page_seed",
-                "The seed must be a whole number from 0 to {most}, got {given}. Type one, or press “Other damage”.",
+                "The seed must be a whole number from 0 to {most}, got {given}. Type one, or press “New seed”.",
                 most=LARGEST_SEED,
                 given=NO_SEED if given is None else Number(f"{given:g}"),
             )
@@ -202,7 +202,7 @@ class DamageControls:
         self.seed = gr.Number(  # without limits: gradio's own answers are English and round what is no whole number
             0,
             label=label("Seed"),
-            info=label("The same seed gives the same damage."),
+            info=label("The same seed gives the same degradation."),
         )
         with gr.Column() as self.by_region:
             gr.HTML(label("what remains"), padding=False, elem_classes="hint", elem_id="try-remains")

@@ -67,21 +67,21 @@ class Details:
         """Draw and write them."""
         masks = result.masks
         assert masks is not None  # the page always asks for them
-        flat = {"before": result.flat.degraded, "after": result.flat.restored}
+        flat = {"input": result.flat.degraded, "restored": result.flat.restored}
         if result.flat.clean is not None:
-            flat["clean"] = result.flat.clean
+            flat["ground truth"] = result.flat.clean
         maps: list[str | None] = []
         for metric in MAPPED:
             won = won_by_region(result, metric)
-            drawn = improvement(flat["clean"], masks, won) if won else None
+            drawn = improvement(flat["ground truth"], masks, won) if won else None
             maps.append(None if drawn is None else saved(drawn, f"improved_{metric.key}", folder=folder))
-        reference = flat.get("clean")
+        reference = flat.get("ground truth")
         if reference is None:
-            pair = (None, saved(difference(flat["after"], flat["before"]), "changed", folder=folder))
+            pair = (None, saved(difference(flat["restored"], flat["input"]), "changed", folder=folder))
         else:
             lost, left = (
                 saved(difference(flat[name], reference), f"difference_{name}", folder=folder)
-                for name in ("before", "after")
+                for name in ("input", "restored")
             )
             pair = (lost, left)
         close_ups = [

@@ -92,7 +92,7 @@ class Workbench:
                 label("Restore"), variant="primary", size="lg", scale=3, elem_id=f"{self.kind}-restore"
             )
             self.reroll = gr.Button(
-                label("Other damage"),
+                label("New seed"),
                 size="lg",
                 scale=2,
                 visible=self.degrades,
@@ -100,7 +100,7 @@ class Workbench:
             )
         self.damage = None
         if self.degrades:
-            with gr.Accordion(label("How it is damaged"), open=False, elem_classes="settings"):
+            with gr.Accordion(label("Degradation"), open=False, elem_classes="settings"):
                 self.damage = DamageControls()
         else:
             with gr.Accordion(label("Scores: give the ground truth too"), open=False, elem_classes="settings"):
@@ -121,7 +121,7 @@ class Workbench:
 
     def _lay_out_hero(self) -> None:
         self.slider = gr.ImageSlider(
-            label=label("Before and after"),
+            label=label("Input and restored"),
             show_label=False,
             format="png",
             max_height=500,
@@ -134,7 +134,7 @@ class Workbench:
             100,
             50,
             step=1,
-            label=label("Divider: before to the left, after to the right"),
+            label=label("Divider: input to the left, restored to the right"),
             buttons=[],
             elem_id=f"{self.kind}-divider",
             elem_classes="divider",
@@ -170,12 +170,14 @@ class Workbench:
                 gr.HTML(label("difference"), padding=False, elem_classes="hint")
                 with gr.Row():
                     self.lost = gr.Image(
-                        label=label("Before, against clean"),
-                        alt_text=label("Before, against clean"),
+                        label=label("Input, against the ground truth"),
+                        alt_text=label("Input, against the ground truth"),
                         **picture,
                     )
                     self.left = gr.Image(
-                        label=label("After, against clean"), alt_text=label("After, against clean"), **picture
+                        label=label("Restored, against the ground truth"),
+                        alt_text=label("Restored, against the ground truth"),
+                        **picture,
                     )
             if self.degrades:
                 with gr.Tab(label("Step by step")) as self.strip:
@@ -183,7 +185,7 @@ class Workbench:
                         1, STEPS, STEPS, step=1, label=label("Step"), buttons=[], elem_id="try-scrubber"
                     )
                     self.film = gr.Gallery(
-                        label=label("The damage, step by step"),
+                        label=label("The degradation, step by step"),
                         show_label=False,
                         format="png",
                         preview=True,
@@ -198,10 +200,10 @@ class Workbench:
                 with gr.Row(elem_classes="trio"):
                     self.trio = [
                         gr.Image(label=label(name), alt_text=label(name), **picture)
-                        for name in ("Clean", "Before", "Restored")
+                        for name in ("Input", "Restored", "Ground truth")
                     ]
                 if self.damage:
-                    clean, _, restored = self.trio
+                    _, restored, clean = self.trio
                     self.share = Share(self.image, (clean, restored), self.damage, self.restoration)
 
     def _lay_out_scores(self, picture: dict[str, Any]) -> None:
@@ -290,7 +292,7 @@ class Workbench:
             other = f"() => {{ {outdated} return [Math.floor(Math.random() * 1e6), {NOW}]; }}"
             self.reroll.click(None, None, [self.damage.seed, self.wish], js=other, **PRIVATE)
             watched: Any = self.strip.select
-            clean, before, _ = self.trio
+            before, _, clean = self.trio
             watched(self.show_steps, [clean, before], [self.film, self.scrubber], **PRIVATE)
             self.scrubber.input(
                 None,
@@ -394,7 +396,7 @@ class Workbench:
         """Return what the page shows of a result besides the two pictures of the slider."""
         result, details = look.result, look.details
         before, after = details.differences
-        words = "After, against before" if result.clean is None else "After, against clean"
+        words = "Restored, against the input" if result.clean is None else "Restored, against the ground truth"
         updates = {
             self.status: status_line(result, say, name),
             self.details: gr.update(visible=True),
@@ -404,7 +406,7 @@ class Workbench:
             self.left: image_update(after, label=say(words), alt_text=say(words)),
         }
         updates |= {shown: image_update(path) for shown, path in zip(self.improved, details.improved, strict=True)}
-        pictures = (details.clean, look.pair.before, look.pair.after)
+        pictures = (look.pair.before, look.pair.after, details.clean)
         updates |= {part: image_update(path) for part, path in zip(self.trio, pictures, strict=True)}
         if self.degrades:
             updates |= {self.film: None, self.scrubber: gr.update(maximum=STEPS, value=STEPS)}

@@ -13,7 +13,7 @@ _ABOUT = about(
         "What it is for": "<p>Avatars made of 3D Gaussian splats render faces with blurred eyes and mouths, merged hair and waxy "
         "skin. A model that has seen many pairs of clean and damaged faces puts plausible detail back, in one step. What a render "
         "has lost for good is guessed: do not take the result as proof of what somebody looks like.</p>",
-        "How a clean face is damaged": "<p>A face parser finds skin, eyes, nose, mouth and hair. Each is blurred under its own soft, "
+        "How a clean face is degraded": "<p>A face parser finds skin, eyes, nose, mouth and hair. Each is blurred under its own soft, "
         "patchy mask; what follows bends, tints, clips, shrinks and adds noise. Or real splats, Gaussians in two dimensions, are fitted "
         "to the picture and stopped early. Every random number comes from the seed, so the same seed gives the same pixels.</p>{steps}",
         "The model": "<p>An autoencoder squeezes the picture into a small latent; a UNet, called once, turns it into the latent of a "

@@ -38,7 +38,7 @@ def test_other_damage_is_another_picture_and_the_seed_is_shown(visit):
     old = source_of_result(page)
     page.locator("#try-reroll").click()
     wait_for_new(page, old)
-    page.get_by_role("button", name=re.compile("^How it is damaged")).click()
+    page.get_by_role("button", name=re.compile("^Degradation")).click()
     assert int(page.get_by_label("Seed").input_value()) > 0
 
 
@@ -73,7 +73,7 @@ def test_a_dropped_result_sets_its_settings(visit, head):
     page = visit()
     drop(page, "try", "ours.png", png_bytes(head.image, Record("pocket", preset="v1", seed=77)))
     toast(page, "tells how it was made")
-    page.get_by_role("button", name=re.compile("^How it is damaged")).click()
+    page.get_by_role("button", name=re.compile("^Degradation")).click()
     assert page.get_by_label("Seed").input_value() == "77"
 
 
@@ -142,7 +142,7 @@ def test_a_german_reads_german(visit):
 
 def test_a_link_opens_the_same_example_with_the_same_settings(visit):
     page = visit("?example=head_03&preset=v1&seed=7&restore_hair=0.5")
-    page.get_by_role("button", name=re.compile("^How it is damaged")).click()
+    page.get_by_role("button", name=re.compile("^Degradation")).click()
     page.wait_for_function(
         "() => [...document.querySelectorAll('input[type=number]')].some(input => input.value == '7')"
     )

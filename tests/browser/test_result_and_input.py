@@ -41,7 +41,7 @@ def test_of_faces_clicked_quickly_the_last_one_wins(visit, pace):
 def test_other_damage_twice_shows_the_seed_that_it_was_made_with(visit, pace):
     page = visit()
     page.locator("#try-scores table").wait_for()
-    page.get_by_role("button", name=re.compile("^How it is damaged")).click()
+    page.get_by_role("button", name=re.compile("^Degradation")).click()
     pace.seconds, before = 2, pace.calls
     page.locator("#try-reroll").click()
     page.wait_for_timeout(200)
@@ -100,7 +100,7 @@ def test_after_stop_nothing_that_was_kept_for_later_begins(visit, pace):
 def test_a_link_is_of_the_result_that_is_shown_and_copying_is_said(visit):
     page = visit("?example=head_03&preset=v1&seed=7", permissions=["clipboard-read", "clipboard-write"])
     page.locator("#try-scores table").wait_for()
-    page.get_by_role("button", name=re.compile("^How it is damaged")).click()
+    page.get_by_role("button", name=re.compile("^Degradation")).click()
     page.get_by_label("Seed").fill("99")  # chosen, not shown
     page.get_by_role("tab", name="Pictures", exact=True).first.click()
     page.locator("#try-share").click()
