@@ -19,6 +19,7 @@ from page.first_result import first_look, time_again
 from page.headers import SafeHeaders
 from page.i18n.translate import I18N, label
 from page.limits import LARGEST_UPLOAD
+from page.link import LINKED
 from page.restore_tab import PRIVATE, RENDER, TRY, Workbench
 from page.splat_tab import SplatTab
 from page.video_tab import VideoTab
@@ -27,6 +28,8 @@ ROOT = Path(__file__).parent
 HOUR = 3600  # seconds
 WAITING = 64  # visitors in the queue; who comes after is asked to try again, rather than to wait for minutes
 FONT = gr.themes.LocalFont("IBM Plex Sans", weights=(400, 700))  # comes with gradio; its 600 lacks letters
+# JavaScript that shows the tab a link is of
+OPENED = f"() => ({{__type__: 'update', ...(new URLSearchParams(location.search).has('{LINKED}') ? {{selected: '{TRY}'}} : {{}})}})"
 LAUNCH: dict[str, Any] = {
     "css_paths": ROOT / "app.css",
     "js": (ROOT / "app.js").read_text(encoding="utf-8"),
@@ -55,10 +58,10 @@ def build_page() -> gr.Blocks:
         page.space_id = None
         gr.HTML(label("header"), padding=False, elem_id="header")
         with gr.Tabs(elem_id="modes", overflow_behavior="wrap") as modes:
-            with gr.Tab(label("Try it"), id=TRY):
-                attempt = Workbench(TRY)
-            with gr.Tab(label("My render"), id=RENDER):
+            with gr.Tab(label("Splat render"), id=RENDER):
                 render = Workbench(RENDER)
+            with gr.Tab(label("Clean picture"), id=TRY) as clean:
+                attempt = Workbench(TRY)
             with gr.Tab(label("Video"), id="video") as video:
                 VideoTab(video)
             with gr.Tab(label("My splat"), id="splat") as splat:
@@ -68,11 +71,15 @@ def build_page() -> gr.Blocks:
             with gr.Tab(label("How it works"), id="about"):
                 gr.HTML(label("about"), padding=False, elem_id="about")
         gr.HTML(label("footer"), padding=False, elem_id="footer")
+        gr.HTML(label("heads"), padding=False, elem_id="heads")
         attempt.hand_over(render, modes)
         share = attempt.share
         page.load(share.opened, None, [share.example, *share.settings], show_progress="hidden", **PRIVATE)
+        page.load(None, None, modes, js=OPENED, **PRIVATE)
         if not backend.ON_ZERO_GPU:  # where a GPU is lent for a visitor's own click
-            page.load(attempt.first, attempt.wishes, attempt.outputs, show_progress_on=attempt.slider, **PRIVATE)
+            page.load(render.first, render.wishes, render.outputs, show_progress_on=render.slider, **PRIVATE)
+            page.load(attempt.follow, attempt.wishes, attempt.outputs, show_progress_on=attempt.slider, **PRIVATE)
+            attempt.begin_with(clean)
         add_api()
     return page.queue(max_size=WAITING, default_concurrency_limit=2)
 

@@ -1,7 +1,12 @@
 """Sentences that whoever shows them may want in another language: each has a code, and the values it names."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from string import Formatter
 from typing import Any
+
+
+class Number(str):
+    """A number as it is read, such as "0.317" or "+4.0". Whoever shows it in another language writes it that language's way."""
 
 
 class Message(str):
@@ -33,14 +38,28 @@ class Message(str):
         """Tell pickle and copy how to make it again."""
         return (self.code, self.english), dict(self.values)
 
-    def translated(self, formats: Mapping[str, str]) -> str:
+    def translated(self, formats: Mapping[str, str], written: Callable[[str], str] = str) -> str:
         """Return the sentence in another language, and what it quotes too where that is a message.
 
         Args:
             formats: Those of the language, by code. A sentence without one stays English.
+            written: Puts a number that is not whole, in English notation, into the language's.
         """
+        if self.code not in formats:
+            written = str
         values = {
-            name: value.translated(formats) if isinstance(value, Message) else value
+            name: value.translated(formats, written) if isinstance(value, Message) else value
             for name, value in self.values.items()
         }
-        return formats.get(self.code, self.english).format(**values)
+        return _Sentence(written).vformat(formats.get(self.code, self.english), (), values)
+
+
+class _Sentence(Formatter):
+    """Formats as `str.format` does, numbers that are not whole in a language's own notation."""
+
+    def __init__(self, written: Callable[[str], str]) -> None:
+        self._written = written
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        text = format(value, format_spec)
+        return self._written(text) if isinstance(value, float | Number) else text

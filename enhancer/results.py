@@ -14,15 +14,17 @@ import numpy as np
 from enhancer.errors import EnhancerError, SettingsError
 from enhancer.imaging.background import over_one_background
 from enhancer.imaging.masks import Masks
+from enhancer.imaging.plots import Won
 from enhancer.imaging.provenance import Record
 from enhancer.imaging.regions import REGION_NAMES
-from enhancer.messages import Message
-from enhancer.metrics.catalogue import LPIPS, METRICS, Metric
+from enhancer.messages import Message, Number
+from enhancer.metrics.catalogue import LPIPS, PSNR, SSIM, Metric
 from enhancer.runtime.files import atomic_write
 
 Scores = Mapping[str, Any]  # {"psnr": dB, "ssim": .., "lpips": .. or None, "regions": {name: {"psnr", ..}, or None}}
 Translate = Callable[[str], str]  # English phrase, or a `Message` -> the reader's language
 Step = tuple[str, np.ndarray]  # name, and the picture after it
+FULL_DECIBELS, FULL_SHARE = 6.0, 0.5  # of PSNR, and of another score: at which a region's tint is full
 SCHEMA = 1  # of the JSON report
 
 
@@ -169,12 +171,12 @@ def score_table(result: Result, say: Translate = str) -> str:
     before, after = result.scores_degraded, result.scores_restored
     if before is None or after is None:
         return (
-            f'<p class="quiet">{escape(say("No scores: they say how close a picture is to its clean original,"))} '
+            f'<p class="quiet">{escape(say("No scores: they say how close a picture is to its ground truth,"))} '
             f"{escape(say('and this one came without.'))}</p>"
         )
     rows = [("Whole picture", before, after)]
     rows += [(name.capitalize(), before["regions"].get(name), after["regions"].get(name)) for name in REGION_NAMES]
-    metrics = [metric for metric in METRICS if after.get(metric.key) is not None]
+    metrics = [metric for metric in (LPIPS, PSNR, SSIM) if after.get(metric.key) is not None]  # LPIPS leads
     heads = "".join(_metric_head(metric, result.lpips_name, say) for metric in metrics)
     body = "".join(
         f'<tr><th scope="row">{escape(say(label))}</th>'
@@ -183,7 +185,7 @@ def score_table(result: Result, say: Translate = str) -> str:
         for label, was, now in rows
     )
     return (
-        f'<table class="scores"><caption>{escape(say("Scores against the clean picture: before → after"))}</caption>'
+        f'<table class="scores"><caption>{escape(say("Scores against the ground truth: input → restored"))}</caption>'
         f'<thead><tr><th scope="col">{escape(say("Region"))}</th>{heads}</tr></thead><tbody>{body}</tbody></table>'
     )
 
@@ -207,9 +209,9 @@ def change(metric: Metric, before: Scores | None, after: Scores | None, say: Tra
     verdict = "same" if gain == 0 else "better" if (gain > 0) == metric.higher_is_better else "worse"
     arrow = "=" if gain == 0 else "▲" if gain > 0 else "▼"
     return (
-        f'<span class="was">{was:.{digits}f} →</span> '
-        f"<strong>{now:.{digits}f}</strong>{unit} "
-        f'<span class="{verdict}">{arrow} {abs(gain):.{digits}f} {escape(say(verdict))}</span>'
+        f'<span class="was">{number(was, f".{digits}f", say)} →</span> '
+        f"<strong>{number(now, f'.{digits}f', say)}</strong>{unit} "
+        f'<span class="{verdict}">{arrow} {number(abs(gain), f".{digits}f", say)} {escape(say(verdict))}</span>'
     )
 
 
@@ -227,34 +229,63 @@ def status_line(result: Result, say: Translate = str, picture: str = "") -> str:
     if result.record.seed is not None:
         facts.append(f"{escape(say('Seed'))} {result.record.seed}")
     facts += [
-        f"{escape(say('Restored in'))} {_duration(result.seconds)}",
+        f"{escape(say('Restored in'))} {_duration(result.seconds, say)}",
         f"<strong>{escape(name)}{escape(sha)}</strong> {escape(say('on'))} {escape(result.device.upper())}",
     ]
     if result.parser is not None:
         facts.append(f"{escape(say('regions from'))} {escape(say(result.parser))}")
     notes = "".join(f"<li>{escape(say(note))}</li>" for note in result.notes)
-    return f'<p role="status">{_won(result, say)}<span>{" · ".join(facts)}</span></p>' + (
+    return f'<p role="status">{_halves(result, say)}<span>{" · ".join(facts)}</span></p>' + (
         f'<ul class="quiet">{notes}</ul>' if notes else ""
     )
 
 
-def _won(result: Result, say: Translate) -> str:
-    """Return what was won against the clean picture as HTML, such as "LPIPS 0.317 → 0.215, 32 % lower"; LPIPS leads."""
+def won_by_region(result: Result, metric: Metric) -> dict[str, Won]:
+    """Return what each region won by a metric, for a map: decibels of PSNR, else how many percent it fell or rose.
+
+    Regions that are too small to score, or lack this score, are left out.
+    """
+    before, after = result.scores_degraded, result.scores_restored
+    found: dict[str, Won] = {}
+    for name in REGION_NAMES if before and after else ():
+        was, now = (((scores or {})["regions"].get(name) or {}).get(metric.key) for scores in (before, after))
+        if not was or now is None or not math.isfinite(now - was):
+            continue
+        if metric is PSNR:
+            share, words = (now - was) / FULL_DECIBELS, f"{now - was:+.1f}"
+        else:
+            change = now / was - 1
+            share, words = (change if metric.higher_is_better else -change) / FULL_SHARE, f"{100 * change:+.0f} %"
+        found[name] = Won(max(-1.0, min(1.0, share)), words)
+    return found
+
+
+def _halves(result: Result, say: Translate) -> str:
+    """Return HTML that stands below the two halves of the slider: the scores of each; LPIPS leads, PSNR follows."""
     before, after = result.scores_degraded, result.scores_restored
     if not before or not after:
         return ""
     gain = after["psnr"] - before["psnr"]
-    decibels = f"PSNR {gain:+.1f} dB"
-    way = say("closer to the clean picture") if gain >= 0 else say("further from the clean picture")
-    first, second = decibels, escape(way)
+    decibels = tuple(
+        f"PSNR {number(value, form, say)}&nbsp;dB" for value, form in ((before["psnr"], ".1f"), (gain, "+.1f"))
+    )
     if before.get("lpips") and after.get("lpips") is not None:
-        change = after["lpips"] / before["lpips"] - 1
         name = f'<abbr title="{escape(result.lpips_name or "LPIPS")}">LPIPS</abbr>'
-        nearer = say("lower: closer to the clean picture") if change <= 0 else say("higher: further from it")
-        word, _, meaning = nearer.partition(": ")
-        first = f"{name} {before['lpips']:.3f} → {after['lpips']:.3f}, {100 * abs(change):.0f} % {escape(word)}"
-        second, gain = f"{escape(meaning)} · {decibels}", -change
-    return f'<strong class="{"won" if gain >= 0 else "lost"}">{first} <span class="second">{second}</span></strong>'
+        change = after["lpips"] / before["lpips"] - 1
+        gain = -change
+        way = say("lower: closer to the ground truth") if change <= 0 else say("higher: further from it")
+        word, _, meaning = way.partition(": ")
+        was, now = (number(scores["lpips"], ".3f", say) for scores in (before, after))
+        firsts = f"{name} {was}", f"{name} {now}, {100 * abs(change):.0f} % {escape(word)}"
+        seconds = decibels[0], f"{escape(meaning)} · {decibels[1]}"
+    else:
+        firsts, seconds = decibels, ("", "")
+    verdicts = "quiet", "won" if gain >= 0 else "lost"
+    halves = (
+        f'<span><strong class="{verdict}">{first}</strong><span class="second">{second}</span></span>'
+        for verdict, first, second in zip(verdicts, firsts, seconds, strict=True)
+    )
+    return f'<span class="halves">{"".join(halves)}</span>'
 
 
 def patience(seconds: float, say: Translate = str) -> str:
@@ -265,8 +296,13 @@ def patience(seconds: float, say: Translate = str) -> str:
     return f'<p role="status">{escape(words)} <strong>{time}</strong>.</p>'
 
 
-def _duration(seconds: float) -> str:
-    return f"{1000 * seconds:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+def number(value: float, form: str, say: Translate) -> str:
+    """Return a number in the reader's notation; `form` is how Python formats it, such as ".3f"."""
+    return say(Number(format(value, form)))
+
+
+def _duration(seconds: float, say: Translate) -> str:
+    return f"{1000 * seconds:.0f} ms" if seconds < 1 else f"{number(seconds, '.1f', say)} s"
 
 
 def _metric_head(metric: Metric, lpips_name: str | None, say: Translate) -> str:

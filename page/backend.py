@@ -27,7 +27,15 @@ from enhancer.service import Service
 from page.i18n.translate import refusal
 
 ROOT = Path(__file__).parents[1]
-HEADS = [path for path in sorted(ROOT.glob("examples/heads/head_*.png")) if not path.stem.endswith("_labels")]
+TRUTH, LABELS = "_truth", "_labels"  # ends of the names of what lies beside an example
+
+
+def _examples_in(folder: str) -> list[Path]:
+    found = sorted((ROOT / "examples" / folder).glob("head_*.png"))
+    return [path for path in found if not path.stem.endswith((TRUTH, LABELS))]
+
+
+HEADS, RENDERS = _examples_in("heads"), _examples_in("renders")  # clean pictures, and renders of splats
 ON_ZERO_GPU = bool(os.environ.get("SPACES_ZERO_GPU"))
 POCKET = "pocket"
 NO_MEMORY = Message("memory.page", "This machine ran out of memory. Try again in a minute, or with a smaller picture.")
@@ -199,7 +207,7 @@ def restored(image: np.ndarray, labels: np.ndarray | None = None, **settings: An
 @cache
 def _examples() -> dict[Path, np.ndarray]:
     """Return the 8-bit pixels of each."""
-    return {path: to_bytes(read_image(path)) for path in HEADS}
+    return {path: to_bytes(read_image(path)) for path in (*HEADS, *RENDERS)}
 
 
 def example_in(image: np.ndarray) -> Path | None:
@@ -214,7 +222,12 @@ def example_in(image: np.ndarray) -> Path | None:
 @cache
 def labels_of(example: Path) -> np.ndarray:
     """Return an example's label map, not to be written to."""
-    return read_labels(example.with_stem(f"{example.stem}_labels"))
+    return read_labels(beside(example, LABELS))
+
+
+def beside(example: Path, what: str) -> Path:
+    """Return the file that lies beside an example: its `LABELS`, or the `TRUTH` of a render."""
+    return example.with_stem(example.stem + what)
 
 
 def known_labels(image: np.ndarray, given: np.ndarray | None = None) -> np.ndarray | None:

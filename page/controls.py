@@ -19,7 +19,7 @@ from enhancer.imaging.blend import Restoration
 from enhancer.imaging.io import read_labels
 from enhancer.imaging.provenance import Record, is_colour, read_recorded
 from enhancer.imaging.regions import REGION_NAMES
-from enhancer.messages import Message
+from enhancer.messages import Message, Number
 from page.backend import NO_MEMORY
 from page.i18n.translate import label, refusal
 from page.limits import LARGEST_SEED, LARGEST_SIDE, require_few_bytes
@@ -46,7 +46,7 @@ NO_SEED = Message("settings.page_seed_none", "nothing")
 RESTORED_BEFORE = Message(
     "picture.restored_before",
     "This picture was restored before: taken for the clean one, it makes the scores better than they are. To restore it "
-    "once more, open it in “My render”.",
+    "once more, open it in “Splat render”.",
 )
 
 
@@ -170,9 +170,9 @@ def whole_seed(given: float | None) -> int:
         raise SettingsError(
             Message(
                 "settings.page_seed",
-                "The seed must be a whole number from 0 to {most}, got {given}. Type one, or press “Other damage”.",
+                "The seed must be a whole number from 0 to {most}, got {given}. Type one, or press “New seed”.",
                 most=LARGEST_SEED,
-                given=NO_SEED if given is None else f"{given:g}",
+                given=NO_SEED if given is None else Number(f"{given:g}"),
             )
         )
     return int(given)
@@ -202,7 +202,7 @@ class DamageControls:
         self.seed = gr.Number(  # without limits: gradio's own answers are English and round what is no whole number
             0,
             label=label("Seed"),
-            info=label("The same seed gives the same damage."),
+            info=label("The same seed gives the same degradation."),
         )
         with gr.Column() as self.by_region:
             gr.HTML(label("what remains"), padding=False, elem_classes="hint", elem_id="try-remains")

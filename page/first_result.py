@@ -3,16 +3,14 @@
 import threading
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any
 
-from enhancer.degrade import DEFAULT_PRESET
 from enhancer.imaging.io import read_image
 from enhancer.results import Result
 from page import backend
-from page.backend import HEADS
+from page.backend import RENDERS, TRUTH
 from page.outputs import KEPT, Details, Pair
 
-SETTINGS: dict[str, Any] = {"preset": DEFAULT_PRESET, "seed": 0}
+SHOWN = RENDERS[0]
 _making = threading.RLock()
 _warm: dict[str, float] = {}  # seconds of the same work once everything is loaded
 
@@ -27,8 +25,8 @@ class Look:
 
 
 def _restored() -> Result:
-    image, labels = read_image(HEADS[0]), backend.labels_of(HEADS[0])
-    return backend.service().restore(image, labels=labels, degrade_first=True, with_scores=False, **SETTINGS)
+    image, truth, labels = read_image(SHOWN), read_image(backend.beside(SHOWN, TRUTH)), backend.labels_of(SHOWN)
+    return backend.service().restore(image, labels=labels, reference=truth, with_scores=False)
 
 
 @cache
@@ -45,7 +43,7 @@ def _first_look() -> Look:
 
 
 def first_pair() -> tuple[Result, Pair]:
-    """Return the first example, restored; whoever asks while it is made waits for it."""
+    """Return the first render, restored; whoever asks while it is made waits for it."""
     with _making:
         result, pair = _first_pair()
     return _as_timed(result), pair

@@ -19,6 +19,7 @@ NOT_HERE = Message(
     "link.not_here",
     "This link asks for something that is not here; the first example is shown instead.",
 )
+LINKED = "example"  # the parameter that makes an address a link of ours
 _DAMAGE, _KEPT = (
     "damage_",
     "restore_",
@@ -65,7 +66,7 @@ def read_link(query: Mapping[str, str]) -> Link | None:
         SettingsError: It names an example or a setting that does not exist.
     """
     given = {name: value for name, value in query.items() if name in _NAMES}
-    if "example" not in given:
+    if LINKED not in given:
         return None
     heads = {path.stem: path for path in HEADS}
     if given["example"] not in heads:

@@ -10,13 +10,15 @@ import gradio as gr
 import numpy as np
 from gradio.utils import get_upload_folder
 
-from enhancer.imaging.plots import close_up, difference, gains, improvement
+from enhancer.imaging.plots import close_up, difference, improvement
 from enhancer.imaging.provenance import Record, png_bytes
-from enhancer.results import Result
+from enhancer.metrics.catalogue import LPIPS, PSNR
+from enhancer.results import Result, won_by_region
 from enhancer.runtime.files import atomic_write
 from page.i18n.translate import Translate
 
 KEPT = tempfile.TemporaryDirectory(prefix="splat-enhancer-")  # for pictures shown to every visitor
+MAPPED = (LPIPS, PSNR)  # what a map tells of each region
 Panel = tuple[str, str]  # path, caption
 
 
@@ -56,7 +58,7 @@ class Details:
     """The pictures of a result that are shown below the first two."""
 
     clean: str | None
-    improved: str | None
+    improved: tuple[str | None, ...]  # a map for each of `MAPPED`
     differences: tuple[str | None, str]  # before and after against the clean picture; or one against the other
     close_ups: tuple[tuple[str, str, str], ...]  # path, region, which picture
 
@@ -65,20 +67,21 @@ class Details:
         """Draw and write them."""
         masks = result.masks
         assert masks is not None  # the page always asks for them
-        flat = {"before": result.flat.degraded, "after": result.flat.restored}
+        flat = {"input": result.flat.degraded, "restored": result.flat.restored}
         if result.flat.clean is not None:
-            flat["clean"] = result.flat.clean
-        improved = None
-        if result.scores_degraded and result.scores_restored:
-            won = gains(result.scores_degraded, result.scores_restored)
-            improved = saved(improvement(flat["clean"], masks, won), "improved", folder=folder)
-        reference = flat.get("clean")
+            flat["ground truth"] = result.flat.clean
+        maps: list[str | None] = []
+        for metric in MAPPED:
+            won = won_by_region(result, metric)
+            drawn = improvement(flat["ground truth"], masks, won) if won else None
+            maps.append(None if drawn is None else saved(drawn, f"improved_{metric.key}", folder=folder))
+        reference = flat.get("ground truth")
         if reference is None:
-            pair = (None, saved(difference(flat["after"], flat["before"]), "changed", folder=folder))
+            pair = (None, saved(difference(flat["restored"], flat["input"]), "changed", folder=folder))
         else:
             lost, left = (
                 saved(difference(flat[name], reference), f"difference_{name}", folder=folder)
-                for name in ("before", "after")
+                for name in ("input", "restored")
             )
             pair = (lost, left)
         close_ups = [
@@ -88,7 +91,7 @@ class Details:
             if (part := close_up(rgb, masks[region])) is not None
         ]
         clean = None if result.clean is None else saved(result.clean, "clean", folder=folder)
-        return cls(clean, improved, pair, tuple(close_ups))
+        return cls(clean, tuple(maps), pair, tuple(close_ups))
 
     def close_up_panels(self, say: Translate) -> list[Panel]:
         """Return the close-ups with their captions."""

@@ -1,4 +1,4 @@
-"""Before and after side by side: two pictures while a clip is worked on, two clips that play in step once it is done.
+"""Input and restored side by side: two pictures while a clip is worked on, two clips that play in step once it is done.
 
 Gradio has no two videos with one clock. `app.js` moves these two together: play, pause and the place in the clip are one
 button and one slider, which a keyboard reaches too.
@@ -13,7 +13,7 @@ from urllib.parse import quote
 import numpy as np
 
 from enhancer.metrics.catalogue import Metric
-from enhancer.results import Translate, change
+from enhancer.results import Translate, change, number
 from page import backend
 from page.clips import Made, Taken, Two, Working, gpu_seconds
 
@@ -54,7 +54,7 @@ def pictures(two: Sequence[np.ndarray | None], say: Translate) -> str:
     """Return HTML of a frame before and after; an empty place for what is not there yet."""
     shown = [
         f'<img src="{picture_address(picture)}" alt="{escape(say(name))}">' if picture is not None else ""
-        for picture, name in zip(two, ("Before", "After"), strict=True)
+        for picture, name in zip(two, ("Input", "Restored"), strict=True)
     ]
     return _frame(shown, next(each.shape[:2] for each in two if each is not None), say)
 
@@ -64,7 +64,7 @@ def clips(made: Made, say: Translate) -> str:
     shown = [
         f'<video src="{file_address(path)}" muted playsinline preload="auto" tabindex="-1" '
         f'aria-label="{escape(say(name))}"></video>'
-        for path, name in ((made.before, "Before"), (made.after, "After"))
+        for path, name in ((made.before, "Input"), (made.after, "Restored"))
     ]
     place = escape(say("Place in the clip"))
     words = (
@@ -83,10 +83,10 @@ def _frame(shown: Sequence[str], size: tuple[int, int], say: Translate, words: s
     height, width = size
     sides = "".join(
         f'<div class="side" style="aspect-ratio:{width}/{height}">{each}<span>{escape(say(name))}</span></div>'
-        for each, name in zip(shown, ("Before", "After"), strict=True)
+        for each, name in zip(shown, ("Input", "Restored"), strict=True)
     )
     bar = bar or '<div class="player-bar"></div>'
-    return f'<div class="player" role="group" aria-label="{escape(say("Before and after"))}" {words}><div class="sides">{sides}</div>{bar}</div>'
+    return f'<div class="player" role="group" aria-label="{escape(say("Input and restored"))}" {words}><div class="sides">{sides}</div>{bar}</div>'
 
 
 # --- words about the work --------------------------------------------------------------------------------------------
@@ -95,7 +95,7 @@ def _frame(shown: Sequence[str], size: tuple[int, int], say: Translate, words: s
 def about(taken: Taken, say: Translate, seconds: float = 0.0) -> str:
     """Return HTML that says what will be done, before it is."""
     height, width = taken.size
-    facts = f"{taken.frames} {say('frames')} · {taken.seconds:.1f} s · {width}x{height}"
+    facts = f"{taken.frames} {say('frames')} · {number(taken.seconds, '.1f', say)} s · {width}x{height}"
     if backend.ON_ZERO_GPU:  # out of the visitor's own quota
         facts += f" · {gpu_seconds(taken)} {say('s of a GPU')}"
     elif seconds:
@@ -124,9 +124,7 @@ def duration(seconds: float, say: Translate) -> str:
 
 def finished(made: Made, say: Translate, *, is_stopped: bool, steady: float) -> str:
     """Return HTML that says what was done."""
-    words = (
-        f"{made.frames} {say('frames')} · {say('Restored in')} {made.seconds:.1f} s · {say('Steadiness')} {steady:g}"
-    )
+    words = f"{made.frames} {say('frames')} · {say('Restored in')} {number(made.seconds, '.1f', say)} s · {say('Steadiness')} {number(steady, 'g', say)}"
     stopped = f"{say('Stopped.')} {say('What is done is here.')} " if is_stopped else ""
     return f"<p role='status'><strong>{escape(stopped)}</strong>{escape(words)}</p>{_notes(made.notes, say)}"
 
@@ -141,10 +139,10 @@ def flicker_table(made: Made, say: Translate) -> str:
     )
     strips = "".join(
         f'<figure><img src="{picture_address(strip)}" alt="{escape(say(name))}"><figcaption>{escape(say(name))}</figcaption></figure>'
-        for strip, name in zip(made.strips, ("Before", "After"), strict=True)
+        for strip, name in zip(made.strips, ("Input", "Restored"), strict=True)
     )
     return (
-        f'<table class="scores"><caption>{escape(say("Flicker: before → after"))}</caption><tbody>{row}</tbody></table>'
+        f'<table class="scores"><caption>{escape(say("Flicker: input → restored"))}</caption><tbody>{row}</tbody></table>'
         f'<p class="quiet">{escape(say(STRIPS))}</p>'
         f'<div class="strips">{strips}</div>'
     )

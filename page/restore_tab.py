@@ -12,15 +12,16 @@ from enhancer.imaging.blend import Restoration
 from enhancer.imaging.io import read_image
 from enhancer.imaging.provenance import read_record
 from enhancer.messages import Message
+from enhancer.metrics.catalogue import LPIPS, Metric
 from enhancer.results import Result, patience, score_table, status_line
 from page import backend
-from page.backend import HEADS, shown_to_visitor
+from page.backend import HEADS, RENDERS, TRUTH, shown_to_visitor
 from page.controls import RESTORED_BEFORE, DamageControls, Given, RestorationControls, image_of, picture_input
 from page.first_result import Look, first_look, first_pair
 from page.i18n.en import DROP_HERE
 from page.i18n.translate import Translate, label, translator
-from page.link import read_link
-from page.outputs import Details, Pair, image_update, steps_shown
+from page.link import LINKED, read_link
+from page.outputs import MAPPED, Details, Pair, image_update, steps_shown
 from page.share import Share, file_of
 from page.wishes import ALL, NOW, PICTURES, WORDS, OvertakenError, Wishes, outdated_in, shown_in
 
@@ -60,37 +61,38 @@ class Workbench:
     # --- what there is -------------------------------------------------------------------------------------------
 
     def _lay_out_inputs(self) -> None:
-        if self.degrades:
-            self.heads = gr.Gallery(
-                [str(path) for path in HEADS],
-                label=label("Pick a face"),
-                format="png",
-                columns=6,
-                height="auto",
-                object_fit="cover",
-                allow_preview=False,
-                interactive=False,
-                buttons=[],
-                elem_classes="examples",
-            )
+        examples = HEADS if self.degrades else RENDERS
+        self.gallery = gr.Gallery(
+            [str(path) for path in examples],
+            label=label("Pick a face" if self.degrades else "Pick a render of splats"),
+            format="png",
+            columns=6,
+            height="auto",
+            object_fit="cover",
+            allow_preview=False,
+            interactive=False,
+            buttons=[],
+            elem_id=f"{self.kind}-examples",
+            elem_classes="examples",
+        )
         self.image = picture_input(
-            value=str(HEADS[0]) if self.degrades else None,
-            label=label("or drop a clean picture" if self.degrades else "Your render"),
+            value=str(examples[0]),
+            label=label("or drop a clean picture" if self.degrades else "or drop yours"),
             sources=["upload", "clipboard"],
-            height=250 if self.degrades else 340,
+            height=250,
             buttons=[],
             placeholder=label(DROP_HERE),
             elem_id=f"{self.kind}-picture",
             elem_classes="picture",
             alt_text=label("The picture to restore"),
         )
-        self.as_render = gr.Button(label("Open it in “My render”"), visible=False, elem_id=f"{self.kind}-as-render")
+        self.as_render = gr.Button(label("Open it in “Splat render”"), visible=False, elem_id=f"{self.kind}-as-render")
         with gr.Row(elem_classes="buttons"):
             self.button = gr.Button(
                 label("Restore"), variant="primary", size="lg", scale=3, elem_id=f"{self.kind}-restore"
             )
             self.reroll = gr.Button(
-                label("Other damage"),
+                label("New seed"),
                 size="lg",
                 scale=2,
                 visible=self.degrades,
@@ -98,18 +100,19 @@ class Workbench:
             )
         self.damage = None
         if self.degrades:
-            with gr.Accordion(label("How it is damaged"), open=False, elem_classes="settings"):
+            with gr.Accordion(label("Degradation"), open=False, elem_classes="settings"):
                 self.damage = DamageControls()
         else:
-            with gr.Accordion(label("Scores: give the clean picture too"), open=False, elem_classes="settings"):
+            with gr.Accordion(label("Scores: give the ground truth too"), open=False, elem_classes="settings"):
                 self.reference = picture_input(
-                    label=label("The same view, clean"),
+                    value=str(backend.beside(RENDERS[0], TRUTH)),
+                    label=label("The same view, as it should be"),
                     sources=["upload", "clipboard"],
                     height=200,
                     buttons=[],
                     elem_id="render-reference",
                     elem_classes="picture",
-                    alt_text=label("The clean picture"),
+                    alt_text=label("The ground truth"),
                 )
         with gr.Accordion(label("Restoration"), open=False, elem_classes="settings"):
             self.restoration = RestorationControls(with_background=not self.degrades)
@@ -118,7 +121,7 @@ class Workbench:
 
     def _lay_out_hero(self) -> None:
         self.slider = gr.ImageSlider(
-            label=label("Before and after"),
+            label=label("Input and restored"),
             show_label=False,
             format="png",
             max_height=500,
@@ -131,14 +134,14 @@ class Workbench:
             100,
             50,
             step=1,
-            label=label("Divider: before to the left, after to the right"),
+            label=label("Divider: input to the left, restored to the right"),
             buttons=[],
             elem_id=f"{self.kind}-divider",
             elem_classes="divider",
             interactive=True,
         )
         self.stop = gr.Button(label("Stop"), size="sm", elem_classes="stop", elem_id=f"{self.kind}-stop")
-        hello = label("nothing yet" if not self.degrades else "gpu is lent" if backend.ON_ZERO_GPU else "waking")
+        hello = label("gpu is lent" if backend.ON_ZERO_GPU else "waking")
         self.status = gr.HTML(hello, padding=False, elem_classes="status", elem_id=f"{self.kind}-status")
 
     def _lay_out_details(self) -> None:
@@ -150,8 +153,7 @@ class Workbench:
             "image_mode": None,  # as the file is: it tells how it was made
         }
         with gr.Tabs(overflow_behavior="wrap"):
-            if self.degrades:
-                self._lay_out_scores(picture)
+            self._lay_out_scores(picture)
             with gr.Tab(label("Close-ups")):
                 self.close_ups = gr.Gallery(
                     label=label("Eyes and mouth"),
@@ -168,12 +170,14 @@ class Workbench:
                 gr.HTML(label("difference"), padding=False, elem_classes="hint")
                 with gr.Row():
                     self.lost = gr.Image(
-                        label=label("Before, against clean"),
-                        alt_text=label("Before, against clean"),
+                        label=label("Input, against the ground truth"),
+                        alt_text=label("Input, against the ground truth"),
                         **picture,
                     )
                     self.left = gr.Image(
-                        label=label("After, against clean"), alt_text=label("After, against clean"), **picture
+                        label=label("Restored, against the ground truth"),
+                        alt_text=label("Restored, against the ground truth"),
+                        **picture,
                     )
             if self.degrades:
                 with gr.Tab(label("Step by step")) as self.strip:
@@ -181,7 +185,7 @@ class Workbench:
                         1, STEPS, STEPS, step=1, label=label("Step"), buttons=[], elem_id="try-scrubber"
                     )
                     self.film = gr.Gallery(
-                        label=label("The damage, step by step"),
+                        label=label("The degradation, step by step"),
                         show_label=False,
                         format="png",
                         preview=True,
@@ -191,28 +195,31 @@ class Workbench:
                         elem_classes="film",
                         elem_id="try-film",
                     )
-            else:
-                self._lay_out_scores(picture)
             with gr.Tab(label("Pictures")):
                 gr.HTML(label("files"), padding=False, elem_classes="hint")
                 with gr.Row(elem_classes="trio"):
                     self.trio = [
                         gr.Image(label=label(name), alt_text=label(name), **picture)
-                        for name in ("Clean", "Before", "Restored")
+                        for name in ("Input", "Restored", "Ground truth")
                     ]
                 if self.damage:
-                    clean, _, restored = self.trio
+                    _, restored, clean = self.trio
                     self.share = Share(self.image, (clean, restored), self.damage, self.restoration)
 
     def _lay_out_scores(self, picture: dict[str, Any]) -> None:
         with gr.Tab(label("What improved")), gr.Row(elem_classes="improved"):
-            self.improved = gr.Image(
-                label=label("dB won, by region"),
-                elem_id=f"{self.kind}-improved",
+            with gr.Tabs(elem_classes="maps"):
+                self.improved = [self._lay_out_map(metric, picture) for metric in MAPPED]
+            self.scores = gr.HTML(padding=False, elem_classes="score-panel", elem_id=f"{self.kind}-scores")
+
+    def _lay_out_map(self, metric: Metric, picture: dict[str, Any]) -> gr.Image:
+        with gr.Tab(metric.label):
+            return gr.Image(
+                label=label("LPIPS, by region" if metric is LPIPS else "PSNR, by region"),
+                elem_id=f"{self.kind}-improved-{metric.key}",
                 alt_text=label("The face, its regions green where they improved and red where they did not"),
                 **picture,
             )
-            self.scores = gr.HTML(padding=False, elem_classes="score-panel", elem_id=f"{self.kind}-scores")
 
     # --- what it does --------------------------------------------------------------------------------------------
 
@@ -228,7 +235,7 @@ class Workbench:
             self.slider,
             self.status,
             self.details,
-            self.improved,
+            *self.improved,
             self.scores,
             self.close_ups,
             self.lost,
@@ -268,19 +275,24 @@ class Workbench:
         )
         uploaded: Any = self.image.upload
         uploaded(None, None, self.dropped, js=f"() => {{ {outdated} return {NOW}; }}", **PRIVATE)
+        if not self.damage:  # an example's ground truth is none of what is uploaded
+            truths = [backend.beside(render, TRUTH).name for render in RENDERS]
+            is_examples = f"given && {truths}.includes(given.path.split('/').pop())"
+            uploaded(None, self.reference, self.reference, js=f"(given) => {is_examples} ? null : given", **PRIVATE)
         # in the queue, though quick: only there does an error reach the page in words
         read = uploaded(self.read_back, self.image, [*settings, self.as_render], show_progress="hidden", **PRIVATE)
         read.failure(lambda: None, None, self.image, **QUICK)
+        chosen: Any = self.gallery.select
+        hidden = "{__type__: 'update', visible: false}"
+        chosen(None, None, self.as_render, js=f"() => {{ {outdated} return {hidden}; }}", **PRIVATE)
+        given = [self.image] if self.damage else [self.image, self.reference]
+        picked = chosen(self.pick, self.gallery, given, trigger_mode="always_last", **QUICK)
+        picked.success(None, None, self.wish, js=f"() => {NOW}", **PRIVATE)
         if self.damage:
-            chosen: Any = self.heads.select
-            hidden = "{__type__: 'update', visible: false}"
-            chosen(None, None, self.as_render, js=f"() => {{ {outdated} return {hidden}; }}", **PRIVATE)
-            picked = chosen(self.pick, self.heads, self.image, trigger_mode="always_last", **QUICK)
-            picked.success(None, None, self.wish, js=f"() => {NOW}", **PRIVATE)
             other = f"() => {{ {outdated} return [Math.floor(Math.random() * 1e6), {NOW}]; }}"
             self.reroll.click(None, None, [self.damage.seed, self.wish], js=other, **PRIVATE)
             watched: Any = self.strip.select
-            clean, before, _ = self.trio
+            before, _, clean = self.trio
             watched(self.show_steps, [clean, before], [self.film, self.scrubber], **PRIVATE)
             self.scrubber.input(
                 None,
@@ -290,6 +302,12 @@ class Workbench:
                 **PRIVATE,
             )
         self.stop.click(None, None, self.dropped, js=f"() => {NOW}", cancels=[work], **PRIVATE)
+
+    def begin_with(self, tab: gr.Tab) -> None:
+        """Have what is chosen restored when its tab is first looked at, unless a link brings its own."""
+        unseen = f"!document.querySelector('#{self.kind}-slider img') && !new URLSearchParams(location.search).has('{LINKED}')"
+        looked_at: Any = tab.select
+        looked_at(None, self.wish, self.wish, js=f"(wish) => {unseen} ? {NOW} : wish", **PRIVATE)
 
     def hand_over(self, other: "Workbench", tabs: gr.Tabs) -> None:
         """Have the button that offers it put the picture into another tab, and show that."""
@@ -348,23 +366,27 @@ class Workbench:
         if result is not None and pair is not None:
             yield self._told(Look(result, pair, Details.of(result)), name, say) | {self.shown: f"{wish} {ALL}"}
 
-    def first(self, wishes: Wishes, request: gr.Request) -> Iterator[Updates]:
-        """Show what the page's address asks for, else the first example: a visitor finds something to look at."""
-        say = translator(request)
+    def follow(self, wishes: Wishes, request: gr.Request) -> Iterator[Updates]:
+        """Show what a link asks for, if the page was opened by one; the first example, if it asks for what is not here."""
+        if LINKED not in request.query_params:
+            return
+        example, settings = HEADS[0], {}
         with suppress(SettingsError):  # `Share.opened` says so
             if link := read_link(request.query_params):
-                record = link.record
-                damage = {"preset": record.preset, "seed": record.seed, "strengths": record.strengths}
-                kept = Restoration(record.strength, record.regions)
-                example = link.example
-                yield from self._show(read_image(example), example.name, (wishes, 0), say, restoration=kept, **damage)
-                return
+                example, record = link.example, link.record
+                settings = {"preset": record.preset, "seed": record.seed, "strengths": record.strengths}
+                settings["restoration"] = Restoration(record.strength, record.regions)
+        yield from self._show(read_image(example), example.name, (wishes, 0), translator(request), **settings)
+
+    def first(self, wishes: Wishes, request: gr.Request) -> Iterator[Updates]:
+        """Show the first render, restored: a visitor finds something to look at."""
+        say = translator(request)
         result, pair = first_pair()
         if wishes.stands(0):
-            yield self._seen(result, pair, HEADS[0].name, say)
+            yield self._seen(result, pair, RENDERS[0].name, say)
         look = first_look()
         if wishes.stands(0):
-            yield self._told(look, HEADS[0].name, say)
+            yield self._told(look, RENDERS[0].name, say)
 
     def _seen(self, result: Result, pair: Pair, name: str, say: Translate) -> Updates:
         """Return the two pictures of a result and the line below them."""
@@ -374,25 +396,29 @@ class Workbench:
         """Return what the page shows of a result besides the two pictures of the slider."""
         result, details = look.result, look.details
         before, after = details.differences
-        words = "After, against before" if result.clean is None else "After, against clean"
+        words = "Restored, against the input" if result.clean is None else "Restored, against the ground truth"
         updates = {
             self.status: status_line(result, say, name),
             self.details: gr.update(visible=True),
-            self.improved: image_update(details.improved),
             self.scores: score_table(result, say),
             self.close_ups: details.close_up_panels(say),
             self.lost: image_update(before),
             self.left: image_update(after, label=say(words), alt_text=say(words)),
         }
-        pictures = (details.clean, look.pair.before, look.pair.after)
+        updates |= {shown: image_update(path) for shown, path in zip(self.improved, details.improved, strict=True)}
+        pictures = (look.pair.before, look.pair.after, details.clean)
         updates |= {part: image_update(path) for part, path in zip(self.trio, pictures, strict=True)}
         if self.degrades:
             updates |= {self.film: None, self.scrubber: gr.update(maximum=STEPS, value=STEPS)}
         return updates
 
-    def pick(self, heads: gr.Gallery) -> str:
+    def pick(self, gallery: gr.Gallery) -> Updates:
         """Take the example that is chosen by now; the event itself would name the one of its own click."""
-        return file_of(HEADS[heads.selected_index or 0])
+        number = gallery.selected_index or 0
+        if self.degrades:
+            return {self.image: file_of(HEADS[number])}
+        render = RENDERS[number]
+        return {self.image: file_of(render), self.reference: file_of(backend.beside(render, TRUTH))}
 
     def read_back(self, given: Given | None, request: gr.Request) -> Any:
         """Take over the settings that a picture of ours tells; one that is no clean one is offered to the other tab."""

@@ -69,7 +69,7 @@ class Share:
         """Return the query of a link to the result whose files these are."""
         example = backend.example_in(read_image(clean)) if clean else None
         record = read_record(restored) if restored else None
-        if example is None or record is None:
+        if example not in HEADS or record is None:
             raise refusal(NO_EXAMPLE)
         return Link(example, record).query()
 

@@ -56,7 +56,7 @@ class SplatTab:
                         self.view = gr.HTML(label(NOTHING), padding=False, elem_id="splat-view")
                     with gr.Column(visible=False, elem_id="splat-restored") as self.restored:
                         self.slider = gr.ImageSlider(
-                            label=label("Before and after"),
+                            label=label("Input and restored"),
                             show_label=False,
                             format="png",
                             max_height=500,
@@ -69,7 +69,7 @@ class SplatTab:
                             100,
                             50,
                             step=1,
-                            label=label("Divider: before to the left, after to the right"),
+                            label=label("Divider: input to the left, restored to the right"),
                             buttons=[],
                             elem_id="splat-divider",
                             elem_classes="divider",

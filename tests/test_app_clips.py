@@ -109,7 +109,7 @@ def test_a_long_clip_is_cut_and_says_so_before_the_work(clip, monkeypatch):
     taken = take(clip, "it")
     assert taken.frames == len(list(taken.clip().frames())) == 5
     assert "lasts 1.6 s. The first 1.0 s are taken" in about(taken, said_in("en"))
-    assert "Genommen werden die ersten 1.0 s" in about(taken, said_in("de"))
+    assert "Genommen werden die ersten 1,0 s" in about(taken, said_in("de"))
 
 
 def test_of_large_frames_fewer_are_taken(clip, monkeypatch):

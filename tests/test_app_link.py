@@ -108,7 +108,7 @@ def test_who_comes_by_a_link_sees_its_example_and_settings(tab, head):
         tab,
         asked_in("en", example="head_02", preset="v1", seed="9", strength="0.5", restore_hair="0"),
     )
-    first, then = tab.first(Wishes(), asked)
+    first, then = tab.follow(Wishes(), asked)
     assert read_record(first[tab.slider][1]).seed == 9
     assert "<table" in then[tab.scores]
     updates = tab.share.opened(asked)
@@ -123,7 +123,7 @@ def test_a_link_to_nothing_says_so_and_shows_the_first_example(tab, monkeypatch)
     asked = asked_in("de", example="nobody")
     assert tab.share.opened(asked) == gr.skip()
     assert "gezeigt wird stattdessen das erste Beispiel" in said[0]
-    first, _ = tab.first(Wishes(), asked)
+    first, _ = tab.follow(Wishes(), asked)
     assert read_record(first[tab.slider][1]).seed == 0
 
 

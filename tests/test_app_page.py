@@ -7,6 +7,7 @@ import warnings
 import zipfile
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import cv2
@@ -19,7 +20,7 @@ import enhancer.service as service_module
 from enhancer.degrade import STEP_NAMES, face_render, trace
 from enhancer.errors import CheckpointError, SettingsError
 from enhancer.imaging import background, masks
-from enhancer.imaging.io import composite, to_pil, write_png
+from enhancer.imaging.io import composite, read_image, to_pil, write_png
 from enhancer.imaging.provenance import Record, hex_of, read_record, write_recorded
 from enhancer.imaging.regions import REGION_NAMES, region_map
 from enhancer.messages import Message
@@ -27,10 +28,12 @@ from enhancer.parts import Restorer
 from enhancer.service import TILED, Service
 from page import backend
 from page.archive import safe_names, scores_csv
+from page.backend import HEADS, RENDERS
 from page.batch_tab import MOST, BatchTab, Latest
 from page.controls import Given, rgb_of
 from page.i18n import de, en
 from page.i18n.translate import label, said_in, translator
+from page.links import links
 from page.restore_tab import RENDER, TRY, Workbench
 from page.wishes import Wishes
 from tests.stand_ins import KnownParser, PlainScorer
@@ -157,7 +160,7 @@ def test_a_render_is_taken_as_it_is_and_says_that_it_has_no_scores(tabs, small_h
     tab = tabs[RENDER]
     first, then = tab.run(values(tab, Given(small_head.image)), asked_in("en"))
     assert "No scores" in then[tab.scores]
-    assert not then[tab.improved]["visible"]
+    assert not any(then[shown]["visible"] for shown in tab.improved)
     assert not then[tab.lost]["visible"]
     assert read_record(first[tab.slider][1]).preset is None
 
@@ -481,7 +484,30 @@ def test_too_little_memory_falls_back_to_tiles_and_says_so(service, small_head):
     np.testing.assert_allclose(composite(result.restored), seen, atol=1 / 255)
 
 
+def test_a_link_shows_its_tab_and_a_wrong_one_the_first_example(tabs):
+    tab = tabs[TRY]
+    assert list(tab.follow(Wishes(), asked_in("en"))) == []  # no link: the other tab has something to show
+    for name in (HEADS[2].stem, "nobody"):
+        *_, last = tab.follow(Wishes(), asked_in("en", example=name, seed="3"))
+        assert (HEADS[2] if name != "nobody" else HEADS[0]).name in last[tab.status]
+
+
+def test_an_example_of_a_render_brings_its_ground_truth(tabs):
+    chosen = tabs[RENDER].pick(SimpleNamespace(selected_index=1))
+    image, truth = chosen[tabs[RENDER].image], chosen[tabs[RENDER].reference]
+    assert Path(image).name == RENDERS[1].name
+    assert Path(truth).name == f"{RENDERS[1].stem}_truth.png"
+    assert read_image(image).shape == read_image(truth).shape
+
+
+@pytest.mark.parametrize("space", [None, "somebody/faces"])
+def test_only_a_space_knows_where_its_code_lies(monkeypatch, space):
+    monkeypatch.setenv("SPACE_ID", space) if space else monkeypatch.delenv("SPACE_ID", raising=False)
+    shown = links({"code": "Code", "card": "Card", "licence": "Licence"})
+    assert shown.count("https://huggingface.co/spaces/somebody/faces/") == (3 if space else 0)
+
+
 def test_who_comes_first_sees_the_picture_before_the_scores(tabs):
-    first, then = tabs[TRY].first(Wishes(), asked_in("en"))
-    assert set(first) == {tabs[TRY].slider, tabs[TRY].status}
-    assert "<table" in then[tabs[TRY].scores]
+    first, then = tabs[RENDER].first(Wishes(), asked_in("en"))
+    assert set(first) == {tabs[RENDER].slider, tabs[RENDER].status}
+    assert "<table" in then[tabs[RENDER].scores]

@@ -11,8 +11,9 @@ from string import Formatter
 import pytest
 
 from enhancer.errors import ImageError, UnavailableError
-from enhancer.messages import Message
+from enhancer.messages import Message, Number
 from page.i18n import de
+from page.i18n.translate import said_in
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -65,6 +66,15 @@ def test_a_message_is_translated_with_the_messages_inside_it():
 
 def test_a_message_without_a_translation_stays_english():
     assert outer().translated({"inner": "Traurig."}) == "It is 2 px. Traurig."
+
+
+def test_numbers_that_are_not_whole_are_written_the_languages_way():
+    message = Message("time", "{seconds:.1f} s for {count} at {rate}.", seconds=1.25, count=1200, rate=Number("0.5"))
+    german = {"time": "{seconds:.1f} s für {count} mit {rate}."}
+    assert message.translated(german, de.number) == "1,2 s für 1200 mit 0,5."
+    assert message.translated({}, de.number) == message == "1.2 s for 1200 at 0.5."  # an English sentence
+    assert said_in("de")(Number("+1,234.5")) == "+1.234,5"
+    assert said_in("en")(Number("+1,234.5")) == "+1,234.5"
 
 
 def test_values_are_no_formats():

@@ -11,7 +11,7 @@ from enhancer.errors import SettingsError
 from enhancer.imaging.blend import Restoration, blend
 from enhancer.imaging.io import composite, read_image
 from enhancer.imaging.masks import soft_masks
-from enhancer.imaging.plots import close_up, difference, gains, improvement
+from enhancer.imaging.plots import Won, close_up, difference, improvement
 from enhancer.imaging.provenance import KEY, Record, png_bytes, read_record
 from enhancer.imaging.regions import region_map
 
@@ -65,14 +65,8 @@ def test_equal_pictures_differ_by_black(rgb):
     assert difference(rgb, rgb + 0.1)[0, 0, 0] == pytest.approx(0.4, abs=1e-4)
 
 
-def test_gains_are_told_for_regions_that_were_scored():
-    before = {"regions": {"skin": {"psnr": 20.0}, "eyes": None, "nose": {"psnr": 30.0}}}
-    after = {"regions": {"skin": {"psnr": 22.5}, "eyes": None, "nose": {"psnr": 29.0}}}
-    assert gains(before, after) == {"skin": 2.5, "nose": -1.0}
-
-
 def test_what_improved_is_green_and_what_did_not_is_red(rgb, masks):
-    picture = improvement(rgb, masks, {"hair": 5.0, "skin": -5.0})
+    picture = improvement(rgb, masks, {"hair": Won(0.9, "+5"), "skin": Won(-0.9, "-5")})
     hair, skin = (picture[masks[name] > 0.95].mean(axis=0) for name in ("hair", "skin"))
     assert hair[1] > hair[0]
     assert skin[0] > skin[1]

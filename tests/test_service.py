@@ -13,9 +13,11 @@ from enhancer.errors import CheckpointError, ImageError, LabelError, SettingsErr
 from enhancer.imaging.blend import Restoration
 from enhancer.imaging.io import composite, fill_transparent, read_image, split_alpha, to_pil, write_png
 from enhancer.imaging.regions import region_map
+from enhancer.metrics.catalogue import LPIPS, PSNR
 from enhancer.parts import Restorer
-from enhancer.results import failed_row, result_row, score_table, status_line, write_report
+from enhancer.results import failed_row, result_row, score_table, status_line, won_by_region, write_report
 from enhancer.service import NO_FACE, Service
+from page.i18n.translate import said_in
 
 
 class KnownParser:
@@ -349,14 +351,38 @@ def test_the_table_says_which_way_is_better(service, opaque):
     assert table.count("too few pixels") == 15
 
 
+def test_scores_and_times_have_a_comma_in_german(service, opaque):
+    result = service.restore(opaque, degrade_first=True)
+    before = {"psnr": 20.0, "ssim": 0.5, "lpips": 0.3171, "regions": {}}
+    after = before | {"psnr": 24.25, "lpips": 0.2149}
+    shown = replace(result, scores_degraded=before, scores_restored=after, timings={"restore": 12.34})
+    german = said_in("de")
+    plain = re.sub("<[^>]*>", "", status_line(shown, german) + score_table(shown, german))
+    for number in ("0,317", "0,215", "+4,2&nbsp;dB", "12,3 s", "20,00", "24,25 dB", "▲ 4,25"):
+        assert number in plain
+    assert not re.search(r"\d\.\d", plain)
+
+
 def test_lpips_comes_first_and_the_decibels_after(service, opaque):
     result = service.restore(opaque, degrade_first=True)
     before = {"psnr": 20.0, "ssim": 0.5, "lpips": 0.3171, "regions": {}}
     shown = replace(result, scores_degraded=before, scores_restored=before | {"psnr": 24.0, "lpips": 0.2149})
     plain = re.sub("<[^>]*>", "", status_line(shown))
-    assert plain.startswith("LPIPS 0.317 → 0.215, 32 % lower closer to the clean picture · PSNR +4.0 dB")
+    assert plain.startswith(
+        "LPIPS 0.317PSNR 20.0&nbsp;dBLPIPS 0.215, 32 % lowercloser to the ground truth · PSNR +4.0&nbsp;dB"
+    )
     without = replace(shown, scores_restored=before | {"psnr": 19.0, "lpips": None})
-    assert 'class="lost">PSNR -1.0 dB ' in status_line(without)
+    assert 'class="lost">PSNR -1.0&nbsp;dB<' in status_line(without)
     worse = replace(shown, scores_restored=before | {"psnr": 24.0, "lpips": 0.4})
     assert 'class="lost"' in status_line(worse)
-    assert "% higher <" in status_line(worse)
+    assert "% higher<" in status_line(worse)
+
+
+def test_a_map_says_what_each_region_won(service, opaque):
+    result = service.restore(opaque, degrade_first=True)
+    before = {"regions": {"skin": {"psnr": 20.0, "lpips": 0.4}, "eyes": None, "nose": {"psnr": 30.0, "lpips": None}}}
+    after = {"regions": {"skin": {"psnr": 23.0, "lpips": 0.3}, "eyes": None, "nose": {"psnr": 15.0, "lpips": None}}}
+    scored = replace(result, scores_degraded=before, scores_restored=after)
+    assert won_by_region(scored, PSNR) == {"skin": (0.5, "+3.0"), "nose": (-1.0, "-15.0")}
+    assert won_by_region(scored, LPIPS) == {"skin": (pytest.approx(0.5), "-25 %")}
+    assert won_by_region(replace(result, scores_degraded=None), PSNR) == {}

@@ -1,7 +1,7 @@
 """Pictures about a restoration: what differs, what improved where, and a close look at a region. No torch."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -9,10 +9,8 @@ from PIL import ImageDraw, ImageFont
 
 from enhancer.imaging.io import to_pil
 from enhancer.imaging.masks import Masks
-from enhancer.imaging.regions import REGION_NAMES
 
 GAIN = 4  # times a difference is amplified
-MOST = 6.0  # dB of PSNR won or lost at which a region's tint is full
 LARGEST = 768  # px, the longer side of a tinted picture
 BETTER, WORSE = (
     (22, 150, 104),
@@ -33,22 +31,25 @@ def difference(rgb: np.ndarray, reference: np.ndarray, gain: float = GAIN) -> np
     return np.clip(gain * np.abs(rgb - reference), 0, 1).astype(np.float32)
 
 
-def gains(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, float]:
-    """Return region -> dB of PSNR that the restoration won there; regions too small to score are left out."""
-    return {
-        name: after["regions"][name]["psnr"] - before["regions"][name]["psnr"]
-        for name in REGION_NAMES
-        if before["regions"].get(name) and after["regions"].get(name)
-    }
+class Won(NamedTuple):
+    """What a region won.
+
+    Attributes:
+        share: In [-1, 1] of what tints it fully; below 0 where it got worse.
+        words: The figure to write on it.
+    """
+
+    share: float
+    words: str
 
 
-def improvement(rgb: np.ndarray, masks: Masks, won: Mapping[str, float]) -> np.ndarray:
+def improvement(rgb: np.ndarray, masks: Masks, won: Mapping[str, Won]) -> np.ndarray:
     """Tint each region of a face by how much it improved, and write the figure on it.
 
     Args:
         rgb: (H, W, 3) float32 in [0, 1]; shown in grey below the tints.
         masks: Soft region masks.
-        won: From `gains`.
+        won: By region.
 
     Returns:
         (h, w, 3) float32 in [0, 1], of at most `LARGEST` pixels a side.
@@ -58,17 +59,17 @@ def improvement(rgb: np.ndarray, masks: Masks, won: Mapping[str, float]) -> np.n
     small = {name: cv2.resize(masks[name], size, interpolation=cv2.INTER_AREA) for name in won}
     grey = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA).mean(axis=2, keepdims=True)
     out = 0.4 + 0.55 * np.repeat(grey, 3, axis=2)
-    for name, amount in won.items():
-        colour = np.array(BETTER if amount >= 0 else WORSE, np.float32) / 255
-        weight = 0.9 * min(1.0, abs(amount) / MOST) ** 2  # steeper than straight: what differs should be seen
+    for name, (share, _) in won.items():
+        colour = np.array(BETTER if share >= 0 else WORSE, np.float32) / 255
+        weight = 0.9 * share**2  # steeper than straight: what differs should be seen
         out = out + weight * small[name][..., None] * (colour - out)
     drawing = to_pil(out)
     drawing = drawing.resize((2 * size[0], 2 * size[1]))  # drawn at twice the size, for smooth edges
     pen = ImageDraw.Draw(drawing)
     font = ImageFont.load_default(round(max(22, 38 * min(size) / 512)))
-    for name, amount in won.items():
+    for name, (_, words) in won.items():
         if (place := _place(small[name], between=name == "eyes")) is not None:
-            _label(pen, place, f"{amount:+.1f}".replace("-", "\N{MINUS SIGN}"), font)
+            _label(pen, place, words, font)
     return np.asarray(drawing.reduce(2), np.float32) / 255
 
 

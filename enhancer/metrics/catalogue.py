@@ -31,9 +31,9 @@ class Metric:
 
 
 PSNR = Metric(
-    "psnr", "PSNR", "dB", 2, True, True, "How small the differences from the clean picture are, pixel by pixel"
+    "psnr", "PSNR", "dB", 2, True, True, "How small the differences from the ground truth are, pixel by pixel"
 )
-SSIM = Metric("ssim", "SSIM", "", 4, True, True, "How well local structure matches the clean picture; 1 is identical")
+SSIM = Metric("ssim", "SSIM", "", 4, True, True, "How well local structure matches the ground truth; 1 is identical")
 LPIPS = Metric("lpips", "LPIPS", "", 4, False, True, "How different the two look to a trained network; 0 is identical")
 METRICS = (PSNR, SSIM, LPIPS)
 

@@ -5,11 +5,18 @@ from enhancer.imaging.io import MIN_SIDE
 from page.i18n.about import about
 from page.i18n.en import DROP_HERE
 from page.limits import LARGEST_FILE, LARGEST_SIDE, LARGEST_UPLOAD, LONGEST_CLIP, SPLAT_SIZE
+from page.links import citation, links
+
+
+def number(english: str) -> str:
+    """Return a number in German notation: 1,234.5 is 1.234,5."""
+    return english.translate(str.maketrans(".,", ",."))
+
 
 WORDS = {
     # modes
-    "Try it": "Ausprobieren",
-    "My render": "Mein Rendering",
+    "Splat render": "Splat-Rendering",
+    "Clean picture": "Sauberes Bild",
     "Video": "Video",
     "My splat": "Mein Splat",
     "Batch": "Stapel",
@@ -17,15 +24,16 @@ WORDS = {
     # inputs
     "Pick a face": "Ein Gesicht wählen",
     "or drop a clean picture": "oder ein sauberes Bild ablegen",
-    "Your render": "Ihr Rendering",
+    "Pick a render of splats": "Ein Rendering von Splats wählen",
+    "or drop yours": "oder Ihres ablegen",
     DROP_HERE: f"Ein Bild eines Gesichts hier ablegen oder klicken.  {MIN_SIDE} bis {LARGEST_SIDE} Pixel je Seite, "
     f"höchstens {LARGEST_FILE} MB.",
     "The picture to restore": "Das Bild, das restauriert wird",
     "Restore": "Restaurieren",
-    "Open it in “My render”": "In „Mein Rendering“ öffnen",
-    "Other damage": "Andere Schäden",
+    "Open it in “Splat render”": "In „Splat-Rendering“ öffnen",
+    "New seed": "Neuer Startwert",
     "Stop": "Anhalten",
-    "How it is damaged": "Wie es beschädigt wird",
+    "Degradation": "Degradation",
     "Kind": "Art",
     "14 steps, v1": "14 Schritte, v1",
     "14 steps, v2": "14 Schritte, v2",
@@ -38,7 +46,7 @@ WORDS = {
     "Region für Region nach; die anderen passen dem Bild echte Splats an.",
     "Fitting splats to the picture": "Splats werden dem Bild angepasst",
     "Seed": "Startwert",
-    "The same seed gives the same damage.": "Derselbe Startwert gibt dieselben Schäden.",
+    "The same seed gives the same degradation.": "Derselbe Startwert gibt dieselbe Degradation.",
     "Skin": "Haut",
     "Eyes": "Augen",
     "Nose": "Nase",
@@ -50,51 +58,50 @@ WORDS = {
     "1 ist Detail. Bis 0,6 behalten die meisten Splats ihr PSNR.",
     "Background": "Hintergrund",
     "Transparent pictures are shown and scored over it.": "Durchsichtige Bilder werden darüber gezeigt und bewertet.",
-    "Scores: give the clean picture too": "Bewertung: das saubere Bild dazugeben",
-    "The same view, clean": "Dieselbe Ansicht, sauber",
-    "The clean picture": "Das saubere Bild",
+    "Scores: give the ground truth too": "Bewertung: das Original dazugeben",
+    "The same view, as it should be": "Dieselbe Ansicht, wie sie sein soll",
+    "The ground truth": "Das Original",
     "Checkpoint": "Modellstand",
     # result
-    "Before and after": "Vorher und nachher",
-    "Divider: before to the left, after to the right": "Teiler: links vorher, rechts nachher",
+    "Input and restored": "Eingabe und restauriert",
+    "Divider: input to the left, restored to the right": "Teiler: links die Eingabe, rechts restauriert",
     "What improved": "Was besser wurde",
-    "dB won, by region": "Gewonnene dB je Region",
+    "LPIPS, by region": "LPIPS je Region",
+    "PSNR, by region": "PSNR je Region",
     "The face, its regions green where they improved and red where they did not": "Das Gesicht, seine Regionen grün, wo sie besser wurden, rot, wo nicht",
     "Close-ups": "Aus der Nähe",
     "Eyes and mouth": "Augen und Mund",
     "Difference": "Unterschied",
-    "Before, against clean": "Vorher gegen sauber",
-    "After, against clean": "Nachher gegen sauber",
-    "After, against before": "Nachher gegen vorher",
+    "Input, against the ground truth": "Eingabe gegen Original",
+    "Restored, against the ground truth": "Restauriert gegen Original",
+    "Restored, against the input": "Restauriert gegen Eingabe",
     "Step by step": "Schritt für Schritt",
-    "The damage, step by step": "Die Beschädigung, Schritt für Schritt",
+    "The degradation, step by step": "Die Degradation, Schritt für Schritt",
     "Step": "Schritt",
     "Pictures": "Bilder",
-    "Clean": "Sauber",
-    "Before": "Vorher",
+    "Input": "Eingabe",
     "Restored": "Restauriert",
-    "before": "vorher",
-    "after": "nachher",
-    "clean": "sauber",
+    "Ground truth": "Original",
+    "input": "Eingabe",
+    "restored": "restauriert",
+    "ground truth": "Original",
     # about a result
     "The full model runs on a processor here, not on a GPU. This picture takes about": "Das große Modell läuft hier auf einem Prozessor, nicht auf einer GPU. Dieses Bild dauert etwa",
     "Restored in": "Restauriert in",
     "on": "auf",
     "regions from": "Regionen von",
     "label map": "Labelkarte",
-    "closer to the clean picture": "näher am sauberen Bild",
-    "further from the clean picture": "weiter weg vom sauberen Bild",
-    "lower: closer to the clean picture": "niedriger: näher am sauberen Bild",
+    "lower: closer to the ground truth": "niedriger: näher am Original",
     "higher: further from it": "höher: weiter davon weg",
-    "No scores: they say how close a picture is to its clean original,": "Keine Bewertung: Sie sagt, wie nah ein Bild an seinem sauberen Original ist,",
+    "No scores: they say how close a picture is to its ground truth,": "Keine Bewertung: Sie sagt, wie nah ein Bild an seinem Original ist,",
     "and this one came without.": "und dieses kam ohne.",
-    "Scores against the clean picture: before → after": "Bewertung gegen das saubere Bild: vorher → nachher",
+    "Scores against the ground truth: input → restored": "Bewertung gegen das Original: Eingabe → restauriert",
     "Region": "Region",
     "Whole picture": "Ganzes Bild",
     "higher is better": "höher ist besser",
     "lower is better": "niedriger ist besser",
-    "How small the differences from the clean picture are, pixel by pixel": "Wie klein die Unterschiede zum sauberen Bild sind, Pixel für Pixel",
-    "How well local structure matches the clean picture; 1 is identical": "Wie gut die örtliche Struktur zum sauberen Bild passt; 1 ist gleich",
+    "How small the differences from the ground truth are, pixel by pixel": "Wie klein die Unterschiede zum Original sind, Pixel für Pixel",
+    "How well local structure matches the ground truth; 1 is identical": "Wie gut die örtliche Struktur zum Original passt; 1 ist gleich",
     "How different the two look to a trained network; 0 is identical": "Wie verschieden die beiden für ein trainiertes Netz aussehen; 0 ist gleich",
     "too few pixels": "zu wenige Pixel",
     "not available": "nicht verfügbar",
@@ -148,7 +155,6 @@ WORDS = {
     "Download MP4": "MP4 herunterladen",
     "Master: PNG frames": "Master: PNG-Bilder",
     "Master: ProRes 4444": "Master: ProRes 4444",
-    "After": "Nachher",
     "Play": "Abspielen",
     "Pause": "Pause",
     "Place in the clip": "Stelle im Clip",
@@ -163,7 +169,7 @@ WORDS = {
     "Restoring": "Restaurieren",
     "Writing the files": "Die Dateien werden geschrieben",
     "What is done is here.": "Was fertig ist, ist hier.",
-    "Flicker: before → after": "Flackern: vorher → nachher",
+    "Flicker: input → restored": "Flackern: Eingabe → restauriert",
     "Warping error, thousandths": "Warping-Fehler, Tausendstel",
     "How far each frame is from the one before it, brought along the clip's own motion: the mean squared difference, in "
     "thousandths (Lai et al. 2018)": "Wie weit jedes Einzelbild von dem vor ihm abweicht, das der Bewegung des Clips nachgeführt wurde: "
@@ -231,7 +237,7 @@ MESSAGES = {
     "Holen Sie die Datei noch einmal.",
     "checkpoint.not_finite": "Der Modellstand antwortet mit Werten, die unendlich oder keine Zahlen sind; so gibt es kein Bild. "
     "Er ist beschädigt, oder dieses Bild ist zu weit von denen entfernt, an denen er gelernt hat: Versuchen Sie ein anderes.",
-    "picture.restored_before": "Dieses Bild wurde schon restauriert: Als sauberes Bild genommen, macht es die Bewertung besser, als sie ist. Um es noch einmal zu restaurieren, öffnen Sie es in „Mein Rendering“.",
+    "picture.restored_before": "Dieses Bild wurde schon restauriert: Als sauberes Bild genommen, macht es die Bewertung besser, als sie ist. Um es noch einmal zu restaurieren, öffnen Sie es in „Splat-Rendering“.",
     "picture.settings_read": "Dieses Bild sagt, wie es entstand: Seine Einstellungen sind jetzt gesetzt.",
     # label maps and references
     "labels.unreadable": "Die Labelkarte kann nicht gelesen werden. {problem}",
@@ -252,7 +258,7 @@ MESSAGES = {
     "settings.splat_preset": "Die Splat-Voreinstellung {preset!r} gibt es nicht. Wählen Sie unter {known}.",
     "settings.region": "Die Region {name!r} gibt es nicht. Wählen Sie unter {known}.",
     "settings.seed": "Der Startwert muss eine ganze Zahl sein, nicht {seed!r}.",
-    "settings.page_seed": "Der Startwert muss eine ganze Zahl von 0 bis {most} sein; gegeben ist {given}. Tippen Sie eine, oder drücken Sie auf „Andere Schäden“.",
+    "settings.page_seed": "Der Startwert muss eine ganze Zahl von 0 bis {most} sein; gegeben ist {given}. Tippen Sie eine, oder drücken Sie auf „Neuer Startwert“.",
     "settings.page_seed_none": "nichts",
     "settings.splat_strengths": "Stärken je Region gehören zu den 14 Schritten ({steps}): {preset} passt dem ganzen Bild Splats an. "
     "Lassen Sie sie weg.",
@@ -430,15 +436,15 @@ _ABOUT = about(
 
 # HTML by name.
 PASSAGES = {
-    "header": "<h1>Splat Enhancer</h1><p>Gesichter aus Gauß-Splats sind weich und wächsern. Hier kommen die Einzelheiten in "
-    "einem Schritt zurück, und gemessen wird, was das bringt, Region für Region.</p>",
+    "header": "<h1>Splat Enhancer</h1><p>Gesichter aus Gauß-Splats sind weich und wächsern. Hier kommen Einzelheiten in einem Schritt "
+    "zurück, und gemessen wird, was das bringt. Das vergrößert nichts und beweist nicht, wie jemand aussieht: Verlorenes ist geraten.</p>",
     "footer": "<p>Die Beispielköpfe sind Renderings von Menschen, die es nicht gibt. Bilder, die Sie bringen, werden binnen zwei "
-    "Stunden gelöscht.</p>",
+    "Stunden gelöscht.</p>"
+    f"<p>Code: Apache-2.0. Die eingebetteten Gewichte: nur für nichtkommerzielle Forschung und Lehre; ein anderer Modellstand hat die Bedingungen "
+    f"seiner Karte. Zitieren als „{citation()}“. {links({'code': 'Code', 'card': 'Modellkarte', 'licence': 'Lizenz'})}</p>",
     "waking": "<p role='status'>Wacht auf: Nach einer Pause braucht das Modell etwa zehn Sekunden.</p>",
     "gpu is lent": "<p role='status'>Wählen Sie ein Gesicht oder drücken Sie auf Restaurieren. Für jedes Bild wird eine GPU geliehen: Nach "
     "einer Pause braucht das erste etwa zehn Sekunden.</p>",
-    "nothing yet": "<p role='status'>Noch nichts restauriert: Legen Sie links ein Rendering ab. Es wird genommen, wie es ist; "
-    "Durchsichtigkeit bleibt.</p>",
     "what remains": "<p>Wie stark jede Region fleckig unscharf wird. Auch wenn alle auf 0 stehen, bleiben diese Schritte: Verzerrung, "
     "Mund unscharf (der gleichmäßige Teil), Flächen unscharf, Helligkeit und Grenzen, alles unscharf, blassere Farben, halbe "
     "Auflösung und Rauschen.</p>",
@@ -457,5 +463,9 @@ PASSAGES = {
     "turntable": f"<h2>Drehteller</h2><p>Von der gewählten Ansicht aus gedreht, {SPLAT_SIZE}x{SPLAT_SIZE} Pixel, mit bekannter Bewegung ruhig gehalten "
     "und restauriert.</p>",
     "no turntable yet": "<p class='empty-player'>Noch kein Drehteller.</p>",
+    "heads": "<ul><li data-head='head_01'>lange glatte braune Haare, blaue Augen</li><li data-head='head_02'>kurze dunkle Haare, "
+    "Bartstoppeln, im Halbprofil</li><li data-head='head_03'>lange schwarze Haare über einem Auge</li><li data-head='head_04'>dunkle "
+    "Haut mit Glanzlichtern, offener Mund mit Zähnen, Bartstoppeln</li><li data-head='head_05'>ein älteres Gesicht: Falten, graue "
+    "Haare, Vollbart</li><li data-head='head_07'>ein großer lockiger Umriss feiner Haare</li></ul>",
     "about": _ABOUT,
 }

@@ -4,6 +4,7 @@ from enhancer.degrade import STEP_NAMES
 from enhancer.imaging.io import MIN_SIDE
 from page.i18n.about import about
 from page.limits import LARGEST_FILE, LARGEST_SIDE, LARGEST_UPLOAD, LONGEST_CLIP, SPLAT_SIZE
+from page.links import citation, links
 
 DROP_HERE = f"Drop a picture of a face here, or click to choose.  {MIN_SIDE} to {LARGEST_SIDE} pixels a side, at most {LARGEST_FILE} MB."
 
@@ -12,7 +13,7 @@ _ABOUT = about(
         "What it is for": "<p>Avatars made of 3D Gaussian splats render faces with blurred eyes and mouths, merged hair and waxy "
         "skin. A model that has seen many pairs of clean and damaged faces puts plausible detail back, in one step. What a render "
         "has lost for good is guessed: do not take the result as proof of what somebody looks like.</p>",
-        "How a clean face is damaged": "<p>A face parser finds skin, eyes, nose, mouth and hair. Each is blurred under its own soft, "
+        "How a clean face is degraded": "<p>A face parser finds skin, eyes, nose, mouth and hair. Each is blurred under its own soft, "
         "patchy mask; what follows bends, tints, clips, shrinks and adds noise. Or real splats, Gaussians in two dimensions, are fitted "
         "to the picture and stopped early. Every random number comes from the seed, so the same seed gives the same pixels.</p>{steps}",
         "The model": "<p>An autoencoder squeezes the picture into a small latent; a UNet, called once, turns it into the latent of a "
@@ -47,14 +48,15 @@ _ABOUT = about(
 
 # HTML by name.
 PASSAGES = {
-    "header": "<h1>Splat Enhancer</h1><p>Faces rendered from Gaussian splats come out soft and waxy. This puts the detail "
-    "back in one step, and measures what it won, region by region.</p>",
-    "footer": "<p>The example heads are renders of people who do not exist. Pictures you bring are deleted within two hours.</p>",
+    "header": "<h1>Splat Enhancer</h1><p>Faces rendered from Gaussian splats come out soft and waxy. This puts detail back in one "
+    "step, and measures what it won. It is no upscaler, and no proof of what somebody looks like: lost detail is guessed.</p>",
+    "footer": "<p>The example heads are renders of people who do not exist. Pictures you bring are deleted within two hours.</p>"
+    f"<p>Code: Apache-2.0. The embedded weights: for non-commercial research and education only; another checkpoint has the terms of its "
+    f"card. Cite as “{citation()}”. {links({'code': 'Code', 'card': 'Model card', 'licence': 'Licence'})}</p>",
     "waking": "<p role='status'>Waking up: after a pause the model takes some ten seconds to load.</p>",
     # on ZeroGPU nothing is restored before somebody asks for it
     "gpu is lent": "<p role='status'>Choose a face, or press Restore. A GPU is lent for each picture: after a pause the first one "
     "takes some ten seconds.</p>",
-    "nothing yet": "<p role='status'>Nothing restored yet: drop a render on the left. It is taken as it is, transparency kept.</p>",
     "what remains": "<p>How strongly each region is blurred, in patches. With all of them at 0 these steps remain: geometric warp, "
     "mouth blur (the even part of it), surface blur, brightness and clamps, overall blur, desaturation, downscale and noise.</p>",
     "difference": "<p>The brighter, the further apart; amplified four times. Black is equal.</p>",
@@ -71,5 +73,10 @@ PASSAGES = {
     "turntable": f"<h2>Turntable</h2><p>Turned from the view that is chosen, {SPLAT_SIZE}x{SPLAT_SIZE} pixels, held still by the motion that is known, "
     "and restored.</p>",
     "no turntable yet": "<p class='empty-player'>No turntable yet.</p>",
+    # what the examples show, for who does not see them: examples/heads/README.md
+    "heads": "<ul><li data-head='head_01'>long straight brown hair, blue eyes</li><li data-head='head_02'>short dark hair, stubble, "
+    "a three-quarter view</li><li data-head='head_03'>long black hair across one eye</li><li data-head='head_04'>dark skin with "
+    "highlights, open mouth with teeth, stubble</li><li data-head='head_05'>an older face: wrinkles, grey hair, full beard</li>"
+    "<li data-head='head_07'>a large curly outline of fine hair</li></ul>",
     "about": _ABOUT,
 }

@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 from gradio.context import LocalContext
 
-from enhancer.messages import Message
+from enhancer.messages import Message, Number
 from enhancer.results import Translate
 from page.i18n import de, en
 
@@ -35,7 +35,9 @@ def said_in(language: str) -> Translate:
 
 def _in_german(phrase: str) -> str:
     if isinstance(phrase, Message):
-        return phrase.translated(de.MESSAGES)
+        return phrase.translated(de.MESSAGES, de.number)
+    if isinstance(phrase, Number):
+        return de.number(phrase)
     return I18N.translations["de"].get(phrase, phrase)
 
 

@@ -120,7 +120,7 @@ def visit(address, browser, request):
     complaints: list[str] = []
     pages = []
 
-    def open_page(query="", **options):
+    def open_page(query="", tab="Clean picture", **options):
         context = browser.new_context(**({"viewport": {"width": 1280, "height": 800}, "locale": "en-US"} | options))
         page = context.new_page()
         pages.append(page)
@@ -129,7 +129,10 @@ def visit(address, browser, request):
         page.on("console", lambda said: said.type == "error" and complaints.append(said.text))
         page.on("request", lambda asked: complaints.append(asked.url) if is_elsewhere(asked.url) else None)
         page.goto(f"{address}/{query}")
-        page.wait_for_selector("#try-slider img")
+        if tab == "Clean picture" and "example=" not in query:
+            page.wait_for_selector("#render-slider img")  # what it opens with
+            page.get_by_role("tab", name="Clean picture").or_(page.get_by_role("tab", name="Sauberes Bild")).click()
+        page.wait_for_selector("#try-slider img" if tab == "Clean picture" else "#render-slider img")
         return page
 
     def is_elsewhere(url):

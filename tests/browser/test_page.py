@@ -10,7 +10,8 @@ from PIL import Image
 
 from enhancer.imaging.io import MIN_SIDE, read_image
 from enhancer.imaging.provenance import Record, png_bytes, read_record
-from tests.browser.visitor import IN_A_BROWSER, drop, source_of_result, toast, wait_for_new
+from page.backend import RENDERS
+from tests.browser.visitor import IN_A_BROWSER, clear, drop, source_of_result, toast, wait_for_new
 from tests.stand_ins import encoded
 
 pytestmark = IN_A_BROWSER
@@ -19,7 +20,7 @@ pytestmark = IN_A_BROWSER
 def test_a_visitor_finds_a_result_without_scrolling(visit):
     page = visit()
     page.locator("#try-status", has_text="<stand-in> (0123456)").wait_for()
-    for spot in ("#try-slider", "#try-restore", "#try-picture", "#try-divider", ".examples"):
+    for spot in ("#try-slider", "#try-restore", "#try-picture", "#try-divider", "#try-examples"):
         box = page.locator(spot).first.bounding_box()
         assert box["y"] + box["height"] <= 800, spot
     page.locator("#try-scores table").wait_for()  # scores are computed once the picture is shown
@@ -37,7 +38,7 @@ def test_other_damage_is_another_picture_and_the_seed_is_shown(visit):
     old = source_of_result(page)
     page.locator("#try-reroll").click()
     wait_for_new(page, old)
-    page.get_by_role("button", name=re.compile("^How it is damaged")).click()
+    page.get_by_role("button", name=re.compile("^Degradation")).click()
     assert int(page.get_by_label("Seed").input_value()) > 0
 
 
@@ -46,7 +47,7 @@ def test_a_seed_that_is_none_is_named_in_the_visitors_language(visit):
     page.get_by_role("button", name=re.compile("^Wie es beschädigt")).click()
     page.locator("#try-remains", has_text="bleiben diese Schritte").wait_for()
     seed = page.get_by_label("Startwert")
-    for typed, words in (("-3", "gegeben ist -3"), ("1.5", "gegeben ist 1.5"), ("", "gegeben ist nichts")):
+    for typed, words in (("-3", "gegeben ist -3"), ("1.5", "gegeben ist 1,5"), ("", "gegeben ist nichts")):
         seed.focus()
         page.keyboard.press("ControlOrMeta+a")
         page.keyboard.type(typed) if typed else page.keyboard.press("Backspace")
@@ -56,7 +57,7 @@ def test_a_seed_that_is_none_is_named_in_the_visitors_language(visit):
 
 def test_a_render_is_dropped_restored_and_downloaded_with_its_settings(visit, head, tmp_path):
     page = visit()
-    page.get_by_role("tab", name="My render").click()
+    page.get_by_role("tab", name="Splat render").click()
     drop(page, "render", "mine.png", head.image_path.read_bytes())
     page.locator("#render-picture img").wait_for()
     page.locator("#render-restore").click()
@@ -72,7 +73,7 @@ def test_a_dropped_result_sets_its_settings(visit, head):
     page = visit()
     drop(page, "try", "ours.png", png_bytes(head.image, Record("pocket", preset="v1", seed=77)))
     toast(page, "tells how it was made")
-    page.get_by_role("button", name=re.compile("^How it is damaged")).click()
+    page.get_by_role("button", name=re.compile("^Degradation")).click()
     assert page.get_by_label("Seed").input_value() == "77"
 
 
@@ -104,12 +105,15 @@ def test_a_bad_picture_is_named_in_one_sentence_as_it_is_dropped(visit):
 
 def test_nothing_and_a_reference_of_another_size_are_named(visit, head):
     page = visit()
-    page.get_by_role("tab", name="My render").click()
+    page.get_by_role("tab", name="Splat render").click()
+    clear(page, "render")
+    page.locator("#render-picture img").wait_for(state="detached")
     page.locator("#render-restore").click()
     toast(page, "no picture yet")
     drop(page, "render", "mine.png", head.image_path.read_bytes())
     page.locator("#render-picture img").wait_for()
     page.get_by_role("button", name=re.compile("^Scores: give")).click()
+    page.locator("#render-reference input[type=file]").wait_for(state="attached")  # the example's is gone
     other = [{"name": "other.png", "mimeType": "image/png", "buffer": encoded(Image.new("RGB", (200, 200), "red"))}]
     page.locator("#render-reference input[type=file]").set_input_files(other)
     page.locator("#render-reference img").wait_for()
@@ -131,14 +135,14 @@ def test_a_german_reads_german(visit):
     page.locator("#batch-restore").click()
     toast(page, "21 Bilder sind zu viele")
     assert page.locator(".toast-title").first.inner_text() == "Das ging nicht"
-    page.get_by_role("tab", name="Mein Rendering").click()
+    page.get_by_role("tab", name="Splat-Rendering").click()
     drop(page, "render", "bad.png", b"hello")
     toast(page, "Diese Datei ist kein Bild")
 
 
 def test_a_link_opens_the_same_example_with_the_same_settings(visit):
     page = visit("?example=head_03&preset=v1&seed=7&restore_hair=0.5")
-    page.get_by_role("button", name=re.compile("^How it is damaged")).click()
+    page.get_by_role("button", name=re.compile("^Degradation")).click()
     page.wait_for_function(
         "() => [...document.querySelectorAll('input[type=number]')].some(input => input.value == '7')"
     )
@@ -163,7 +167,7 @@ def test_a_file_over_the_limit_is_refused_with_the_limit(visit, tmp_path):
     page = visit()
     huge = tmp_path / "huge.png"
     huge.write_bytes(bytes(33 * 1024 * 1024))
-    page.get_by_role("tab", name="My render").click()
+    page.get_by_role("tab", name="Splat render").click()
     page.locator("#render-picture input[type=file]").set_input_files(huge)
     toast(page, "has 33 MB; at most 32 MB")
     with huge.open("r+b") as file:
@@ -236,7 +240,7 @@ def test_nothing_is_found_by_axe(visit, theme):
     page = visit(f"?__theme={theme}", color_scheme=theme, reduced_motion="reduce")
     page.locator("#try-scores table").wait_for()
     assert page.evaluate("document.body.classList.contains('dark')") == (theme == "dark")
-    found = {"Try it": broken(axe, page)}
+    found = {"Clean picture": broken(axe, page)}
     for button in page.locator(".settings > button:visible").all():
         button.click()
     for tab in (
@@ -244,7 +248,7 @@ def test_nothing_is_found_by_axe(visit, theme):
         "Difference",
         "Step by step",
         "Pictures",
-        "My render",
+        "Splat render",
         "Video",
         "My splat",
         "Batch",
@@ -269,3 +273,13 @@ def test_whoever_wants_no_motion_gets_none(visit):
     page = visit(reduced_motion="reduce")
     lasting = page.evaluate("getComputedStyle(document.querySelector('#try-restore')).transitionDuration")
     assert max(float(part.strip().removesuffix("s")) for part in lasting.split(",")) <= 0.0001
+
+
+def test_the_page_opens_with_a_render_of_splats_beside_its_ground_truth(visit):
+    page = visit(tab="Splat render")
+    page.locator("#render-scores table").wait_for()
+    page.locator("#render-status", has_text=RENDERS[0].name).wait_for()
+    page.get_by_label("Thumbnail 2 of 2").first.click()
+    page.locator("#render-status", has_text=RENDERS[1].name).wait_for()
+    page.locator("#render-scores table").wait_for()
+    assert RENDERS[1].name in page.locator("#render-picture img").get_attribute("src")

@@ -41,7 +41,7 @@ def test_of_faces_clicked_quickly_the_last_one_wins(visit, pace):
 def test_other_damage_twice_shows_the_seed_that_it_was_made_with(visit, pace):
     page = visit()
     page.locator("#try-scores table").wait_for()
-    page.get_by_role("button", name=re.compile("^How it is damaged")).click()
+    page.get_by_role("button", name=re.compile("^Degradation")).click()
     pace.seconds, before = 2, pace.calls
     page.locator("#try-reroll").click()
     page.wait_for_timeout(200)
@@ -60,7 +60,7 @@ def test_an_old_result_is_marked_at_once_and_until_the_new_one_is_there(visit, p
     page.get_by_label("Thumbnail 2 of 6").first.click()
     assert page.evaluate(SHOWN, "try") == "nothing"
     hidden = "spot => getComputedStyle(document.querySelector(spot)).visibility"
-    told = ("#try-status", "#try-scores", "#try-improved img")
+    told = ("#try-status", "#try-scores", "#try-improved-lpips img")
     assert {page.evaluate(hidden, spot) for spot in told} == {"hidden"}
     faint = "() => getComputedStyle(document.querySelector('#try-slider img')).opacity"
     assert page.evaluate(faint) == "0.2"
@@ -100,7 +100,7 @@ def test_after_stop_nothing_that_was_kept_for_later_begins(visit, pace):
 def test_a_link_is_of_the_result_that_is_shown_and_copying_is_said(visit):
     page = visit("?example=head_03&preset=v1&seed=7", permissions=["clipboard-read", "clipboard-write"])
     page.locator("#try-scores table").wait_for()
-    page.get_by_role("button", name=re.compile("^How it is damaged")).click()
+    page.get_by_role("button", name=re.compile("^Degradation")).click()
     page.get_by_label("Seed").fill("99")  # chosen, not shown
     page.get_by_role("tab", name="Pictures", exact=True).first.click()
     page.locator("#try-share").click()
@@ -134,6 +134,6 @@ def test_a_restored_picture_is_no_clean_one_and_is_offered_to_my_render(visit, h
     page.locator("#render-restore").click()
     wait_for_all(page, "render")
     assert page.locator("#render-status li", has_text="was restored before").count() == 0
-    page.get_by_role("tab", name="Try it").click()
+    page.get_by_role("tab", name="Clean picture").click()
     page.get_by_label("Thumbnail 2 of 6").first.click()
     page.locator("#try-as-render").wait_for(state="hidden")

@@ -23,13 +23,18 @@ def wait_for_new(page, old, kind="try"):
     )
 
 
-def drop(page, kind, name, content):
-    """Put a file into a picture input, as dropping it does."""
-    clear = page.locator(
+def clear(page, kind):
+    """Take the picture out of a picture input, if there is one."""
+    button = page.locator(
         f"#{kind}-picture button[aria-label='Clear'], #{kind}-picture button[aria-label='Remove Image']"
     )
-    if clear.count():
-        clear.first.click()
+    if button.count():
+        button.first.click()
+
+
+def drop(page, kind, name, content):
+    """Put a file into a picture input, as dropping it does."""
+    clear(page, kind)
     files = [{"name": name, "mimeType": "image/png", "buffer": content}]
     page.locator(f"#{kind}-picture input[type=file]").set_input_files(files)
 
