@@ -1,11 +1,15 @@
 """What many tests share: an example head, a small picture, a quiet offline environment."""
 
 import os
+import shutil
+import tempfile
 
 # Before anything imports them: tests neither phone home nor reach for the Hub. `-m hub` runs set HF_HUB_OFFLINE=0.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+# a folder of its own for each process: gradio empties its folder when a page ends, whoever else uses it
+os.environ["GRADIO_TEMP_DIR"] = tempfile.mkdtemp(prefix="gradio-")
 if "PYTEST_XDIST_WORKER" in os.environ:  # several at once: more threads than cores only wait for each other
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -25,6 +29,11 @@ class Head(NamedTuple):
     labels: np.ndarray  # (H, W) uint8, ids in the order of enhancer.imaging.regions.HEAD_LABELS
     image_path: Path
     labels_path: Path
+
+
+def pytest_sessionfinish() -> None:
+    """Leave nothing behind."""
+    shutil.rmtree(os.environ["GRADIO_TEMP_DIR"], ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
