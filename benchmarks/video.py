@@ -35,7 +35,7 @@ from enhancer.splats.cloud import GaussianCloud
 from enhancer.splats.files import read_splats
 from enhancer.splats.motion import optical_flow
 from enhancer.splats.rasterising import rasterise
-from enhancer.video.metrics import FlickerScores, strip
+from enhancer.video.metrics import FlickerScores, strips
 from enhancer.video.motion import Motion
 from enhancer.video.steady import steadied
 
@@ -257,13 +257,12 @@ class _Bench:
         return self._lpips.distance(rgb, reference)[0]
 
     def _show(self, name: str, clips: Sequence[Sequence[np.ndarray]]) -> None:
-        """Write strips, one above the other and each pixel four times as wide, and the middle frames side by side."""
+        """Write strips, one above the other, and the middle frames side by side."""
         if self._pictures is None:
             return
         self._pictures.mkdir(parents=True, exist_ok=True)
-        strips = np.concatenate([np.repeat(strip(clip), 16, 1) for clip in clips], 1)
         sheet = np.concatenate([clip[len(clip) // 2] for clip in clips], 1)
-        for what, picture in (("strip", strips), ("sheet", sheet)):
+        for what, picture in (("strip", strips(clips, len(clips[0]))), ("sheet", sheet)):
             write_png(picture.astype(np.float32) / 255, self._pictures / f"{name} {what}.png".replace(" ", "_"))
 
 

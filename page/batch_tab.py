@@ -125,7 +125,10 @@ class BatchTab:
             show_progress="hidden",
             **PRIVATE,  # the status draws its own
         )
-        self.stop.click(self.stopped, latest, outputs, show_progress="hidden", cancels=[started], **PRIVATE)
+        # Not in the queue: cancelling closes the page's stream of the queue, and gradio then forgets what waits in it.
+        self.stop.click(
+            self.stopped, latest, outputs, show_progress="hidden", cancels=[started], queue=False, **PRIVATE
+        )
 
     def stopped(self, latest: Latest, request: gr.Request) -> Any:
         """Say so, and offer what is done."""

@@ -170,7 +170,11 @@ def test_a_clip_becomes_frames_frame_by_frame_as_pictures_do(run, video, folder,
 
 
 def test_scores_of_frames_and_of_flicker_are_reported(run, video):
-    assert run("restore", video, "-o", "out.mp4", "--reference", video, "--json", "report.json") == 0
+    assert (
+        run("restore", video, "-o", "out.mp4", "--reference", video, "--json", "report.json", "--strip", "strip.png")
+        == 0
+    )
+    assert read_image("strip.png").shape[1] == 5 * 16
     (row,) = json.loads(Path("report.json").read_text())["clips"]
     assert row["frames"] == len(row["images"]) == 5
     assert row["scores"]["restored"]["psnr"] == pytest.approx(

@@ -9,7 +9,7 @@ import pytest
 from enhancer.errors import VideoError
 from enhancer.imaging.io import composite, to_bytes
 from enhancer.seeding import rng_for
-from enhancer.video.metrics import flicker, strip
+from enhancer.video.metrics import LONGEST_STRIP, flicker, strip, strips
 from enhancer.video.motion import REACH, EstimatedMotion, GivenMotion, disagreement, read_flow, resized
 from enhancer.video.steady import FINE, steadied
 
@@ -236,3 +236,13 @@ def test_a_strip_is_one_column_over_time(moving):
     picture = strip(moving, 20)
     assert picture.shape == (moving[0].shape[0], COUNT, 3)
     np.testing.assert_array_equal(picture[:, 3], moving[3][:, 20])
+
+
+def test_strips_of_any_length_are_drawn_above_each_other(moving):
+    drawn = strips([moving, moving[::-1]], COUNT)
+    height = moving[0].shape[0]
+    assert drawn.shape == (2 * height + 8, 16 * COUNT, 3)
+    np.testing.assert_array_equal(drawn[:height, ::16], strip(moving))
+    assert (drawn[height : height + 8] == 255).all()
+    long = strips([(frame for _ in range(1000) for frame in moving[:4])], 4000)
+    assert long.shape[1] == 4000 // 3 + 1 <= LONGEST_STRIP

@@ -49,6 +49,8 @@ def add_clips(command: argparse.ArgumentParser) -> None:
     add("--steady", metavar="S", type=float, help=steady_help)
     motion_help = "optical flow that is known, px: a .npy or .flo from each frame to the next, as render --flow writes them (found)"
     add("--motion", metavar="FOLDER", type=Path, help=motion_help)
+    strip_help = "also draw the middle column of pixels over time, given above restored above clean, as PNG: flicker is its grain"
+    add("--strip", metavar="FILE", type=Path, help=strip_help)
 
 
 def is_clip(args: argparse.Namespace) -> bool:
@@ -62,7 +64,7 @@ def refuse_clips(args: argparse.Namespace) -> None:
     Raises:
         SettingsError: One was.
     """
-    for flag in ("steady", "motion"):
+    for flag in ("steady", "motion", "strip"):
         if getattr(args, flag) is not None:
             raise SettingsError(
                 f"--{flag} is for clips. Give a video, or an output that ends in .mp4, .mov or .mkv, or leave it out."
@@ -217,6 +219,9 @@ class _Restoring:
         row |= {"checkpoint": restorer.name, "sha": restorer.sha, "device": self._service().device}
         row |= {"steady": self._steady, "seconds": self._clock.seconds, "notes": list(self._notes)}
         row |= self._scored(clip, restored)
+        if args.strip is not None:
+            row["strip"] = str(args.strip)
+            self._draw_strips(clip, restored, count)
         self._say(row)
         if args.json is not None:
             from enhancer.runtime.files import write_text
@@ -230,6 +235,14 @@ class _Restoring:
         with clip_writer(path, clip.size, clip.time_base, self._codec, clip.audio) as put:
             for frame in kept.frames():
                 put(frame)
+
+    def _draw_strips(self, clip: "Clip", restored: "KeptFrames", count: int) -> None:
+        from enhancer.imaging.io import write_png
+        from enhancer.video.metrics import strips
+
+        versions = [clip.frames(), restored.frames(), *([self._reference.frames()] if self._reference else [])]
+        drawn = strips(((frame.picture for frame in frames) for frames in versions), count)
+        write_png(drawn.astype("float32") / 255, self._args.strip)
 
     def _scored(self, clip: "Clip", restored: "KeptFrames") -> dict[str, Any]:
         """Return scores of each frame and of the flicker, None where there is nothing to compare with."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 
 import numpy as np
 
@@ -9,6 +10,8 @@ from enhancer.video.motion import EstimatedMotion, Motion, disagreement, resized
 
 # Of the squared way, and pixels²: farther off, a point is hidden in the other frame (Sundaram et al. 2010).
 RETURN = (0.01, 0.5)
+
+LONGEST_STRIP, WIDEST_FRAME, GAP = 1920, 16, 8  # px: width of a drawing of strips, of a frame in it, and between strips
 
 Distance = Callable[[np.ndarray, np.ndarray], float]  # of two (H, W, 3) pictures in [0, 1], such as LPIPS
 
@@ -83,6 +86,23 @@ def flicker(
     for pair in zip(frames, clean, strict=True):
         scores.add(*pair)
     return scores
+
+
+def strips(clips: Iterable[Iterable[np.ndarray]], frames: int) -> np.ndarray:
+    """Return the strips of several versions of a clip, one above the other, to compare them at a glance.
+
+    Args:
+        clips: Each yields (H, W, 3) uint8 frames, or (H, W, 4), whose alpha is left out; all of one size.
+        frames: How many a clip has.
+
+    Returns:
+        (height, width, 3) uint8. Frames of a short clip are drawn several pixels wide, of a long one at equal steps, so that the
+        picture is at most `LONGEST_STRIP` wide.
+    """
+    step, wide = -(-frames // LONGEST_STRIP), max(1, min(WIDEST_FRAME, LONGEST_STRIP // frames))
+    made = [np.repeat(strip(islice(clip, 0, None, step)), wide, 1) for clip in clips]
+    gap = np.full((GAP, made[0].shape[1], 3), 255, np.uint8)
+    return np.concatenate([part for each in made for part in (gap, each)][1:])
 
 
 def strip(frames: Iterable[np.ndarray], column: int | None = None) -> np.ndarray:
