@@ -1,74 +1,40 @@
-"""The tab that restores several pictures: a gallery, a table and a ZIP, picture by picture."""
+"""The tab that restores several pictures: a table with a row for each, a slider for the one looked at, a ZIP of all."""
 
-import threading
-from collections.abc import Iterator
-from html import escape
+from collections.abc import Iterator, Mapping
+from html import escape, unescape
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
+from enhancer.degradation import PRESET_NAMES
+from enhancer.degrade import DEFAULT_PRESET
 from enhancer.errors import EnhancerError
-from enhancer.imaging.provenance import png_bytes, read_recorded
+from enhancer.imaging.folders import partner_of, those_by_stem
+from enhancer.imaging.provenance import read_recorded
 from enhancer.messages import Message
-from enhancer.metrics.catalogue import PSNR
-from enhancer.results import Translate, change, failed_row, result_row
+from enhancer.results import Translate, failed_row, result_row
 from page import backend
-from page.archive import safe_names, scores_csv, zipped
-from page.controls import RESTORED_BEFORE, take_uploads_only
+from page.archive import safe_names
+from page.backend import shown_to_visitor
+from page.batch_run import Done, Files, Latest, Run
+from page.batch_table import batch_table
+from page.controls import KINDS, RESTORED_BEFORE, RestorationControls, take_uploads_only, whole_seed
 from page.i18n.translate import label, refusal, translator
 from page.limits import LARGEST_SIDE, require_few_bytes
-from page.outputs import Panel, stored
+from page.outputs import Pair, stored
 
 MOST = 20  # pictures in one go
 IT = Message("name.picture", "It")  # the table names the file
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
-Row = dict[str, Any]
-
-
-_changing = threading.Lock()  # held while a run takes a picture or ends: what is packed is what the table shows
-
-
-class Run:
-    """What restoring several pictures has done so far; the pictures lie on the disk."""
-
-    def __init__(self) -> None:
-        """Nothing yet."""
-        self.rows: list[Row] = []
-        self.panels: list[Panel] = []  # path and name of each restored picture
-        self.is_over = False
-
-    def add(self, row: Row, panel: Panel | None) -> bool:
-        """Take a picture's row and panel, and say whether they were taken: once it is over, nothing is."""
-        with _changing:
-            if not self.is_over:
-                self.rows.append(row)
-                self.panels += [panel] if panel else []
-            return not self.is_over
-
-    def end(self) -> bool:
-        """End it, and say whether it had not ended yet."""
-        with _changing:
-            went_on, self.is_over = not self.is_over, True
-            return went_on
-
-    def packed(self) -> str:
-        """Write a ZIP of it, and return its path."""
-        files = {f"{name}.png": Path(path).read_bytes() for path, name in self.panels}
-        return stored(zipped(files | {"scores.csv": scores_csv(self.rows).encode()}), "splat-enhancer.zip")
-
-
-class Latest:
-    """A visitor's latest run. It lies in a `gr.State`, one for each visitor."""
-
-    def __init__(self) -> None:
-        """None was begun."""
-        self.run: Run | None = None
-
-    def begin(self) -> Run:
-        """Return a new run; one before it that still works on a picture adds it to its own."""
-        self.run = Run()
-        return self.run
+QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden", **PRIVATE}
+# Tells which row's button was pressed; the rows are drawn anew with every picture, so it is the table that listens.
+TELL_ROW = """element.addEventListener("click", (event) => {
+  const pressed = event.target.closest("[data-row]");
+  if (pressed) trigger("click", { row: Number(pressed.dataset.row) });
+});"""
+INTO_VIEW = "() => document.querySelector('#batch-slider').scrollIntoView({block: 'nearest'})"
+Updates = dict[Any, Any]
 
 
 class BatchTab:
@@ -78,47 +44,82 @@ class BatchTab:
         """Lay it out where this is called."""
         with gr.Row(elem_classes="stage"):
             with gr.Column(elem_classes="controls"):
-                gr.HTML(label("batch"), padding=False, elem_classes="hint")
-                self.files = gr.File(
-                    label=label("Pictures of faces"),
-                    file_count="multiple",
-                    file_types=["image"],
-                    height=260,
-                    elem_id="batch-files",
-                )
-                take_uploads_only(self.files)
-                self.degrade_first = gr.Checkbox(
-                    False,
-                    label=label("They are clean: damage them first, then score them"),
-                    info=label("Leave off for real renders."),
-                    elem_id="batch-degrade",
-                )
-                with gr.Row(elem_classes="buttons"):
-                    self.button = gr.Button(
-                        label("Restore all"), variant="primary", size="lg", scale=3, elem_id="batch-restore"
-                    )
-                    self.stop = gr.Button(label("Stop"), size="lg", scale=1, elem_id="batch-stop")
+                self._lay_out_inputs()
             with gr.Column(elem_classes="hero"):
-                self.status = gr.HTML(padding=False, elem_classes="status", elem_id="batch-status")
-                self.gallery = gr.Gallery(
-                    label=label("Restored pictures"),
-                    format="png",
-                    columns=4,
-                    height="auto",
-                    object_fit="cover",
-                    buttons=["download", "fullscreen"],
-                    visible=False,
-                    elem_id="batch-gallery",
-                )
-                self.table = gr.HTML(padding=False, elem_classes="score-panel", elem_id="batch-table")
-                self.download = gr.DownloadButton(
-                    label("Everything as a ZIP: pictures and scores.csv"), visible=False, size="lg", elem_id="batch-zip"
-                )
-        latest = gr.State(Latest())
-        outputs: list[Any] = [self.status, self.gallery, self.table, self.download]
+                self._lay_out_results()
+        self._wire()
+
+    def _lay_out_inputs(self) -> None:
+        gr.HTML(label("batch"), padding=False, elem_classes="hint")
+        self.files = _files_input("Pictures of faces", 260, "batch-files")
+        self.degrade_first = gr.Checkbox(
+            False,
+            label=label("They are clean: damage them first, then score them"),
+            info=label("Leave off for real renders."),
+            elem_id="batch-degrade",
+        )
+        with gr.Row(elem_classes="buttons"):
+            self.button = gr.Button(
+                label("Restore all"), variant="primary", size="lg", scale=3, elem_id="batch-restore"
+            )
+            self.stop = gr.Button(label("Stop"), size="lg", scale=1, elem_id="batch-stop")
+        with gr.Accordion(
+            label("Scores: give the clean pictures too"), open=False, elem_classes="settings"
+        ) as self.comparing:
+            gr.HTML(label("pairs by name"), padding=False, elem_classes="hint")
+            self.references = _files_input("The same views, clean", 180, "batch-references")
+        with gr.Accordion(
+            label("How it is damaged"), open=False, visible=False, elem_classes="settings"
+        ) as self.degrading:
+            self.preset = gr.Radio(
+                [(label(KINDS[name]), name) for name in PRESET_NAMES], value=DEFAULT_PRESET, label=label("Kind")
+            )
+            self.seed = gr.Number(0, label=label("Seed"), info=label("The same seed gives the same damage."))
+        with gr.Accordion(label("Restoration"), open=False, elem_classes="settings"):
+            self.restoration = RestorationControls(with_background=True)
+        offered = backend.checkpoints()
+        self.checkpoint = gr.Radio(list(offered), value=offered[0], label=label("Checkpoint"), visible=len(offered) > 1)
+
+    def _lay_out_results(self) -> None:
+        self.status = gr.HTML(padding=False, elem_classes="status", elem_id="batch-status")
+        with gr.Column(visible=False) as self.looked_at:
+            self.slider = gr.ImageSlider(
+                label=label("Before and after"),
+                show_label=False,
+                format="png",
+                max_height=500,
+                elem_classes="slider",
+                elem_id="batch-slider",
+                buttons=["download", "fullscreen"],
+            )
+            self.divider = gr.Slider(
+                0,
+                100,
+                50,
+                step=1,
+                label=label("Divider: before to the left, after to the right"),
+                buttons=[],
+                elem_id="batch-divider",
+                elem_classes="divider",
+                interactive=True,
+            )
+            self.shown = gr.HTML(padding=False, elem_classes="status", elem_id="batch-shown")
+        self.table = gr.HTML(padding=False, elem_classes="score-panel", elem_id="batch-table", js_on_load=TELL_ROW)
+        self.download = gr.DownloadButton(
+            label("Everything as a ZIP: pictures, scores.csv and settings.json"),
+            visible=False,
+            size="lg",
+            elem_id="batch-zip",
+        )
+
+    def _wire(self) -> None:
+        self.latest = gr.State(Latest())
+        pictures: list[Any] = [self.looked_at, self.slider, self.shown]
+        outputs: list[Any] = [self.status, *pictures, self.table, self.download]
+        settings = {self.preset, self.seed, self.checkpoint, *self.restoration.all}
         started = self.button.click(
             self.run,
-            [self.files, self.degrade_first, latest],
+            {self.files, self.references, self.degrade_first, self.latest, *settings},
             outputs,
             concurrency_id="batch",
             trigger_mode="once",
@@ -126,9 +127,30 @@ class BatchTab:
             **PRIVATE,  # the status draws its own
         )
         # Not in the queue: cancelling closes the page's stream of the queue, and gradio then forgets what waits in it.
-        self.stop.click(
-            self.stopped, latest, outputs, show_progress="hidden", cancels=[started], queue=False, **PRIVATE
+        self.stop.click(self.stopped, self.latest, outputs, cancels=[started], **QUICK)
+        chosen: Any = self.table.click
+        told = chosen(self.show, self.latest, pictures, **QUICK)
+        told.then(None, None, None, js=INTO_VIEW, **PRIVATE)
+        self.divider.input(
+            None,
+            self.divider,
+            self.slider,
+            js="(at) => ({__type__: 'update', slider_position: at})",
+            **PRIVATE,
         )
+        shown_if = "{__type__: 'update', visible: %s}"
+        self.degrade_first.change(
+            None,
+            self.degrade_first,
+            [self.degrading, self.comparing],
+            js=f"(first) => [{shown_if % 'first'}, {shown_if % '!first'}]",
+            **PRIVATE,
+        )
+
+    def show(self, latest: Latest, pressed: gr.EventData) -> Any:
+        """Show the pictures of the row whose button was pressed."""
+        found = latest.run.pair(getattr(pressed, "row", None)) if latest.run else None
+        return gr.skip() if found is None else self._seen(*found)
 
     def stopped(self, latest: Latest, request: gr.Request) -> Any:
         """Say so, and offer what is done."""
@@ -138,58 +160,126 @@ class BatchTab:
         say = translator(request)
         return {
             self.status: f"<p role='status'>{escape(say('Stopped.'))}</p>",
-            self.gallery: gr.update(value=run.panels, visible=bool(run.panels)),
-            self.table: _table(run.rows, say) if run.rows else "",
-            self.download: gr.update(value=run.packed() if run.rows else None, visible=bool(run.rows)),
+            self.table: batch_table(run, say),
+            self.download: gr.update(value=_zip_of(run) if run.done else None, visible=bool(run.done)),
+        } | self._first_seen(run)
+
+    def run(self, values: Mapping[Any, Any], request: gr.Request) -> Iterator[Updates]:
+        """Restore one picture after the other and show what is there."""
+        paths = values[self.files]
+        _require_some(paths)
+        degrade_first, latest = values[self.degrade_first], values[self.latest]
+        references = [] if degrade_first else values[self.references] or []
+        settings: dict[str, Any] = {"checkpoint": values[self.checkpoint], "degrade_first": degrade_first}
+        with shown_to_visitor():
+            settings["restoration"] = self.restoration.read(values)
+            if degrade_first:
+                settings |= {"preset": values[self.preset], "seed": whole_seed(values[self.seed])}
+        say = translator(request)
+        partners, unmatched = _paired(paths, references)
+        run = latest.begin(unmatched)
+        none: Any = gr.update(value=None, visible=False)  # those of an earlier run would not belong to what is shown
+        table = batch_table(run, say)
+        yield {self.looked_at: gr.update(visible=False), self.slider: None, self.table: table, self.download: none}
+        for path, stem in zip(paths, safe_names(Path(path).name for path in paths), strict=True):
+            yield {self.status: _progress(len(run.done), len(paths), say)}
+            if not run.add(_done(Path(path), partners[path], stem, has_references=bool(references), **settings)):
+                return
+            updates: Updates = {
+                self.status: _progress(len(run.done), len(paths), say),
+                self.table: batch_table(run, say),
+            }
+            yield updates | self._first_seen(run)
+        if run.end():
+            yield {self.download: gr.update(value=_zip_of(run), visible=True)}
+
+    def _first_seen(self, run: Run) -> Updates:
+        """Return the pictures of a run's newest row, if they are the first there are."""
+        restored = [number for number, done in enumerate(run.done) if done.files]
+        found = run.pair(restored[0]) if restored == [len(run.done) - 1] else None
+        return {} if found is None else self._seen(*found)
+
+    def _seen(self, name: str, pair: Pair) -> Updates:
+        return {
+            self.looked_at: gr.update(visible=True),
+            self.slider: (pair.before, pair.after),
+            self.shown: f"<p>{escape(name)}</p>",
         }
 
-    def run(
-        self, paths: list[str] | None, degrade_first: bool, latest: Latest, request: gr.Request
-    ) -> Iterator[dict[Any, Any]]:
-        """Restore one picture after the other and show what is there."""
-        if not paths:
-            raise refusal(Message("batch.empty", "There are no pictures yet. Drop some on the page."))
-        if len(paths) > MOST:
-            raise refusal(
-                Message(
-                    "batch.too_many",
-                    "{count} pictures are too many at once: {most} are taken. Give the rest afterwards.",
-                    count=len(paths),
-                    most=MOST,
-                )
+
+def _files_input(words: str, height: int, elem_id: str) -> gr.File:
+    component = gr.File(label=label(words), file_count="multiple", file_types=["image"], height=height, elem_id=elem_id)
+    take_uploads_only(component)
+    return component
+
+
+def _require_some(paths: list[str] | None) -> None:
+    if not paths:
+        raise refusal(Message("batch.empty", "There are no pictures yet. Drop some on the page."))
+    if len(paths) > MOST:
+        raise refusal(
+            Message(
+                "batch.too_many",
+                "{count} pictures are too many at once: {most} are taken. Give the rest afterwards.",
+                count=len(paths),
+                most=MOST,
             )
-        say = translator(request)
-        run = latest.begin()
-        none: Any = gr.update(value=None, visible=False)  # those of an earlier run would not belong to what is shown
-        yield {self.gallery: none, self.table: "", self.download: none}
-        for path, stem in zip(paths, safe_names(Path(path).name for path in paths), strict=True):
-            yield {self.status: _progress(len(run.rows), len(paths), say)}
-            panel = None
-            try:
-                row, content = _one(path, degrade_first)
-                panel = (stored(content, f"{stem}.png"), stem)
-            except (EnhancerError, gr.Error) as error:
-                row = failed_row(error)
-            if not run.add({"name": Path(path).name, **row}, panel):
-                return
-            yield {
-                self.status: _progress(len(run.rows), len(paths), say),
-                self.gallery: gr.update(value=list(run.panels), visible=bool(run.panels)),
-                self.table: _table(run.rows, say),
-            }
-        if run.end():
-            yield {self.download: gr.update(value=run.packed(), visible=True)}
+        )
 
 
-def _one(path: str, degrade_first: bool) -> tuple[Row, bytes]:
-    """Return the row and the file of one picture."""
-    require_few_bytes(path, IT)
-    reading, record = read_recorded(path, IT, LARGEST_SIDE)
-    notes = reading.notes()
-    if degrade_first and record is not None and record.checkpoint is not None:
-        notes += (RESTORED_BEFORE,)
-    result = backend.restored(reading.image, degrade_first=degrade_first, notes=notes)
-    return result_row(result), png_bytes(result.restored, result.record)
+def _paired(paths: list[str], references: list[str]) -> tuple[dict[str, Path | None], list[str]]:
+    """Return the clean picture of each, by the rule of the command line, and the names of those that go with none."""
+    by_stem = those_by_stem(Path(path) for path in references)
+    partners = {path: partner_of(Path(path).stem, by_stem, "reference") for path in paths}
+    return partners, [Path(path).name for path in references if Path(path) not in partners.values()]
+
+
+def _done(path: Path, reference: Path | None, stem: str, *, has_references: bool, **settings: Any) -> Done:
+    """Restore one picture, and return what became of it.
+
+    Args:
+        path: The picture's file.
+        reference: That of its clean picture.
+        stem: What to call the result.
+        has_references: Others have a clean picture, so that it is worth saying if this one has none.
+        settings: Of `page.backend.restore`.
+    """
+    row: dict[str, Any] = {"name": path.name, "reference": reference and reference.name}
+    notes: tuple[Message, ...] = ()
+    if has_references and reference is None:
+        notes = (
+            Message(
+                "batch.no_reference",
+                "No clean picture is called {name} or {name}_reference, so there are no scores.",
+                name=path.stem,
+            ),
+        )
+    try:
+        require_few_bytes(path, IT)
+        reading, record = read_recorded(path, IT, LARGEST_SIDE)
+        notes += reading.notes()
+        if settings["degrade_first"] and record is not None and record.checkpoint is not None:
+            notes += (RESTORED_BEFORE,)
+        if reference is not None:
+            named = Message("name.reference", "Its clean picture {file}", file=reference.name)
+            require_few_bytes(reference, named)
+            settings["reference"] = read_recorded(reference, named, LARGEST_SIDE)[0].image
+        result = backend.restored(reading.image, notes=notes, **settings)
+    except (EnhancerError, gr.Error) as error:
+        return Done(row | failed_row(_unwrapped(error)), None)
+    return Done(row | result_row(result), Files.of(result, stem))
+
+
+def _unwrapped(error: Exception) -> Exception:
+    """Return what a message on the page was made of: the table translates and escapes by itself, and a CSV is English."""
+    if not isinstance(error, gr.Error):
+        return error
+    cause = error.__cause__
+    return cause if isinstance(cause, EnhancerError) else RuntimeError(unescape(error.message))
+
+
+def _zip_of(run: Run) -> str:
+    return stored(run.packed(), "splat-enhancer.zip")
 
 
 def _progress(done: int, count: int, say: Translate) -> str:
@@ -198,27 +288,3 @@ def _progress(done: int, count: int, say: Translate) -> str:
         f"<p role='status'>{done} {escape(say('of'))} {count} {escape(say('done'))}</p>"
         f"<progress max='100' value='{share}' aria-label='{share} %'></progress>"
     )
-
-
-def _table(rows: list[Row], say: Translate) -> str:
-    """Return what became of each picture; names are strangers' and are escaped."""
-    body = "".join(
-        f"<tr><th scope='row'>{escape(row['name'])}</th>"
-        + (
-            f"<td colspan='2' class='worse'>{escape(say(row['error']))}</td>"
-            if row["error"]
-            else f"<td>{row['seconds']:.1f} s</td><td>{_won(row, say)}</td>"
-        )
-        + "</tr>"
-        for row in rows
-    )
-    heads = "".join(f"<th scope='col'>{escape(say(head))}</th>" for head in ("Picture", "Time"))
-    return (
-        f"<table class='scores'><thead><tr>{heads}<th scope='col'>PSNR</th></tr></thead><tbody>{body}</tbody></table>"
-    )
-
-
-def _won(row: Row, say: Translate) -> str:
-    if row["scores"] is None:
-        return "<span class='quiet'>–</span>"
-    return change(PSNR, row["scores"]["degraded"], row["scores"]["restored"], say)

@@ -126,10 +126,15 @@ WORDS = {
     "They are clean: damage them first, then score them": "Sie sind sauber: erst beschädigen, dann bewerten",
     "Leave off for real renders.": "Für echte Renderings aus lassen.",
     "Restore all": "Alle restaurieren",
-    "Restored pictures": "Restaurierte Bilder",
-    "Everything as a ZIP: pictures and scores.csv": "Alles als ZIP: Bilder und scores.csv",
+    "The same views, clean": "Dieselben Ansichten, sauber",
+    "Scores: give the clean pictures too": "Bewertung: die sauberen Bilder dazugeben",
+    "Everything as a ZIP: pictures, scores.csv and settings.json": "Alles als ZIP: Bilder, scores.csv und settings.json",
     "Picture": "Bild",
-    "Time": "Zeit",
+    "pictures": "Bilder",
+    "Mean ± standard deviation": "Mittel ± Standardabweichung",
+    "Clean pictures that no render goes with": "Saubere Bilder, zu denen kein Rendering gehört",
+    "Not restored.": "Nicht restauriert.",
+    ".": ",",  # in numbers
     "done": "fertig",
     "Stopped.": "Angehalten.",
     "Link": "Link",
@@ -143,6 +148,7 @@ MESSAGES = {
     # what a picture is called in the sentences below
     "name.file": "Diese Datei",
     "name.picture": "Sie",
+    "name.reference": "Ihr sauberes Bild {file}",
     # pictures
     "picture.none": "Noch ist kein Bild da. Legen Sie eines auf die Seite, oder wählen Sie ein Beispiel.",
     "picture.elsewhere": "Bilder werden nicht von anderen Adressen geholt. Laden Sie das Bild hoch, oder senden Sie es als data:-Adresse.",
@@ -211,6 +217,7 @@ MESSAGES = {
     # several at once
     "batch.empty": "Noch sind keine Bilder da. Legen Sie welche auf die Seite.",
     "batch.too_many": "{count} Bilder sind zu viele auf einmal: {most} werden genommen. Geben Sie die übrigen danach.",
+    "batch.no_reference": "Kein sauberes Bild heißt {name} oder {name}_reference, darum gibt es keine Bewertung.",
     # memory
     "memory.page": "Der Speicher reicht gerade nicht. Versuchen Sie es in einer Minute wieder, oder mit einem kleineren Bild.",
     "memory.tiles": "Der Speicher reicht gerade nicht für dieses Bild, auch nicht in Kacheln. "
@@ -379,5 +386,7 @@ PASSAGES = {
     "files": "<p>PNG ohne Verlust. Jede Datei enthält die Einstellungen, mit denen sie entstand: Auf der Seite abgelegt, sind sie "
     "wieder gesetzt.</p>",
     "batch": "<p>Bis zu 20 Bilder auf einmal. Ein unbrauchbares Bild wird genannt, der Rest wird trotzdem gemacht.</p>",
+    "pairs by name": "<p>Zu <b>ben_01.jpg</b> gehört <b>ben_01.png</b> oder <b>ben_01_reference.png</b>: derselbe Name, gleich "
+    "welcher Dateityp; Groß- und Kleinschreibung zählt. Ein Rendering ohne sauberes Bild wird ohne Bewertung restauriert.</p>",
     "about": _ABOUT,
 }

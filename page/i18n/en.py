@@ -59,5 +59,7 @@ PASSAGES = {
     "difference": "<p>The brighter, the further apart; amplified four times. Black is equal.</p>",
     "files": "<p>PNG without loss. Each file holds the settings it was made with: drop it on the page to set them again.</p>",
     "batch": "<p>Up to 20 pictures in one go. A picture that cannot be used is named, the rest is still done.</p>",
+    "pairs by name": "<p><b>ben_01.jpg</b> goes with <b>ben_01.png</b> or <b>ben_01_reference.png</b>: the same name, in any type of "
+    "file; upper and lower case differ. A render without a clean picture is restored without scores.</p>",
     "about": _ABOUT,
 }
