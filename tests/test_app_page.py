@@ -409,7 +409,7 @@ def test_the_last_row_is_the_mean_over_the_pictures_with_its_spread(tabs, small_
         write_png(small_head.image, path)
     *_, told, _ = batch(tab, paths, degrade_first=True, language="de")
     mean = row_of(told[tab.table], 2)
-    assert "Mittel ± Standardabweichung<small>2 von 2 Bilder</small>" in mean
+    assert "Mittel ± Standard\u00adabweichung<small>2 von 2 Bildern</small>" in mean
     assert "0,300 ± 0,100 →</span> <strong>0,250</strong> ± 0,050 <span class='better'>▼ 0,050 ± 0,050 besser" in mean
     assert "22,00 ± 2,00 →</span> <strong>22,50</strong> ± 0,50 dB <span class='better'>▲ 0,50 ± 1,50 besser" in mean
 

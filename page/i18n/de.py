@@ -130,8 +130,8 @@ WORDS = {
     "Scores: give the clean pictures too": "Bewertung: die sauberen Bilder dazugeben",
     "Everything as a ZIP: pictures, scores.csv and settings.json": "Alles als ZIP: Bilder, scores.csv und settings.json",
     "Picture": "Bild",
-    "pictures": "Bilder",
-    "Mean ± standard deviation": "Mittel ± Standardabweichung",
+    "pictures": "Bildern",  # behind "von"
+    "Mean ± standard deviation": "Mittel ± Standard\u00adabweichung",
     "Clean pictures that no render goes with": "Saubere Bilder, zu denen kein Rendering gehört",
     "Not restored.": "Nicht restauriert.",
     ".": ",",  # in numbers

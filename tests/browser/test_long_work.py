@@ -2,6 +2,8 @@
 
 import zipfile
 
+import pytest
+
 from tests.browser.visitor import IN_A_BROWSER, source_of_result, toast, wait_for_new
 
 pytestmark = IN_A_BROWSER
@@ -63,6 +65,10 @@ def test_renders_of_a_batch_are_scored_against_clean_pictures_of_the_same_names(
     assert "2 von 4" in page.locator("#batch-table tfoot").inner_text()
     page.locator("#batch-table", has_text="zu denen kein Rendering gehört: d.png").wait_for()
     assert page.evaluate("document.documentElement.scrollWidth") == 390
+    table = page.locator("#batch-table")
+    assert table.evaluate("table => table.scrollWidth <= table.clientWidth")  # both scores are in sight
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    assert [rule["id"] for rule in axe.run(page).response["violations"]] == []
 
 
 def test_a_stopped_batch_says_so_and_keeps_what_is_done(visit, head, pace):
