@@ -257,7 +257,7 @@ class _Bench:
         return self._lpips.distance(rgb, reference)[0]
 
     def _show(self, name: str, clips: Sequence[Sequence[np.ndarray]]) -> None:
-        """Write strips, one above the other, and the middle frames side by side."""
+        """Write strips, and the middle frames side by side."""
         if self._pictures is None:
             return
         self._pictures.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,5 @@
 """What restoring several pictures has done so far, and the ZIP of it."""
 
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,6 @@ from page.outputs import Pair, saved
 from page.thumbnails import thumbnail
 
 SIDE = 96  # of a thumbnail, pixels
-_changing = threading.Lock()  # held while a run takes a picture or ends: what is packed is what the table shows
 
 
 @dataclass(frozen=True)
@@ -64,20 +62,7 @@ class Run:
         """
         self.unmatched = tuple(unmatched)
         self.done: list[Done] = []
-        self.is_over = False
-
-    def add(self, done: Done) -> bool:
-        """Take a picture, and say whether it was taken: once the run is over, none is."""
-        with _changing:
-            if not self.is_over:
-                self.done.append(done)
-            return not self.is_over
-
-    def end(self) -> bool:
-        """End it, and say whether it had not ended yet."""
-        with _changing:
-            went_on, self.is_over = not self.is_over, True
-            return went_on
+        self.is_stopped = False
 
     def pair(self, row: object) -> tuple[str, Pair] | None:
         """Return name and pictures of a row of the table; None where it has none."""
@@ -101,8 +86,3 @@ class Latest:
     def __init__(self) -> None:
         """None was begun."""
         self.run: Run | None = None
-
-    def begin(self, unmatched: Sequence[str] = ()) -> Run:
-        """Return a new run; one before it that still works on a picture adds it to its own."""
-        self.run = Run(unmatched)
-        return self.run

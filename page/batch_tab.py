@@ -33,6 +33,10 @@ TELL_ROW = """element.addEventListener("click", (event) => {
   const pressed = event.target.closest("[data-row]");
   if (pressed) trigger("click", { row: Number(pressed.dataset.row) });
 });"""
+# JavaScript that says so at once; the run's own words replace it
+ASKED = (
+    "() => document.querySelectorAll('#batch-status [data-asked]').forEach((it) => (it.textContent = it.dataset.asked))"
+)
 INTO_VIEW = "() => document.querySelector('#batch-slider').scrollIntoView({block: 'nearest'})"
 Updates = dict[Any, Any]
 
@@ -117,7 +121,7 @@ class BatchTab:
         pictures: list[Any] = [self.looked_at, self.slider, self.shown]
         outputs: list[Any] = [self.status, *pictures, self.table, self.download]
         settings = {self.preset, self.seed, self.checkpoint, *self.restoration.all}
-        started = self.button.click(
+        self.button.click(
             self.run,
             {self.files, self.references, self.degrade_first, self.latest, *settings},
             outputs,
@@ -126,8 +130,8 @@ class BatchTab:
             show_progress="hidden",
             **PRIVATE,  # the status draws its own
         )
-        # Not in the queue: cancelling closes the page's stream of the queue, and gradio then forgets what waits in it.
-        self.stop.click(self.stopped, self.latest, outputs, cancels=[started], **QUICK)
+        # The run is asked to end, not cancelled, and says itself that it has: of two that write, either could come last.
+        self.stop.click(self.ask_to_stop, self.latest, None, js=ASKED, queue=False, **PRIVATE)
         chosen: Any = self.table.click
         told = chosen(self.show, self.latest, pictures, **QUICK)
         told.then(None, None, None, js=INTO_VIEW, **PRIVATE)
@@ -152,17 +156,10 @@ class BatchTab:
         found = latest.run.pair(getattr(pressed, "row", None)) if latest.run else None
         return gr.skip() if found is None else self._seen(*found)
 
-    def stopped(self, latest: Latest, request: gr.Request) -> Any:
-        """Say so, and offer what is done."""
-        run = latest.run
-        if run is None or not run.end():
-            return gr.skip()
-        say = translator(request)
-        return {
-            self.status: f"<p role='status'>{escape(say('Stopped.'))}</p>",
-            self.table: batch_table(run, say),
-            self.download: gr.update(value=_zip_of(run) if run.done else None, visible=bool(run.done)),
-        } | self._first_seen(run)
+    def ask_to_stop(self, latest: Latest) -> None:
+        """Have the run end with the picture it works on."""
+        if latest.run is not None:
+            latest.run.is_stopped = True
 
     def run(self, values: Mapping[Any, Any], request: gr.Request) -> Iterator[Updates]:
         """Restore one picture after the other and show what is there."""
@@ -177,21 +174,23 @@ class BatchTab:
                 settings |= {"preset": values[self.preset], "seed": whole_seed(values[self.seed])}
         say = translator(request)
         partners, unmatched = _paired(paths, references)
-        run = latest.begin(unmatched)
+        run = latest.run = Run(unmatched)
         none: Any = gr.update(value=None, visible=False)  # those of an earlier run would not belong to what is shown
-        table = batch_table(run, say)
-        yield {self.looked_at: gr.update(visible=False), self.slider: None, self.table: table, self.download: none}
+        cleared: Updates = {self.looked_at: gr.update(visible=False), self.slider: None, self.download: none}
+        yield cleared | {self.table: batch_table(run, say), self.status: _progress(0, len(paths), say)}
         for path, stem in zip(paths, safe_names(Path(path).name for path in paths), strict=True):
-            yield {self.status: _progress(len(run.done), len(paths), say)}
-            if not run.add(_done(Path(path), partners[path], stem, has_references=bool(references), **settings)):
-                return
-            updates: Updates = {
+            if run.is_stopped:
+                break
+            run.done.append(_done(Path(path), partners[path], stem, has_references=bool(references), **settings))
+            told: Updates = {
                 self.status: _progress(len(run.done), len(paths), say),
                 self.table: batch_table(run, say),
             }
-            yield updates | self._first_seen(run)
-        if run.end():
+            yield told | self._first_seen(run)
+        if run.done:
             yield {self.download: gr.update(value=_zip_of(run), visible=True)}
+        if len(run.done) < len(paths):
+            yield {self.status: f"<p role='status'>{escape(say('Stopped.'))}</p>"}
 
     def _first_seen(self, run: Run) -> Updates:
         """Return the pictures of a run's newest row, if they are the first there are."""
@@ -285,6 +284,6 @@ def _zip_of(run: Run) -> str:
 def _progress(done: int, count: int, say: Translate) -> str:
     share = 100 * done // count
     return (
-        f"<p role='status'>{done} {escape(say('of'))} {count} {escape(say('done'))}</p>"
+        f"<p role='status' data-asked='{escape(say('Stopping after this picture.'))}'>{done} {escape(say('of'))} {count} {escape(say('done'))}</p>"
         f"<progress max='100' value='{share}' aria-label='{share} %'></progress>"
     )

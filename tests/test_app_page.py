@@ -467,27 +467,29 @@ def test_a_stopped_batch_offers_what_is_done_and_nothing_of_an_earlier_one(tabs,
     paths = [tmp_path / f"{n}.png" for n in range(3)]
     for path in paths:
         write_png(small_head.image, path)
-    assert len(list(batch(tab, paths, latest, degrade_first=True))) == 8
-    assert tab.stopped(latest, asked_in("en")) == gr.skip()  # nothing runs: what is there stays
+    tab.ask_to_stop(latest)  # nothing runs: nothing to stop
+    assert len(list(batch(tab, paths, latest, degrade_first=True))) == 5
     run = batch(tab, paths, latest)
     first = next(run)
     assert [first[part]["visible"] for part in (tab.looked_at, tab.download)] == [False, False]
     assert first[tab.table] == ""
-    assert "0.png" in next(update for update in (next(run), next(run)) if tab.table in update)[tab.table]
-    stopped = tab.stopped(latest, asked_in("en"))
-    assert list(unpacked(tab, stopped)) == ["0.png", "scores.csv", "settings.json"]
-    assert stopped[tab.table].count("data-row") == 1
-    assert "Stopped." in stopped[tab.status]
-    assert not any(tab.table in update or tab.download in update for update in run)  # what is packed is what is shown
+    table = next(run)[tab.table]
+    assert "0.png" in table
+    assert table.count("data-row") == 1
+    tab.ask_to_stop(latest)
+    packed, said = run
+    assert list(unpacked(tab, packed)) == ["0.png", "scores.csv", "settings.json"]
+    assert "Stopped." in said[tab.status]
 
 
 def test_a_batch_stopped_before_its_first_picture_offers_nothing(tabs, small_head, tmp_path):
     tab, latest = tabs["batch"], Latest()
     write_png(small_head.image, tmp_path / "a.png")
-    next(batch(tab, [tmp_path / "a.png"], latest, degrade_first=True))
-    stopped = tab.stopped(latest, asked_in("en"))
-    assert not stopped[tab.download]["visible"]
-    assert stopped[tab.table] == ""
+    run = batch(tab, [tmp_path / "a.png"], latest, degrade_first=True)
+    next(run)
+    tab.ask_to_stop(latest)
+    (said,) = run
+    assert said.keys() == {tab.status}
 
 
 def test_a_picture_of_a_batch_that_became_worse_is_red_and_says_so(tabs, small_head, tmp_path, monkeypatch):

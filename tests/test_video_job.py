@@ -174,7 +174,7 @@ def test_scores_of_frames_and_of_flicker_are_reported(run, video):
         run("restore", video, "-o", "out.mp4", "--reference", video, "--json", "report.json", "--strip", "strip.png")
         == 0
     )
-    assert read_image("strip.png").shape[1] == 5 * 16
+    assert read_image("strip.png").shape[1] == 3 * 5 * 16 + 2 * 8
     (row,) = json.loads(Path("report.json").read_text())["clips"]
     assert row["frames"] == len(row["images"]) == 5
     assert row["scores"]["restored"]["psnr"] == pytest.approx(

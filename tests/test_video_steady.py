@@ -238,11 +238,11 @@ def test_a_strip_is_one_column_over_time(moving):
     np.testing.assert_array_equal(picture[:, 3], moving[3][:, 20])
 
 
-def test_strips_of_any_length_are_drawn_above_each_other(moving):
+def test_strips_of_short_clips_are_drawn_beside_each_other_and_of_long_ones_above(moving):
+    height, width = moving[0].shape[0], 16 * COUNT
     drawn = strips([moving, moving[::-1]], COUNT)
-    height = moving[0].shape[0]
-    assert drawn.shape == (2 * height + 8, 16 * COUNT, 3)
-    np.testing.assert_array_equal(drawn[:height, ::16], strip(moving))
-    assert (drawn[height : height + 8] == 255).all()
+    assert drawn.shape == ((2 * height + 8, width, 3) if width >= height else (height, 2 * width + 8, 3))
+    np.testing.assert_array_equal(drawn[:height, :width:16], strip(moving))
     long = strips([(frame for _ in range(1000) for frame in moving[:4])], 4000)
-    assert long.shape[1] == 4000 // 3 + 1 <= LONGEST_STRIP
+    assert long.shape == (height, 4000 // 3 + 1, 3)
+    assert long.shape[1] <= LONGEST_STRIP

@@ -89,7 +89,7 @@ def flicker(
 
 
 def strips(clips: Iterable[Iterable[np.ndarray]], frames: int) -> np.ndarray:
-    """Return the strips of several versions of a clip, one above the other, to compare them at a glance.
+    """Return the strips of several versions of a clip beside each other, long ones one above the other, to compare at a glance.
 
     Args:
         clips: Each yields (H, W, 3) uint8 frames, or (H, W, 4), whose alpha is left out; all of one size.
@@ -101,8 +101,10 @@ def strips(clips: Iterable[Iterable[np.ndarray]], frames: int) -> np.ndarray:
     """
     step, wide = -(-frames // LONGEST_STRIP), max(1, min(WIDEST_FRAME, LONGEST_STRIP // frames))
     made = [np.repeat(strip(islice(clip, 0, None, step)), wide, 1) for clip in clips]
-    gap = np.full((GAP, made[0].shape[1], 3), 255, np.uint8)
-    return np.concatenate([part for each in made for part in (gap, each)][1:])
+    height, width = made[0].shape[:2]
+    down = width >= height
+    gap = np.full((GAP, width, 3) if down else (height, GAP, 3), 255, np.uint8)
+    return np.concatenate([part for each in made for part in (gap, each)][1:], 0 if down else 1)
 
 
 def strip(frames: Iterable[np.ndarray], column: int | None = None) -> np.ndarray:

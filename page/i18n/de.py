@@ -137,6 +137,7 @@ WORDS = {
     ".": ",",  # in numbers
     "done": "fertig",
     "Stopped.": "Angehalten.",
+    "Stopping after this picture.": "Hält nach diesem Bild an.",
     "Link": "Link",
     "Copy a link to this result": "Einen Link auf dieses Ergebnis kopieren",
     "Opens the page with this example and these settings.": "Öffnet die Seite mit diesem Beispiel und diesen Einstellungen.",

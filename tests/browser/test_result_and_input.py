@@ -25,7 +25,7 @@ def file_of_result(page, kind="try"):
 def test_of_faces_clicked_quickly_the_last_one_wins(visit, pace):
     page = visit()
     page.locator("#try-scores table").wait_for()
-    pace.seconds, before = 0.5, pace.calls
+    pace.seconds, before = 3, pace.calls  # longer than the clicks take, on a busy machine too
     for number in (1, 2, 3, 4):
         page.get_by_label(f"Thumbnail {number} of 6").first.click()
     wait_for_all(page)
@@ -33,7 +33,7 @@ def test_of_faces_clicked_quickly_the_last_one_wins(visit, pace):
     assert HEADS[3].name in page.locator("#try-picture img").get_attribute("src")
     shown = read_image(file_of_result(page))
     np.testing.assert_array_equal(shown[..., 3], read_image(HEADS[3])[..., 3])
-    page.wait_for_timeout(1500)  # time for one more, if it were still to come
+    page.wait_for_timeout(4500)  # time for one more, if it were still to come
     assert pace.calls - before <= 2  # the one that ran when the others were clicked, and the last
     assert page.locator("#try-status", has_text=HEADS[3].name).is_visible()
 
@@ -42,7 +42,7 @@ def test_other_damage_twice_shows_the_seed_that_it_was_made_with(visit, pace):
     page = visit()
     page.locator("#try-scores table").wait_for()
     page.get_by_role("button", name=re.compile("^How it is damaged")).click()
-    pace.seconds, before = 0.5, pace.calls
+    pace.seconds, before = 2, pace.calls
     page.locator("#try-reroll").click()
     page.wait_for_timeout(200)
     page.locator("#try-reroll").click()
