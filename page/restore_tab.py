@@ -22,6 +22,7 @@ from page.i18n.translate import Translate, label, translator
 from page.link import read_link
 from page.outputs import Details, Pair, image_update, steps_shown
 from page.share import Share, file_of
+from page.thumbnails import thumbnail_of
 from page.wishes import ALL, NOW, PICTURES, WORDS, OvertakenError, Wishes, outdated_in, shown_in
 
 TRY, RENDER = "try", "render"
@@ -62,7 +63,7 @@ class Workbench:
     def _lay_out_inputs(self) -> None:
         if self.degrades:
             self.heads = gr.Gallery(
-                [str(path) for path in HEADS],
+                [thumbnail_of(path) for path in HEADS],
                 label=label("Pick a face"),
                 format="png",
                 columns=6,

@@ -1,13 +1,16 @@
-"""Small files of pictures for where they are seen small: some kilobytes in place of hundreds, which a lossless one has. No gradio."""
+"""Small files of pictures for where they are seen small: some kilobytes in place of hundreds, which a lossless one has."""
 
 import io
 from base64 import b64encode
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
 
-from enhancer.imaging.io import composite, to_pil
+from enhancer.imaging.io import composite, read_image, to_pil
+from page.outputs import KEPT, stored
 
+SIDE = 192  # of the thumbnail of an example, pixels
 QUALITY = 80  # of WebP, 0 to 100
 
 
@@ -27,3 +30,8 @@ def thumbnail(image: np.ndarray, side: int) -> bytes:
 def data_address(webp: bytes) -> str:
     """Return a WebP file as an address that holds it, for an `img` in a piece of HTML."""
     return f"data:image/webp;base64,{b64encode(webp).decode()}"
+
+
+def thumbnail_of(example: Path) -> str:
+    """Return the file of an example's thumbnail, kept as long as the page is served."""
+    return stored(thumbnail(read_image(example), SIDE), f"{example.stem}.webp", KEPT.name)

@@ -1,6 +1,7 @@
 """What the page's HTML tells whoever shows a link to it, and how small it travels."""
 
 import gc
+import re
 import warnings
 from html.parser import HTMLParser
 
@@ -12,6 +13,7 @@ from starlette.responses import HTMLResponse, StreamingResponse
 from starlette.testclient import TestClient
 
 from page.head import DESCRIPTION, PREVIEW, PREVIEW_SIZE, OwnHead, own_head
+from page.lean import ASSETS, without_streams
 from tests.stand_ins import import_app
 
 app = import_app()
@@ -143,3 +145,30 @@ def test_html_in_several_pieces_is_put_together():
     tags = Tags(TestClient(OwnHead(page)).get("/").text)
     assert tags.all("title") == ["Ours"]
     assert tags.all("og:title") == ["Splat Enhancer"]
+
+
+def test_what_has_its_hash_in_its_name_is_fetched_once(client):
+    (script,) = re.findall(r'src="\./(assets/index-[^"]+\.js)"', client.get("/demo/").text)
+    assert "immutable" in client.get(f"/demo/{script}").headers["cache-control"]
+    assert "immutable" not in client.get("/demo/").headers.get("cache-control", "")
+    missing = client.get("/demo/assets/index-12345678.js")
+    assert (missing.status_code, missing.headers.get("cache-control")) == (404, None)
+
+
+def test_no_player_of_live_streams_is_fetched(client):
+    (player,) = ASSETS.glob("hls-*.js")
+    answer = client.get(f"/demo/assets/{player.name}")
+    assert answer.headers["content-type"].startswith("text/javascript")
+    assert len(answer.content) < 1000
+    users = [file.read_text() for file in ASSETS.glob("*.js") if player.name in file.read_text() and file != player]
+    wanted = {name for text in users for name in re.findall(r"(\w+) as", imported_from(player.name, text))}
+    assert wanted
+    assert wanted <= set(re.findall(r"none as (\w+)", answer.text))
+
+
+def imported_from(file, text):
+    return "".join(re.findall(r"import{([^}]*)}from\"\./" + re.escape(file), text))
+
+
+def test_a_player_of_another_name_is_left_to_gradio():
+    assert without_streams("hls-none.js") is None
