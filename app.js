@@ -38,7 +38,7 @@
       if (button) set(button, "tabindex", "-1"), set(button, "aria-hidden", "true");
     }
     // what is written on a drop area is its name
-    document.querySelectorAll(".upload-container[aria-label]").forEach((area) => area.removeAttribute("aria-label"));
+    document.querySelectorAll(".upload-container[aria-label]:not(.icon-mode)").forEach((area) => area.removeAttribute("aria-label"));
     // gradio's own word over a message
     for (const title of document.querySelectorAll(".toast-title")) {
       const said = titles[title.textContent.trim()];

@@ -16,8 +16,10 @@ from page import backend
 from page.api import add_api
 from page.batch_tab import BatchTab
 from page.first_result import first_look, time_again
+from page.head import OwnHead
 from page.headers import SafeHeaders
 from page.i18n.translate import I18N, label
+from page.lean import LeanAssets
 from page.limits import LARGEST_UPLOAD
 from page.link import LINKED
 from page.restore_tab import PRIVATE, RENDER, TRY, Workbench
@@ -46,7 +48,7 @@ LAUNCH: dict[str, Any] = {
     # Pages of other origins cannot reach a copy that runs on somebody's own machine. A Space is public and knows no
     # cookies of its own, so there they may call the API, as any program may.
     "strict_cors": True,
-    "app_kwargs": {"middleware": [Middleware(SafeHeaders)]},
+    "app_kwargs": {"middleware": [Middleware(SafeHeaders), Middleware(OwnHead), Middleware(LeanAssets)]},
     "mcp_server": find_spec("mcp") is not None,  # a Space has it; elsewhere it is an extra
 }
 

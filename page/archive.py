@@ -1,12 +1,15 @@
-"""Several pictures in one go: their names made unique, a CSV of their scores, a ZIP of everything. No torch."""
+"""Several pictures in one go: their names made unique, a CSV of scores, their settings, a ZIP of everything. No torch."""
 
 import csv
 import io
+import json
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import PurePath
 from typing import Any
 
+from enhancer.imaging.provenance import Record
 from enhancer.imaging.regions import REGION_NAMES
 from enhancer.metrics.catalogue import METRICS
 
@@ -33,15 +36,16 @@ def scores_csv(rows: Sequence[Mapping[str, Any]]) -> str:
     """Return a CSV with one line a picture.
 
     Args:
-        rows: As of `enhancer.results.result_row` or `failed_row`, with the picture's "name".
+        rows: As of `enhancer.results.result_row` or `failed_row`, with the picture's "name" and that of its "reference".
     """
     parts = ("whole", *REGION_NAMES)
     scored = [f"{part}_{metric.key}_{when}" for part in parts for metric in METRICS for when in ("before", "after")]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["name", "checkpoint", "sha", "seconds", "preset", "seed", *scored, "notes", "error"])
+    facts = ("name", "reference", "checkpoint", "sha", "seconds", "preset", "seed")
+    writer.writerow([*facts, *scored, "notes", "error"])
     for row in rows:
-        cells = [row.get(key) for key in ("name", "checkpoint", "sha", "seconds", "preset", "seed")]
+        cells = [row.get(key) for key in facts]
         numbers = [
             _score(row.get("scores"), part, metric.key, when)
             for part in parts
@@ -51,6 +55,19 @@ def scores_csv(rows: Sequence[Mapping[str, Any]]) -> str:
         line = [*cells, *numbers, " ".join(row.get("notes") or []), row.get("error")]
         writer.writerow([_plain(cell) for cell in line])
     return text.getvalue()
+
+
+def settings_json(records: Mapping[str, Record]) -> str:
+    """Return what pictures were made with: what holds for all of them once, what does not by picture.
+
+    Args:
+        records: Those inside the pictures' files, by the names of the files.
+    """
+    told = {name: asdict(record) for name, record in records.items()}
+    first = next(iter(told.values()), {})
+    shared = {key: value for key, value in first.items() if all(each[key] == value for each in told.values())}
+    own = {name: {key: value for key, value in each.items() if key not in shared} for name, each in told.items()}
+    return json.dumps({"all": shared, "pictures": own}, indent=2, ensure_ascii=False) + "\n"
 
 
 def zipped(files: Mapping[str, bytes]) -> bytes:

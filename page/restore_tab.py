@@ -23,6 +23,7 @@ from page.i18n.translate import Translate, label, translator
 from page.link import LINKED, read_link
 from page.outputs import MAPPED, Details, Pair, image_update, steps_shown
 from page.share import Share, file_of
+from page.thumbnails import thumbnail_of
 from page.wishes import ALL, NOW, PICTURES, WORDS, OvertakenError, Wishes, outdated_in, shown_in
 
 TRY, RENDER = "try", "render"
@@ -63,7 +64,7 @@ class Workbench:
     def _lay_out_inputs(self) -> None:
         examples = HEADS if self.degrades else RENDERS
         self.gallery = gr.Gallery(
-            [str(path) for path in examples],
+            [thumbnail_of(path) for path in examples],
             label=label("Pick a face" if self.degrades else "Pick a render of splats"),
             format="png",
             columns=6,

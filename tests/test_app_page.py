@@ -3,6 +3,8 @@
 import csv
 import gc
 import io
+import json
+import re
 import warnings
 import zipfile
 from collections import Counter
@@ -27,9 +29,10 @@ from enhancer.messages import Message
 from enhancer.parts import Restorer
 from enhancer.service import TILED, Service
 from page import backend
-from page.archive import safe_names, scores_csv
+from page.archive import safe_names, scores_csv, settings_json
 from page.backend import HEADS, RENDERS
-from page.batch_tab import MOST, BatchTab, Latest
+from page.batch_run import Latest
+from page.batch_tab import MOST, BatchTab
 from page.controls import Given, rgb_of
 from page.i18n import de, en
 from page.i18n.translate import label, said_in, translator
@@ -195,7 +198,7 @@ def test_the_pages_own_messages_are_german_for_a_german(tabs):
     before = LocalContext.request.set(asked_in("de"))
     try:
         with pytest.raises(gr.Error, match="21 Bilder sind zu viele auf einmal: 20"):
-            next(tabs["batch"].run(["x.png"] * 21, False, Latest(), asked_in("de")))
+            next(batch(tabs["batch"], ["x.png"] * 21, language="de"))
         with pytest.raises(gr.Error, match="Noch ist kein Bild da"):
             next(tabs[TRY].run(values(tabs[TRY], None), asked_in("de")))
     finally:
@@ -294,7 +297,7 @@ def test_scores_of_a_restored_picture_that_is_degraded_again_come_with_a_note(ta
     *_, last = tabs[TRY].run(values(tabs[TRY], ours), asked_in("de"))
     assert "wurde schon restauriert" in last[tabs[TRY].status]
     write_recorded(small_head.image, tmp_path / "ours.png", ours.record)
-    *_, last = tabs["batch"].run([str(tmp_path / "ours.png")], True, Latest(), asked_in("en"))
+    *_, last = batch(tabs["batch"], [tmp_path / "ours.png"], degrade_first=True)
     with zipfile.ZipFile(last[tabs["batch"].download]["value"]) as archive:
         assert "was restored before" in archive.read("scores.csv").decode()
 
@@ -339,54 +342,160 @@ def test_colours_come_as_browsers_send_them():
 # --- several at once ---------------------------------------------------------------------------------------------
 
 
+def batch(tab, paths, latest=None, language="en", more=None, **changed):
+    """What a run over files does, every setting at its start but those that are given by name."""
+    parts = [tab.references, tab.degrade_first, tab.preset, tab.seed, tab.checkpoint, *tab.restoration.all]
+    chosen = {part: part.value for part in parts}
+    chosen |= {tab.files: [str(path) for path in paths or []], tab.latest: latest or Latest()}
+    chosen |= {getattr(tab, name): value for name, value in changed.items()} | (more or {})
+    return tab.run(chosen, asked_in(language))
+
+
+def row_of(table, number):
+    return re.findall(r"<tr>.*?</tr>", table)[1 + number]
+
+
+def unpacked(tab, update):
+    with zipfile.ZipFile(update[tab.download]["value"]) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
 def test_a_batch_does_the_good_ones_and_names_the_bad_ones(tabs, small_head, tmp_path):
     tab = tabs["batch"]
     good, bad = tmp_path / "=good.png", tmp_path / "<b>bad.png"
     write_png(small_head.image, good)
     bad.write_bytes(b"hello")
-    *_, told, last = tab.run([str(good), str(bad)], True, Latest(), asked_in("en"))
-    assert "&lt;b&gt;bad.png" in told[tab.table]
-    assert "not a picture" in told[tab.table]
-    with zipfile.ZipFile(last[tab.download]["value"]) as archive:
-        names, table = archive.namelist(), archive.read("scores.csv").decode()
-        picture = read_record(io.BytesIO(archive.read(names[0])))
-    assert names == ["_good.png", "scores.csv"]
+    *_, told, last = batch(tab, [good, bad], degrade_first=True)
+    assert "&lt;b&gt;bad.png" in row_of(told[tab.table], 1)
+    assert "class='worse'>Not restored. It is not a picture" in row_of(told[tab.table], 1)
+    files = unpacked(tab, last)
+    assert list(files) == ["_good.png", "scores.csv", "settings.json"]
+    picture = read_record(io.BytesIO(files["_good.png"]))
     assert (picture.preset, picture.seed) == ("v2", 0)
-    first, second = csv.DictReader(io.StringIO(table))
+    first, second = csv.DictReader(io.StringIO(files["scores.csv"].decode()))
     assert (first["name"], first["whole_ssim_after"]) == ("'=good.png", "0.5000")
     assert "not a picture" in second["error"]
 
 
+def test_renders_are_scored_against_the_clean_pictures_of_their_names_and_the_rest_is_named(tabs, small_head, tmp_path):
+    tab = tabs["batch"]
+    (tmp_path / "clean").mkdir()
+    renders = [tmp_path / f"{name}.png" for name in ("a", "b", "c", "alone")]
+    clean = [tmp_path / "clean" / name for name in ("a.png", "b_reference.png", "c.png", "nobody's.png")]
+    for path in [*renders, *clean]:
+        write_png(small_head.image, path)
+    write_png(small_head.image[:100], clean[2])
+    *_, told, last = batch(tab, renders, references=[str(path) for path in clean])
+    table = told[tab.table]
+    for number in (0, 1):
+        assert " better</span>" in row_of(table, number)
+    assert "Not restored. The reference is 128x100 pixels" in row_of(table, 2)
+    assert "No clean picture is called alone or alone_reference" in row_of(table, 3)
+    assert "no render goes with: nobody&#x27;s.png" in table
+    rows = list(csv.DictReader(io.StringIO(unpacked(tab, last)["scores.csv"].decode())))
+    assert [row["reference"] for row in rows] == ["a.png", "b_reference.png", "c.png", ""]
+    assert [bool(row["whole_psnr_after"]) for row in rows] == [True, True, False, False]
+    assert rows[2]["error"].startswith("The reference is 128x100 pixels")
+
+
+def test_the_last_row_is_the_mean_over_the_pictures_with_its_spread(tabs, small_head, tmp_path, monkeypatch):
+    tab, scores = tabs["batch"], iter([(0.4, 20.0), (0.3, 22.0), (0.2, 24.0), (0.2, 23.0)])
+
+    def scored(pictures, reference, masks):
+        return [
+            {"psnr": psnr, "ssim": 0.5, "lpips": lpips, "regions": {}} for lpips, psnr in (next(scores), next(scores))
+        ]
+
+    monkeypatch.setattr(PlainScorer, "score_each", lambda self, *about: scored(*about))
+    paths = [tmp_path / "a.png", tmp_path / "b.png"]
+    for path in paths:
+        write_png(small_head.image, path)
+    *_, told, _ = batch(tab, paths, degrade_first=True, language="de")
+    mean = row_of(told[tab.table], 2)
+    assert "Mittel ± Standard\u00adabweichung<small>2 von 2 Bildern</small>" in mean
+    assert "0,300 ± 0,100 →</span> <strong>0,250</strong> ± 0,050 <span class='better'>▼ 0,050 ± 0,050 besser" in mean
+    assert "22,00 ± 2,00 →</span> <strong>22,50</strong> ± 0,50 dB <span class='better'>▲ 0,50 ± 1,50 besser" in mean
+
+
+def test_one_scored_picture_has_no_mean(tabs, small_head, tmp_path):
+    write_png(small_head.image, tmp_path / "a.png")
+    *_, told, _ = batch(tabs["batch"], [tmp_path / "a.png"], degrade_first=True)
+    assert "±" not in told[tabs["batch"].table]
+
+
+def test_the_settings_in_a_batchs_zip_are_those_of_its_pictures(tabs, small_head, tmp_path):
+    tab = tabs["batch"]
+    paths = [tmp_path / "a.png", tmp_path / "b.png"]
+    for path in paths:
+        write_png(small_head.image, path)
+    restoration = {tab.restoration.strength: 0.5, tab.restoration.background: "#ff0080"}
+    *_, last = batch(tab, paths, more=restoration, degrade_first=True, preset="v1", seed=7.0)
+    files = unpacked(tab, last)
+    settings = json.loads(files["settings.json"])
+    assert settings["pictures"] == {"a.png": {}, "b.png": {}}
+    assert (
+        Record(**settings["all"]) == read_record(io.BytesIO(files["a.png"])) == read_record(io.BytesIO(files["b.png"]))
+    )
+    told = {key: settings["all"][key] for key in ("checkpoint", "sha", "strength", "preset", "seed", "background")}
+    assert list(told.values()) == ["<bright>", "abcdef01", 0.5, "v1", 7, "#ff0080"]
+
+
+def test_what_differs_between_pictures_is_told_with_each():
+    told = json.loads(settings_json({"a.png": Record("x", seed=1), "b.png": Record("x", seed=2)}))
+    assert told["pictures"] == {"a.png": {"seed": 1}, "b.png": {"seed": 2}}
+    assert told["all"]["checkpoint"] == "x"
+
+
+def test_a_row_that_is_pressed_is_shown_before_and_after(tabs, small_head, tmp_path):
+    tab, latest = tabs["batch"], Latest()
+    (tmp_path / "bad.png").write_bytes(b"hello")
+    for name in ("a.png", "<b>.png"):
+        write_png(small_head.image, tmp_path / name)
+    paths = [tmp_path / name for name in ("bad.png", "a.png", "<b>.png")]
+    updates = list(batch(tab, paths, latest, degrade_first=True))
+    shown = [update[tab.slider] for update in updates if update.get(tab.slider)]
+    assert len(shown) == 1  # the first that could be restored, and it stays
+    pressed = tab.show(latest, gr.EventData(None, {"row": 2}))
+    assert pressed[tab.shown] == "<p>&lt;b&gt;.png</p>"
+    before, after = (read_record(path) for path in pressed[tab.slider])
+    assert (before.checkpoint, after.checkpoint) == (None, "<bright>")
+    for odd in (0, 3, -1, "2", None):
+        assert tab.show(latest, gr.EventData(None, {"row": odd})) == gr.skip()
+    assert tab.show(latest, gr.EventData(None, {})) == gr.skip()
+    assert tab.show(Latest(), gr.EventData(None, {"row": 0})) == gr.skip()
+
+
 def test_a_stopped_batch_offers_what_is_done_and_nothing_of_an_earlier_one(tabs, small_head, tmp_path):
     tab, latest = tabs["batch"], Latest()
-    paths = [str(tmp_path / f"{n}.png") for n in range(3)]
+    paths = [tmp_path / f"{n}.png" for n in range(3)]
     for path in paths:
         write_png(small_head.image, path)
     tab.ask_to_stop(latest)  # nothing runs: nothing to stop
-    assert len(list(tab.run(paths, True, latest, asked_in("en")))) == 5
-    run = tab.run(paths, False, latest, asked_in("en"))
+    assert len(list(batch(tab, paths, latest, degrade_first=True))) == 5
+    run = batch(tab, paths, latest)
     first = next(run)
-    assert [first[part]["visible"] for part in (tab.gallery, tab.download)] == [False, False]
+    assert [first[part]["visible"] for part in (tab.looked_at, tab.download)] == [False, False]
     assert first[tab.table] == ""
-    assert "0.png" in next(run)[tab.table]
+    table = next(run)[tab.table]
+    assert "0.png" in table
+    assert table.count("data-row") == 1
     tab.ask_to_stop(latest)
     packed, said = run
-    with zipfile.ZipFile(packed[tab.download]["value"]) as archive:
-        assert archive.namelist() == ["0.png", "scores.csv"]
+    assert list(unpacked(tab, packed)) == ["0.png", "scores.csv", "settings.json"]
     assert "Stopped." in said[tab.status]
 
 
 def test_a_batch_stopped_before_its_first_picture_offers_nothing(tabs, small_head, tmp_path):
     tab, latest = tabs["batch"], Latest()
     write_png(small_head.image, tmp_path / "a.png")
-    run = tab.run([str(tmp_path / "a.png")], True, latest, asked_in("en"))
+    run = batch(tab, [tmp_path / "a.png"], latest, degrade_first=True)
     next(run)
     tab.ask_to_stop(latest)
     (said,) = run
     assert said.keys() == {tab.status}
 
 
-def test_a_picture_of_a_batch_that_became_worse_is_red(tabs, small_head, tmp_path, monkeypatch):
+def test_a_picture_of_a_batch_that_became_worse_is_red_and_says_so(tabs, small_head, tmp_path, monkeypatch):
     write_png(small_head.image, tmp_path / "a.png")
 
     def darken(rgb):
@@ -395,25 +504,24 @@ def test_a_picture_of_a_batch_that_became_worse_is_red(tabs, small_head, tmp_pat
     for restore, word in ((brighten, "better"), (darken, "worse")):
         made = Service(KnownParser(small_head.labels), Restorer(restore, "made"), PlainScorer())
         monkeypatch.setattr(backend, "service", lambda checkpoint=None, made=made: made)
-        *_, told, _ = tabs["batch"].run([str(tmp_path / "a.png")], True, Latest(), asked_in("en"))
-        assert f'<span class="{word}">' in told[tabs["batch"].table]
+        *_, told, _ = batch(tabs["batch"], [tmp_path / "a.png"], degrade_first=True)
+        assert re.search(rf'<span class="{word}">[^<]*{word}</span>', told[tabs["batch"].table])
 
 
 def test_a_batch_is_german_on_the_page_and_english_in_the_table_for_programs(tabs, tmp_path):
     path = tmp_path / "bad.png"
     path.write_bytes(b"hello")
-    *_, told, last = tabs["batch"].run([str(path)], False, Latest(), asked_in("de"))
+    *_, told, last = batch(tabs["batch"], [path], language="de")
     assert "Sie ist kein Bild, das hier gelesen werden kann." in told[tabs["batch"].table]
-    with zipfile.ZipFile(last[tabs["batch"].download]["value"]) as archive:
-        (row,) = csv.DictReader(io.StringIO(archive.read("scores.csv").decode()))
+    (row,) = csv.DictReader(io.StringIO(unpacked(tabs["batch"], last)["scores.csv"].decode()))
     assert row["error"].startswith("It is not a picture that can be read here.")
 
 
 def test_a_batch_has_a_limit_and_says_it(tabs):
     with pytest.raises(gr.Error, match=f"21 pictures are too many at once: {MOST}"):
-        next(tabs["batch"].run(["x.png"] * 21, False, Latest(), asked_in("en")))
+        next(batch(tabs["batch"], ["x.png"] * 21))
     with pytest.raises(gr.Error, match="no pictures yet"):
-        next(tabs["batch"].run(None, False, Latest(), asked_in("en")))
+        next(batch(tabs["batch"], None))
 
 
 def test_names_in_a_zip_are_safe_and_unique():
@@ -427,7 +535,7 @@ def test_names_in_a_zip_are_safe_and_unique():
 
 
 def test_a_csv_of_nothing_has_its_heading():
-    assert scores_csv([]).startswith("name,checkpoint,sha")
+    assert scores_csv([]).startswith("name,reference,checkpoint,sha")
 
 
 # --- checkpoints and what runs them ------------------------------------------------------------------------------

@@ -248,12 +248,11 @@ class Partners:
 
     def of(self, source: Source) -> Path | None:
         """Return the file that goes with a picture, None where none was given."""
-        from enhancer.imaging.names import normalised
+        from enhancer.imaging.folders import partner_of
 
         if self._by_stem is None:
             return self._given
-        stem = normalised(source.stem)
-        found = self._by_stem.get(f"{stem}_{self._what}") or self._by_stem.get(stem)
+        found = partner_of(source.stem, self._by_stem, self._what)
         if found is None:
             raise self._error(
                 f"there is no {self._what} in {self._given} for this picture. Name it {source.stem}.png, or leave it out."

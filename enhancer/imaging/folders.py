@@ -1,7 +1,7 @@
 """Which files of a folder are pictures, what else lies there, and which file goes by a name."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -44,10 +44,29 @@ def by_stem(folder: Path) -> dict[str, Path]:
     Raises:
         OSError: It is no folder, or cannot be read.
     """
+    return those_by_stem(pictures_in(folder)[0])
+
+
+def those_by_stem(pictures: Iterable[Path]) -> dict[str, Path]:
+    """Return pictures by their normalised names without suffix; of two with one name, the first."""
     found: dict[str, Path] = {}
-    for picture in pictures_in(folder)[0]:
+    for picture in pictures:
         found.setdefault(normalised(picture.stem), picture)
     return found
+
+
+def partner_of(stem: str, pictures: Mapping[str, Path], what: str) -> Path | None:
+    """Return the picture that goes with another one, None where there is none.
+
+    It is called NAME_what.*, or else NAME.*, where NAME is the other's name, in either Unicode form; case counts.
+
+    Args:
+        stem: The other's name without suffix.
+        pictures: As of `by_stem`.
+        what: Such as ``"reference"`` or ``"labels"``.
+    """
+    name = normalised(stem)
+    return pictures.get(f"{name}_{what}") or pictures.get(name)
 
 
 def finder(folder: Path) -> Callable[[str], Path]:

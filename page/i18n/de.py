@@ -132,13 +132,18 @@ WORDS = {
     "holes": "Löcher",
     # batch
     "Pictures of faces": "Bilder von Gesichtern",
-    "They are clean: damage them first, then score them": "Sie sind sauber: erst beschädigen, dann bewerten",
+    "They are clean: degrade them first, then score them": "Sie sind sauber: erst degradieren, dann bewerten",
     "Leave off for real renders.": "Für echte Renderings aus lassen.",
     "Restore all": "Alle restaurieren",
-    "Restored pictures": "Restaurierte Bilder",
-    "Everything as a ZIP: pictures and scores.csv": "Alles als ZIP: Bilder und scores.csv",
+    "The same views, clean": "Dieselben Ansichten, sauber",
+    "Scores: give the clean pictures too": "Bewertung: die sauberen Bilder dazugeben",
+    "Everything as a ZIP: pictures, scores.csv and settings.json": "Alles als ZIP: Bilder, scores.csv und settings.json",
     "Picture": "Bild",
-    "Time": "Zeit",
+    "pictures": "Bildern",  # behind "von"
+    "Mean ± standard deviation": "Mittel ± Standard\u00adabweichung",
+    "Clean pictures that no render goes with": "Saubere Bilder, zu denen kein Rendering gehört",
+    "Not restored.": "Nicht restauriert.",
+    ".": ",",  # in numbers
     "done": "fertig",
     "Stopped.": "Angehalten.",
     "Stopping after this picture.": "Hält nach diesem Bild an.",
@@ -206,6 +211,7 @@ MESSAGES = {
     # what a picture is called in the sentences below
     "name.file": "Diese Datei",
     "name.picture": "Sie",
+    "name.reference": "Ihr sauberes Bild {file}",
     # pictures
     "picture.none": "Noch ist kein Bild da. Legen Sie eines auf die Seite, oder wählen Sie ein Beispiel.",
     "picture.elsewhere": "Bilder werden nicht von anderen Adressen geholt. Laden Sie das Bild hoch, oder senden Sie es als data:-Adresse.",
@@ -274,6 +280,7 @@ MESSAGES = {
     # several at once
     "batch.empty": "Noch sind keine Bilder da. Legen Sie welche auf die Seite.",
     "batch.too_many": "{count} Bilder sind zu viele auf einmal: {most} werden genommen. Geben Sie die übrigen danach.",
+    "batch.no_reference": "Kein sauberes Bild heißt {name} oder {name}_reference, darum gibt es keine Bewertung.",
     # memory
     "memory.page": "Der Speicher reicht gerade nicht. Versuchen Sie es in einer Minute wieder, oder mit einem kleineren Bild.",
     "memory.tiles": "Der Speicher reicht gerade nicht für dieses Bild, auch nicht in Kacheln. "
@@ -467,5 +474,7 @@ PASSAGES = {
     "Bartstoppeln, im Halbprofil</li><li data-head='head_03'>lange schwarze Haare über einem Auge</li><li data-head='head_04'>dunkle "
     "Haut mit Glanzlichtern, offener Mund mit Zähnen, Bartstoppeln</li><li data-head='head_05'>ein älteres Gesicht: Falten, graue "
     "Haare, Vollbart</li><li data-head='head_07'>ein großer lockiger Umriss feiner Haare</li></ul>",
+    "pairs by name": "<p>Zu <b>ben_01.jpg</b> gehört <b>ben_01.png</b> oder <b>ben_01_reference.png</b>: derselbe Name, gleich "
+    "welcher Dateityp; Groß- und Kleinschreibung zählt. Ein Rendering ohne sauberes Bild wird ohne Bewertung restauriert.</p>",
     "about": _ABOUT,
 }

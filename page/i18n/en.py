@@ -78,5 +78,7 @@ PASSAGES = {
     "a three-quarter view</li><li data-head='head_03'>long black hair across one eye</li><li data-head='head_04'>dark skin with "
     "highlights, open mouth with teeth, stubble</li><li data-head='head_05'>an older face: wrinkles, grey hair, full beard</li>"
     "<li data-head='head_07'>a large curly outline of fine hair</li></ul>",
+    "pairs by name": "<p><b>ben_01.jpg</b> goes with <b>ben_01.png</b> or <b>ben_01_reference.png</b>: the same name, in any type of "
+    "file; upper and lower case differ. A render without a clean picture is restored without scores.</p>",
     "about": _ABOUT,
 }
