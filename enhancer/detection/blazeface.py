@@ -41,8 +41,8 @@ class BlazeFace:
         self._anchors = np.concatenate([_middles(cells).repeat(count, 0) for cells, count in layout.grids])
         refuse_pointers([path], UnavailableError)
         try:
-            # OpenCV's newer engine keeps only one of the two outputs of this file (5.0.0)
-            self._network = cv2.dnn.readNetFromTFLite(path.read_bytes(), cv2.dnn.ENGINE_CLASSIC)
+            # OpenCV's newer engine, which it also takes for bytes, keeps only one of the two outputs (5.0.0)
+            self._network = cv2.dnn.readNetFromTFLite(str(path), cv2.dnn.ENGINE_CLASSIC)
         except (OSError, cv2.error) as error:
             raise UnavailableError(
                 Message(
