@@ -23,9 +23,9 @@ import torch
 from tqdm import tqdm
 
 from enhancer.degrade import degrade, face_render
+from enhancer.detection import BOX_OF_FACE, FACE_ABOVE_BOX
 from enhancer.detection.blazeface import SHORT_RANGE, BlazeFace
 from enhancer.detection.detector import SURE, Face, find_faces
-from enhancer.detection import BOX_OF_FACE, FACE_ABOVE_BOX
 from enhancer.imaging.faces import is_plausible, largest_face
 from enhancer.imaging.io import read_image, read_labels, split_alpha, write_png
 from enhancer.imaging.masks import soft_masks
@@ -41,7 +41,7 @@ SIZES = (40, 56, 80, 112, 160, 224, 320, 400)  # px, chin to hairline
 TURNS = (0, 15, 25, 45)  # degrees, to either side
 DAMAGES = ("clean", "v2")
 FACELESS = (
-    "brick", "camera", "cell", "chelsea", "clock_motion", "coffee", "coins", "grass", "gravel", "ihc", "moon", "motorcycle_left",
+    "brick", "cell", "chelsea", "clock_motion", "coffee", "coins", "grass", "gravel", "ihc", "moon", "motorcycle_left",
     "page", "retina", "rocket", "text", "hubble_deep_field",
 )  # fmt: skip
 GROUP = (1024, 1536)  # px, height and width
@@ -167,7 +167,9 @@ def _put(
             continue
         matrix = cv2.getRotationMatrix2D((x * scale, y * scale), turn, 1)
         matrix[:, 2] += across - x * scale, down - y * scale
-        moved, alpha = (cv2.warpAffine(each, matrix, GROUP[::-1], flags=cv2.INTER_LINEAR) for each in (small_rgb, small_alpha))
+        moved, alpha = (
+            cv2.warpAffine(each, matrix, GROUP[::-1], flags=cv2.INTER_LINEAR) for each in (small_rgb, small_alpha)
+        )
         free = np.clip(alpha, 0, 1) * ~taken
         rgb *= (1 - free)[..., None]
         rgb += moved * (free / np.maximum(alpha, 1e-6))[..., None]

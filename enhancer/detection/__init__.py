@@ -1,6 +1,7 @@
 """Faces in pictures of any size. No torch."""
 
 from functools import cache
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,10 +24,24 @@ def find(rgb: np.ndarray) -> tuple[Face, ...]:
     return find_faces(rgb, look, look.side)
 
 
-def square_of(face: Face, shape: tuple[int, ...]) -> Square:
-    """Return the square round a face as the model knows faces, inside a picture of `shape` (H, W, ...)."""
-    height = face.side / BOX_OF_FACE
-    return framed(face.x, face.y - FACE_ABOVE_BOX * height, height, shape)
+class Found(NamedTuple):
+    """A face, and the square that is cut out round it, as the model knows faces."""
+
+    face: Face
+    square: Square
+
+    @classmethod
+    def of(cls, face: Face, shape: tuple[int, ...]) -> "Found":
+        """Frame a face of a picture of `shape` (H, W, ...)."""
+        height = face.side / BOX_OF_FACE
+        return cls(face, framed(face.x, face.y - FACE_ABOVE_BOX * height, height, shape))
+
+    def row(self) -> dict[str, Any]:
+        """Return what a report says of it: both boxes as left, top, right and bottom, px."""
+        x, y, side, sure = self.face
+        left, top, length = self.square
+        box = [round(edge, 1) for edge in (x - side / 2, y - side / 2, x + side / 2, y + side / 2)]
+        return {"box": box, "square": [left, top, left + length, top + length], "sure": round(sure, 3)}
 
 
 @cache
