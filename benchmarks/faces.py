@@ -27,18 +27,23 @@ from enhancer.detection import BOX_OF_FACE, FACE_ABOVE_BOX
 from enhancer.detection.blazeface import SHORT_RANGE, BlazeFace
 from enhancer.detection.detector import SURE, Face, find_faces
 from enhancer.imaging.faces import is_plausible, largest_face
+from enhancer.imaging.framing import framed
 from enhancer.imaging.io import read_image, read_labels, split_alpha, write_png
 from enhancer.imaging.masks import soft_masks
 from enhancer.imaging.regions import region_map
+from enhancer.metrics.fidelity import psnr
+from enhancer.metrics.perceptual import Perceptual
 from enhancer.parser import Parser
 from enhancer.runtime.command_line import ArgumentParser
 from enhancer.seeding import rng_for
+from enhancer.service import Service
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"
 PHOTOGRAPHS = SHARED / "data/celebamask512/val"
 SIZES = (40, 56, 80, 112, 160, 224, 320, 400)  # px, chin to hairline
 TURNS = (0, 15, 25, 45)  # degrees, to either side
+RESTORED_SIZES = (96, 128, 176, 256, 400)
 DAMAGES = ("clean", "v2")
 FACELESS = (
     "brick", "cell", "chelsea", "clock_motion", "coffee", "coins", "grass", "gravel", "ihc", "moon", "motorcycle_left",
@@ -81,6 +86,9 @@ def main() -> None:
     torch.set_num_threads(1)
     people = list(_people())
     print(f"{len(people)} people, {len(_backgrounds())} backgrounds, {options.groups} groups of {GROUP[1]}x{GROUP[0]}")
+    if options.restore:
+        _gains(people, options.groups, options.pictures)
+        return
     for name in options.finders:
         _measure(name, FINDERS[name](), people, options.groups, options.pictures)
 
@@ -258,6 +266,37 @@ def _measure(name: str, find: Finder, people: Sequence[Person], groups: int, pic
                 for by, keys in (("size", SIZES), ("turn", TURNS))
             ]
             print(f"  {damage}, sure {sure}: false {false[damage, sure]}; {'; '.join(rows)}")
+
+
+def _gains(people: Sequence[Person], groups: int, pictures: Path | None) -> None:
+    """Print PSNR and LPIPS of the faces' squares: as given, of the picture restored as a whole, and face by face."""
+    service, lpips = Service.load(lpips_net=None), Perceptual.from_pretrained("alex")
+    scores: dict[int, list[list[tuple[float, float]]]] = defaultdict(list)
+    missed = 0
+    for number in tqdm(range(groups), leave=False):
+        group = compose(people, number, RESTORED_SIZES)
+        given = _damaged(group, "v2", number)
+        result = service.restore_faces(given, with_regions=False)
+        versions = [given, service.restore(given, with_regions=False).restored, result.restored]
+        for face in group.faces:
+            missed += not _matches(face, [found.face for found in result.faces or ()])
+            square = framed(face.x, face.y, face.height, GROUP)
+            clean = np.ascontiguousarray(square.of(group.rgb))
+            cuts = [np.ascontiguousarray(square.of(version)) for version in versions]
+            scores[int(face.height)].append(
+                [(psnr(float(((cut - clean) ** 2).mean())), lpips.distance(cut, clean)[0]) for cut in cuts]
+            )
+        if pictures is not None:
+            pictures.mkdir(parents=True, exist_ok=True)
+            write_png(np.concatenate([given, result.restored], 1), pictures / f"restored_{number}.png")
+    print(f"faces that were not found, and count as given: {missed}")
+    for size, rows in sorted(scores.items()):
+        means = np.array(rows).mean(0)
+        said = ", ".join(
+            f"{what} {decibels:.2f} dB, LPIPS {distance:.3f}"
+            for what, (decibels, distance) in zip(("given", "as a whole", "face by face"), means, strict=True)
+        )
+        print(f"  {size} px ({len(rows)}): {said}")
 
 
 def _matches(face: Placed, found: Sequence[Face]) -> list[int]:
