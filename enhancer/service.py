@@ -21,7 +21,7 @@ from enhancer.imaging.faces import has_face, is_plausible
 from enhancer.imaging.framing import Square, fitted, pasted, spread
 from enhancer.imaging.io import composite, from_pil, split_alpha, to_levels, with_alpha
 from enhancer.imaging.keep import is_grey, keep, seen_by_model
-from enhancer.imaging.masks import REFERENCE_SIDE, Masks, overlay, soft_masks
+from enhancer.imaging.masks import Masks, overlay, soft_masks
 from enhancer.imaging.provenance import Record, hex_of
 from enhancer.imaging.regions import REGION_NAMES, region_map
 from enhancer.messages import Message
@@ -58,6 +58,9 @@ TILED = Message(
     "The picture was too large for this machine's memory at once: it was restored in overlapping tiles.",
 )
 FULL = Restoration()
+# px: smaller squares round a face are enlarged to this before they are restored. Enlarged further they come out worse, for
+# the damage is then larger than any the model was trained on: benchmarks/faces.py --restore.
+SMALLEST_SIDE = 256
 
 
 class Degradation(TypedDict, total=False):
@@ -260,7 +263,7 @@ class Service:
         grey = restoration.keep_grey and is_grey(image)
         patches, looks, notes = [], [], dict[Message, None]()
         for square in (face.square for face in found):
-            side = max(square.side, REFERENCE_SIDE)
+            side = max(square.side, SMALLEST_SIDE)
             given = fitted(square.of(image), side)
             seen = (
                 self._look(given if clean is None else fitted(square.of(clean), side), None, clock)
