@@ -167,6 +167,7 @@ def test_where_there_is_no_face_none_is_found(name):
 
 
 def test_several_threads_may_look_at_once(group):
+    group = group[100:300, 540:740]
     alone = find(group)
     with ThreadPoolExecutor(3) as pool:
         assert list(pool.map(find, [group] * 3)) == [alone] * 3
