@@ -51,7 +51,8 @@ def find_faces(rgb: np.ndarray, look: Look, side: int, sure: float = SURE) -> tu
                 boxes = look(level.rgb[top : top + side, left : left + side])
                 boxes = boxes[(boxes[:, 3] >= sure) & _fitting(boxes, side, level.in_tile)]
                 boxes[:, :2] += left, top
-                found.append(boxes / (level.scale, level.scale, level.scale, 1))
+                boxes[:, :3] /= level.scale
+                found.append(boxes)
     height, width = rgb.shape[:2]
     faces = _merged(np.concatenate(found))
     inside = [face for face in faces if 0 <= face.x < width and 0 <= face.y < height]
