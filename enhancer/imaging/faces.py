@@ -56,6 +56,11 @@ def is_plausible(regions: np.ndarray) -> bool:
     return believed >= (1 - ELSEWHERE) * np.isin(regions, features).sum()
 
 
+def believed(regions: np.ndarray) -> np.ndarray:
+    """Return a parser's region map, or where it is not plausible an empty one."""
+    return regions if is_plausible(regions) else np.zeros_like(regions)
+
+
 def _faces(regions: np.ndarray) -> Iterator[np.ndarray]:
     """Yield the region map with only one of its faces at a time, the largest first."""
     skin_id, *feature_ids = (REGION_NAMES.index(name) + 1 for name in ("skin", *FEATURES))
