@@ -16,7 +16,7 @@ PATCH_SHARE, SKIN_SHARE, FEATURE_SHARE = 0.005, 0.5, 0.01
 # What a face that is believed looks like. Lengths are shares of the square root of the patch's area, places shares of the
 # way from the eyes to the mouth. In brackets what holds for 98 % of 400 human label maps of CelebAMask-HQ, of our heads,
 # and of the embedded parser's maps of 140 photographs, upright, turned by 25 degrees, degraded, and of 55 renders of heads.
-HEIGHT = 0.2  # of the picture, at least: below, the parser's own regions drift (of 70 photographs at 0.4, a fifth)
+HEIGHT = 0.2  # of the picture, at least: in smaller faces the parser's eyes, noses and mouths drift
 EYES_TO_MOUTH = (0.38, 0.82)  # [0.44, 0.71]
 NOSE_TO_MOUTH = (0.15, 0.50)  # [0.21, 0.41]; where there are no eyes, such as behind sunglasses
 NOSE_ALONG = (0.28, 0.68)  # [0.35, 0.60]
@@ -44,6 +44,11 @@ def is_plausible(regions: np.ndarray) -> bool:
     A parser names a nose in whatever it is shown, such as a suit. In a face the eyes lie above the nose and that above the
     mouth, as far apart as faces have them; it is compact, not much wider than high, and large enough in the picture for
     the parser to see it. The ranges are measured, see the constants.
+
+    Believed, by the embedded parser's maps: all of 140 photographs of CelebAMask-HQ and of 200 that no range was read from,
+    upright, degraded, of 70 turned by 25 degrees either way, all of 24 fitted by splats, of 150 generated faces and of 62
+    heads and views of heads; of 70 shrunk to half of the picture all, to 0.4 58, to 0.3 8. Of 300 squares of scikit-image's
+    pictures without a face 9, where `has_face` sees one in 35; not its astronaut's suit, cat, coffee, coins, page or text.
 
     Args:
         regions: (H, W) uint8, 0 for outside, k for ``REGIONS[k - 1]``.
