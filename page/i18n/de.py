@@ -22,6 +22,7 @@ WORDS = {
     "Restore": "Restaurieren",
     "Open it in “My render”": "In „Mein Rendering“ öffnen",
     "Other damage": "Andere Schäden",
+    "Find the faces and restore each": "Die Gesichter finden und jedes restaurieren",
     "Stop": "Anhalten",
     "How it is damaged": "Wie es beschädigt wird",
     "Kind": "Art",
@@ -222,6 +223,8 @@ MESSAGES = {
     "bewertet oder behandelt. Sind Gesichter im Bild klein, restaurieren Sie jedes für sich (restore --faces auf der Kommandozeile).",
     "note.no_faces": "Es wurde kein Gesicht gefunden, das für sich restauriert werden könnte; das Bild ist, wie es gegeben wurde. Gefunden werden "
     "Gesichter ab etwa 40 Pixeln, aufrecht oder bis 45 Grad gedreht. Restaurieren Sie das Bild als Ganzes, oder schneiden Sie es zu.",
+    "faces.alone": "Gesichter werden in einem Bild, wie es ist, gefunden und einzeln restauriert: Es wird nicht erst verschlechtert und hat keine "
+    "Labelkarte. Lassen Sie eines weg.",
     "note.tiled": "Das Bild war für den Speicher dieser Maschine zu groß und wurde deshalb in überlappenden Kacheln restauriert.",
     "note.parser": "Der Gesichtsparser {name} ist jetzt nicht zu haben; der kleine eingebaute findet die Regionen.",
     "note.checkpoint": "Der Modellstand {name} ist jetzt nicht zu haben; der kleine eingebaute arbeitet.",
