@@ -31,7 +31,7 @@ from enhancer.imaging.framing import framed
 from enhancer.imaging.io import read_image, read_labels, split_alpha, write_png
 from enhancer.imaging.masks import soft_masks
 from enhancer.imaging.regions import region_map
-from enhancer.metrics.fidelity import psnr
+from enhancer.metrics.fidelity import psnr, squared_error, weighted_mean
 from enhancer.metrics.perceptual import Perceptual
 from enhancer.parser import Parser
 from enhancer.runtime.command_line import ArgumentParser
@@ -269,7 +269,7 @@ def _measure(name: str, find: Finder, people: Sequence[Person], groups: int, pic
 
 
 def _gains(people: Sequence[Person], groups: int, pictures: Path | None) -> None:
-    """Print PSNR and LPIPS of the faces' squares: as given, of the picture restored as a whole, and face by face."""
+    """Print PSNR and LPIPS of the faces and their hair: as given, of the picture restored as a whole, and face by face."""
     service, lpips = Service.load(lpips_net=None), Perceptual.from_pretrained("alex")
     scores: dict[int, list[list[tuple[float, float]]]] = defaultdict(list)
     missed = 0
@@ -281,10 +281,17 @@ def _gains(people: Sequence[Person], groups: int, pictures: Path | None) -> None
         for face in group.faces:
             missed += not _matches(face, [found.face for found in result.faces or ()])
             square = framed(face.x, face.y, face.height, GROUP)
-            clean = np.ascontiguousarray(square.of(group.rgb))
+            clean, labels = (np.ascontiguousarray(square.of(each)) for each in (group.rgb, face.labels))
+            inside = (labels > 0).astype(np.float32)
             cuts = [np.ascontiguousarray(square.of(version)) for version in versions]
             scores[int(face.height)].append(
-                [(psnr(float(((cut - clean) ** 2).mean())), lpips.distance(cut, clean)[0]) for cut in cuts]
+                [
+                    (
+                        psnr(weighted_mean(squared_error(cut, clean), inside)),
+                        weighted_mean(lpips.distance(cut, clean)[1], inside),
+                    )
+                    for cut in cuts
+                ]
             )
         if pictures is not None:
             pictures.mkdir(parents=True, exist_ok=True)
