@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from enhancer.detection import Found
 from enhancer.errors import EnhancerError, SettingsError
 from enhancer.imaging.background import over_one_background
 from enhancer.imaging.masks import Masks
@@ -95,10 +96,13 @@ class Result:
     scores_degraded: Scores | None = None
     scores_restored: Scores | None = None
     lpips_name: str | None = None  # names the network behind LPIPS; None without scores
+    faces: tuple[Found, ...] | None = None  # those that were restored, each by itself; None for the picture as a whole
+    is_doubted: bool = False  # no face was seen that can be believed: the first note says so, and no region is scored
 
     def noting(self, notes: tuple[Message, ...]) -> "Result":
-        """Return the same with notes on how its picture was read, before the others."""
-        return replace(self, notes=(*notes, *self.notes)) if notes else self
+        """Return the same with notes on how its picture was read, before the others but for a doubt."""
+        first = int(self.is_doubted)
+        return replace(self, notes=(*self.notes[:first], *notes, *self.notes[first:])) if notes else self
 
     @property
     def seconds(self) -> float:
@@ -123,6 +127,7 @@ def result_row(result: Result) -> dict[str, Any]:
         "preset": record.preset,
         "scores": scores,
         "lpips_net": result.lpips_name,
+        "faces": None if result.faces is None else [found.row() for found in result.faces],
         "notes": list(result.notes),
         "error": None,
     }
@@ -141,6 +146,7 @@ def failed_row(error: Exception) -> dict[str, Any]:
         "preset",
         "scores",
         "lpips_net",
+        "faces",
     )
     said = error.message if isinstance(error, EnhancerError) else str(error)
     return dict.fromkeys(keys) | {"notes": [], "error": said}
@@ -175,7 +181,8 @@ def score_table(result: Result, say: Translate = str) -> str:
             f"{escape(say('and this one came without.'))}</p>"
         )
     rows = [("Whole picture", before, after)]
-    rows += [(name.capitalize(), before["regions"].get(name), after["regions"].get(name)) for name in REGION_NAMES]
+    if not result.is_doubted:
+        rows += [(name.capitalize(), before["regions"].get(name), after["regions"].get(name)) for name in REGION_NAMES]
     metrics = [metric for metric in (LPIPS, PSNR, SSIM) if after.get(metric.key) is not None]  # LPIPS leads
     heads = "".join(_metric_head(metric, result.lpips_name, say) for metric in metrics)
     body = "".join(

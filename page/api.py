@@ -41,6 +41,7 @@ def restore_face(
     strength: float = 1.0,
     region_strengths: Strengths = None,
     background: str = WHITE,
+    faces: bool = False,
 ) -> tuple[Any, ...]:
     """Restore a picture of a face, such as a render of Gaussian splats, in one step.
 
@@ -58,6 +59,8 @@ def restore_face(
         strength: How much of the restoration is used, from 0, the picture as given, to 1.
         region_strengths: The same by region, times `strength`, such as {"hair": 0}.
         background: What transparent pictures are scored over, such as "#ffffff".
+        faces: Find the faces, however small in the picture, and restore each by itself; the report tells their boxes. Not
+            together with labels or degrade_first.
 
     Returns:
         The restored picture, the picture the model was given, and a report: scores, timings, notes.
@@ -73,6 +76,7 @@ def restore_face(
         reference=None if reference is None else reference.image,
         restoration=restoration,
         notes=() if image is None else image.notes,
+        faces=faces,
         **degradation,
     )
     return (
@@ -285,7 +289,7 @@ def add_api() -> None:
             _shares("strengths"),
         )
         strength, region_strengths = gr.Number(1, label="strength"), _shares("region_strengths")
-        background = gr.Textbox(WHITE, label="background")
+        background, faces = gr.Textbox(WHITE, label="background"), gr.Checkbox(False, label="faces")
         restored, given = gr.Image(format="png", label="restored"), gr.Image(format="png", label="degraded")
         report, strip = gr.JSON(label="report"), gr.Gallery(format="png", label="steps")
         video, splat = gr.File(label="video"), gr.File(label="splat")
@@ -306,6 +310,7 @@ def add_api() -> None:
         strength,
         region_strengths,
         background,
+        faces,
     ]
     call(restore_face, everything, [restored, given, report], api_name="restore", concurrency_id="model")
     call(degrade_face, [image, labels, *degradation], given, api_name="degrade")

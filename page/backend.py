@@ -17,6 +17,7 @@ import numpy as np
 
 from enhancer.errors import EnhancerError
 from enhancer.imaging.background import over_one_background
+from enhancer.imaging.faces import believed
 from enhancer.imaging.io import WHITE, read_image, read_labels, to_bytes
 from enhancer.imaging.masks import soft_masks
 from enhancer.imaging.regions import region_map
@@ -39,6 +40,10 @@ HEADS, RENDERS = _examples_in("heads"), _examples_in("renders")  # clean picture
 ON_ZERO_GPU = bool(os.environ.get("SPACES_ZERO_GPU"))
 POCKET = "pocket"
 NO_MEMORY = Message("memory.page", "This machine ran out of memory. Try again in a minute, or with a smaller picture.")
+FACES_ALONE = Message(
+    "faces.alone",
+    "Faces are found and restored one by one in a picture as it is: it is not degraded first and has no label map. Leave out one.",
+)
 WORTH_SAYING = 10  # seconds
 GPU_START = 8  # seconds of a GPU for whatever comes before and after the pictures
 
@@ -141,17 +146,26 @@ def restore(
     labels: np.ndarray | None = None,
     checkpoint: str | None = None,
     notes: tuple[Message, ...] = (),
+    *,
+    faces: bool = False,
     **settings: Any,
 ) -> Iterator[Result]:
     """Yield a restored picture, then, where there is something to compare with, the same with its scores.
 
-    `notes` are those on how the picture was read; other arguments are of `Service.restore`. Outside ZeroGPU this is an
-    ordinary generator; there, everything that goes in and out is pickled.
+    `notes` are those on how the picture was read; with `faces` each face is found and restored by itself; other arguments
+    are of `Service.restore`. Outside ZeroGPU this is an ordinary generator; there, everything that goes in and out is
+    pickled.
     """
+    if faces and (labels is not None or settings.get("degrade_first")):
+        raise refusal(FACES_ALONE)
     with shown_to_visitor():
         settle_in()
         parts = service(checkpoint)
-        result = parts.restore(image, labels=known_labels(image, labels), with_scores=False, **settings)
+        if faces:
+            asked = {name: settings[name] for name in ("reference", "restoration") if name in settings}
+            result = parts.restore_faces(image, with_scores=False, **asked)
+        else:
+            result = parts.restore(image, labels=known_labels(image, labels), with_scores=False, **settings)
         result = result.noting(notes)
         yield result
         if result.clean is not None:
@@ -193,7 +207,7 @@ def scores(image: np.ndarray, reference: np.ndarray, labels: np.ndarray | None =
         settle_in()
         known = known_labels(reference, labels)
         shown, clean = over_one_background([image, reference], WHITE)
-        regions = parts.parser.regions(clean) if known is None else region_map(known)
+        regions = believed(parts.parser.regions(clean)) if known is None else region_map(known)
         (found,) = parts.scorer.score_each([shown], clean, soft_masks(regions))
     return {**found, "lpips_net": parts.scorer.lpips_name, "notes": [parts.scorer.lpips_missing or ""]}
 

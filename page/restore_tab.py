@@ -104,6 +104,9 @@ class Workbench:
             with gr.Accordion(label("Degradation"), open=False, elem_classes="settings"):
                 self.damage = DamageControls()
         else:
+            self.faces = gr.Checkbox(
+                False, label=label("Find the faces and restore each"), visible=False, elem_id="render-faces"
+            )
             with gr.Accordion(label("Scores: give the ground truth too"), open=False, elem_classes="settings"):
                 self.reference = picture_input(
                     value=str(backend.beside(RENDERS[0], TRUTH)),
@@ -231,7 +234,7 @@ class Workbench:
             inputs |= set(self.damage.all)
             settings += self.damage.all
         else:
-            inputs.add(self.reference)
+            inputs |= {self.reference, self.faces}
         outputs: list[Any] = [
             self.slider,
             self.status,
@@ -244,8 +247,7 @@ class Workbench:
             *self.trio,
             self.shown,
         ]
-        if self.degrades:
-            outputs += [self.film, self.scrubber]
+        outputs += [self.film, self.scrubber] if self.degrades else [self.faces]
         self.outputs = outputs
         # One event for all ways to ask: while it runs, gradio keeps one more for afterwards, which then takes what is
         # chosen by that time. `note` has the run that is overtaken end early.
@@ -267,6 +269,8 @@ class Workbench:
         told(None, self.shown, None, js=shown_in(self.kind), **PRIVATE)
         into_view = f"document.querySelector('#{self.kind}-slider').scrollIntoView({{block: 'nearest'}});"
         self.button.click(None, None, self.wish, js=f"() => {{ {outdated} {into_view} return {NOW}; }}", **PRIVATE)
+        if not self.degrades:
+            self.faces.input(None, None, self.wish, js=f"() => {{ {outdated} return {NOW}; }}", **PRIVATE)
         self.divider.input(
             None,
             self.divider,
@@ -327,7 +331,7 @@ class Workbench:
             damage = self.damage.read(values) if self.damage else {}
         given = None if self.damage else values[self.reference]
         about: dict[str, Any] = {"checkpoint": values[self.checkpoint], "reference": given and given.image}
-        about["notes"] = values[self.image].notes
+        about["notes"], about["faces"] = values[self.image].notes, not self.degrades and values[self.faces]
         if self.degrades and values[self.image].was_restored:
             about["notes"] += (RESTORED_BEFORE,)
         if damage and not backend.ON_ZERO_GPU:  # there the work is in another process
@@ -411,6 +415,8 @@ class Workbench:
         updates |= {part: image_update(path) for part, path in zip(self.trio, pictures, strict=True)}
         if self.degrades:
             updates |= {self.film: None, self.scrubber: gr.update(maximum=STEPS, value=STEPS)}
+        else:  # offered where the head is small, or there is none
+            updates[self.faces] = gr.update(visible=result.is_doubted or result.faces is not None)
         return updates
 
     def pick(self, gallery: gr.Gallery) -> Updates:

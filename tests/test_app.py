@@ -250,6 +250,16 @@ def test_restorations_that_do_not_exist_get_one_sentence(call, small_head, setti
     assert words in answer["error"]
 
 
+def test_faces_are_found_in_a_picture_as_it_is(call, small_head):
+    picture = encoded(to_pil(composite(small_head.image)))
+    kind, (_, _, report) = call("restore", picture, faces=True)
+    assert kind == "complete"
+    assert len(report["faces"]) == 1
+    kind, answer = call("restore", picture, faces=True, degrade_first=True)
+    assert kind == "error"
+    assert "degraded first" in answer["error"]
+
+
 def test_score_compares_two_pictures(call, small_head):
     picture = encoded(to_pil(small_head.image))
     kind, (scores,) = call("score", picture, reference=picture)

@@ -80,7 +80,7 @@ def values(tab, image, **changed):
     chosen = {part: part.value for part in parts} | {tab.image: image, tab.checkpoint: "pocket"}
     chosen |= {tab.wishes: Wishes(), tab.wish: 1}
     if not tab.damage:
-        chosen[tab.reference] = changed.get("reference")
+        chosen |= {tab.reference: changed.get("reference"), tab.faces: changed.get("faces", False)}
     return chosen
 
 
@@ -94,6 +94,18 @@ def test_the_picture_comes_first_and_the_scores_after(tabs, small_head):
     assert set(then) | set(first) == set(tab.outputs)
     assert "<table" in then[tab.scores]
     assert len(then[tab.close_ups]) == 6
+
+
+def test_where_there_is_no_face_to_believe_each_face_is_offered_to_be_found(tabs, small_head, monkeypatch):
+    tab = tabs[RENDER]
+    *_, then = tab.run(values(tab, Given(small_head.image)), asked_in("en"))
+    assert not then[tab.faces]["visible"]
+    *_, then = tab.run(values(tab, Given(small_head.image), faces=True), asked_in("en"))
+    assert then[tab.faces]["visible"]
+    monkeypatch.setattr("enhancer.service.is_plausible", lambda regions: False)
+    *_, then = tab.run(values(tab, Given(small_head.image)), asked_in("en"))
+    assert then[tab.faces]["visible"]
+    assert "arranged" in then[tab.status]
 
 
 def test_a_run_that_is_overtaken_ends_and_one_that_came_too_late_does_not_begin(tabs, service, small_head, monkeypatch):

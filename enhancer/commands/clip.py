@@ -33,7 +33,12 @@ FLATTENED = Message(
     "The clip is transparent, and was laid over white: a .mov, or a folder of frames, keeps transparency.",
 )
 
-_OF_PICTURES = {"labels": None, "premultiplied": False, "bits": 8}  # flags, and what they are where they are not given
+_OF_PICTURES = {
+    "labels": None,
+    "premultiplied": False,
+    "bits": 8,
+    "faces": False,
+}  # flags, and what they are where they are not given
 
 
 def add_clips(command: argparse.ArgumentParser) -> None:

@@ -26,7 +26,7 @@ from enhancer.commands.pictures import (
     share_of,
 )
 from enhancer.commands.sources import Source, read_picture
-from enhancer.errors import EnhancerError, ImageError, LabelError
+from enhancer.errors import EnhancerError, ImageError, LabelError, SettingsError
 from enhancer.messages import Message
 from enhancer.runtime.files import sweep
 from enhancer.runtime.processes import Processes
@@ -64,6 +64,8 @@ def declare(commands: Any) -> None:
     overwrite_help = "of a folder, also restore what an earlier run with the same settings has finished"
     add("--overwrite", action="store_true", help=overwrite_help)
     add("--bits", type=int, choices=(8, 16), default=8, help="a channel of the pictures that are written (8)")
+    faces_help = "find the faces, restore each by itself and paste it back: for pictures in which heads are small"
+    add("--faces", action="store_true", help=faces_help)
     add("--allow_colour", action="store_true", help="a black-and-white picture need not stay black-and-white")
     add = command.add_mutually_exclusive_group().add_argument
     add(
@@ -80,6 +82,7 @@ def restore(args: argparse.Namespace, load: Load | None) -> int:
     if is_clip(args):
         return restore_clip(args, load)
     refuse_clips(args)
+    _require_whole(args)
     outputs = outputs_of(args, ["", "_degraded"] if args.is_degrading else [""])
     degrade_settings(args)  # a typo should not cost the loading of a model
     outputs.require_writable()
@@ -88,6 +91,17 @@ def restore(args: argparse.Namespace, load: Load | None) -> int:
         return _Restoring(args, outputs, processes, load).run()
     finally:
         processes.part()
+
+
+def _require_whole(args: argparse.Namespace) -> None:
+    """See to it that pictures whose faces are found are given nothing that is of one face."""
+    if not args.faces:
+        return
+    for flag, given in (("degrade", args.is_degrading), ("labels", args.labels is not None)):
+        if given:
+            raise SettingsError(
+                f"--{flag} is for pictures of one face, and --faces finds and restores each face by itself. Leave out one."
+            )
 
 
 class _Given(NamedTuple):
@@ -189,6 +203,7 @@ class _Restoring:
             "checkpoint": restorer.name,
             "sha": restorer.sha,
             "degradation": self._degradation if args.is_degrading else None,
+            "faces": args.faces,
             "allow_colour": args.allow_colour,
             "bits": args.bits,
             "parser": args.parser if args.is_degrading or args.reference else None,
@@ -238,21 +253,30 @@ class _Restoring:
 
         service = self._service()
         (source, name), args = picture, self._args
-        result = service.restore(
-            given.image,
-            degrade_first=args.is_degrading,
-            reference=given.reference,
-            labels=given.labels,
-            restoration=Restoration(keep_grey=not args.allow_colour, bits=args.bits),
-            with_regions=False,
-            **self._degradation,
-        ).noting(given.notes)
+        restoration = Restoration(keep_grey=not args.allow_colour, bits=args.bits)
+        if args.faces:
+            result = service.restore_faces(
+                given.image, reference=given.reference, restoration=restoration, with_regions=False
+            )
+        else:
+            result = service.restore(
+                given.image,
+                degrade_first=args.is_degrading,
+                reference=given.reference,
+                labels=given.labels,
+                restoration=restoration,
+                with_regions=False,
+                **self._degradation,
+            )
+        result = result.noting(given.notes)
         self._clock.tick(sum(seconds for what, seconds in result.timings.items() if what != "degrade"))
         files = self._files(source, name)
         row: dict[str, Any] = {**files, **result_row(result)}
         pictures = {Path(files["degraded"]): (result.degraded, result.record.of_degraded)} if args.is_degrading else {}
         pictures[Path(files["output"])] = (result.restored, result.record)
         line = f"{source} -> {files['output']}  {result.record.checkpoint}  {result.seconds:.2f} s"
+        if result.faces is not None:
+            line += f"  faces: {len(result.faces)}"
         if scores := row["scores"]:
             before, after = scores["degraded"], scores["restored"]
             line += f"  PSNR {before['psnr']:.2f} -> {after['psnr']:.2f} dB"

@@ -32,6 +32,7 @@ WORDS = {
     "Restore": "Restaurieren",
     "Open it in “Splat render”": "In „Splat-Rendering“ öffnen",
     "New seed": "Neuer Startwert",
+    "Find the faces and restore each": "Die Gesichter finden und jedes restaurieren",
     "Stop": "Anhalten",
     "Degradation": "Degradation",
     "Kind": "Art",
@@ -288,6 +289,12 @@ MESSAGES = {
     # notes about a result
     "note.no_face": "Kein Gesicht wurde gefunden, oder es ist zu klein: Was Region für Region geschieht, fand nichts vor, "
     "und das Modell kennt nur Gesichter.",
+    "note.doubted": "Was für ein Gesicht gehalten wurde, ist zu klein oder nicht angeordnet wie ein Gesicht; deshalb wurde keine Region für sich "
+    "bewertet oder behandelt. Sind Gesichter im Bild klein, restaurieren Sie jedes für sich (restore --faces auf der Kommandozeile).",
+    "note.no_faces": "Es wurde kein Gesicht gefunden, das für sich restauriert werden könnte; das Bild ist, wie es gegeben wurde. Gefunden werden "
+    "Gesichter ab etwa 40 Pixeln, aufrecht oder bis 45 Grad gedreht. Restaurieren Sie das Bild als Ganzes, oder schneiden Sie es zu.",
+    "faces.alone": "Gesichter werden in einem Bild, wie es ist, gefunden und einzeln restauriert: Es wird nicht erst verschlechtert und hat keine "
+    "Labelkarte. Lassen Sie eines weg.",
     "note.tiled": "Das Bild war für den Speicher dieser Maschine zu groß und wurde deshalb in überlappenden Kacheln restauriert.",
     "note.parser": "Der Gesichtsparser {name} ist jetzt nicht zu haben; der kleine eingebaute findet die Regionen.",
     "note.checkpoint": "Der Modellstand {name} ist jetzt nicht zu haben; der kleine eingebaute arbeitet.",
@@ -368,6 +375,7 @@ MESSAGES = {
     "cameras.json von 3D Gaussian Splatting, oder den Ordner eines Modells von COLMAP mit cameras und images als .bin oder .txt, oft sparse/0.",
     "cameras.json": "{name} ist kein JSON ({problem}). Exportieren Sie die Kameras noch einmal, oder nehmen Sie eine andere Datei.",
     # clips
+    "detection.weights": "Der Gesichtsfinder {name} kann nicht gelesen werden. Installieren Sie das Paket neu, oder klonen Sie das Repository neu.",
     "note.flattened": "Der Clip ist durchsichtig und wurde über Weiß gelegt: Eine .mov oder ein Ordner mit Einzelbildern behält die Transparenz.",
     "video.no_av": "Clips brauchen das Paket av: pip install 'splat-enhancer[video]'. Ein Ordner mit Einzelbildern geht ohne.",
     "video.no_frames": "Der Ordner {folder} enthält keine Bilder.",
