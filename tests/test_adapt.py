@@ -79,7 +79,7 @@ def test_neighbours_are_never_on_both_sides_and_a_second_time_nothing_moves(fold
 @pytest.mark.parametrize("whole_base", [False, True])
 def test_the_settings_can_be_used_and_crops_fit_the_pictures(gpu, whole_base):
     places = {"train_data_dir": "a", "validation_data_dir": "b", "output_dir": "c", "checkpoint": "pocket"}
-    chosen = choose(places, pairs=40, side=300, whole_base=whole_base, gpu=gpu, general="faces")
+    chosen = choose(places, pairs=40, side=300, whole_base=whole_base, gpu=gpu, bfloat16=True, general="faces")
     assert from_flags(TrainConfig, to_flags(chosen), "") == chosen
     assert chosen.resolution == (256 if whole_base else 288)
 

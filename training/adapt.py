@@ -27,7 +27,7 @@ from enhancer.errors import EnhancerError, SettingsError
 from enhancer.hub import resolve
 from enhancer.model.config import EMBEDDED, EnhancerConfig
 from enhancer.runtime.command_line import ArgumentParser, file_errors, print_every_name, say_error
-from enhancer.runtime.device import best_device
+from enhancer.runtime.device import best_device, cpu_has_bfloat16
 from enhancer.runtime.files import write_text
 from enhancer.runtime.processes import leave
 from enhancer.runtime.resumable import claim
@@ -36,6 +36,7 @@ from training.adaptation.outcome import ADAPTED, START, judge, outcome_of
 from training.adaptation.parts import TEST, TRAIN, VALIDATION, share_out
 from training.adaptation.settings import choose
 from training.cli import to_flags
+from training.data.columns import OURS, Columns
 from training.data.folders import METADATA, Sample, find_samples
 from training.data.look import look_at
 from training.loop.run import GaveUpError
@@ -60,6 +61,8 @@ class AdaptConfig:
     views: str = ""
     checkpoint: str = "pocket"
     general: str = ""
+    image_column: str = OURS.image
+    conditioning_image_column: str = OURS.conditioning
     minutes: float = 12.0
     seed: int = 0
 
@@ -120,7 +123,7 @@ def main(config: AdaptConfig) -> None:
     }
     mixed_in = f"{general}/train" if general else ""
     small, gpu = _is_small(folder), device == "cuda"
-    chosen = choose(places, pairs=counts[TRAIN], side=look.side, whole_base=small, gpu=gpu, general=mixed_in)
+    chosen = choose(places, pairs=counts[TRAIN], side=look.side, whole_base=small, gpu=gpu, bfloat16=cpu_has_bfloat16(), general=mixed_in)
     print(
         f"The same as:\n  python -m training.train {shlex.join(to_flags(chosen))}\nThe first number comes when the {counts[VALIDATION]} to choose by are restored."
     )
@@ -156,7 +159,7 @@ def _pairs(config: AdaptConfig) -> list[Sample]:
                 f"{first} holds no pairs: no {METADATA} names degraded pictures in it or in its train/. Give a folder of "
                 "training.pairs or training.prepare, two folders (renders, frames), or a splat file with --captures."
             )
-        return find_samples(",".join(map(str, inside)))
+        return find_samples(",".join(map(str, inside)), Columns(config.image_column, config.conditioning_image_column))
     prepared = config.output / "prepared"
     source: dict[str, Any]
     if config.is_splat:
@@ -236,6 +239,18 @@ def _arguments() -> ArgumentParser:
         help="of a splat file: their cameras; empty: in the folder of frames or above",
     )
     add("--views", default="", help="of a splat file: test, train, all; empty: those it was not fitted to, else any")
+    add(
+        "--image_column",
+        default=OURS.image,
+        metavar="NAME",
+        help="of a folder of ready pairs: the column of frames in its metadata.jsonl (image)",
+    )
+    add(
+        "--conditioning_image_column",
+        default=OURS.conditioning,
+        metavar="NAME",
+        help="of a folder of ready pairs: the column of renders (degraded)",
+    )
     add("--checkpoint", default=AdaptConfig.checkpoint, metavar="REF", help="where it starts (pocket)")
     general_help = "other faces that are mixed in, prepared by training.prepare; empty: the example heads"
     add("--general", default="", metavar="DIR", help=general_help)
