@@ -98,7 +98,7 @@ def test_from_pairs_to_a_judged_checkpoint_and_again(folders, tiny_checkpoint, t
     gained = outcome["scores"]["psnr"]["over_start"]
     assert gained["interval"][0] <= gained["mean"] <= gained["interval"][1]
     assert set(outcome["elsewhere"]) == {"restored", "no_harm"}
-    for name in ("run/best/config.json", "outcome/sheet.png", "outcome/comparison.html"):
+    for name in ("best/config.json", "outcome/sheet.png", "outcome/comparison.html"):
         assert (made / name).is_file()
     assert command(argv) == 0
     assert (made / "run/log.jsonl").read_text() == steps  # finished is finished

@@ -7,7 +7,7 @@
 The pairs are looked at and shared out: neighbouring frames are never on both sides. Settings are chosen by their number and the device,
 and printed as the `training.train` command that does the same. Training stops by itself, when validation gets no better or the
 minutes are up; then the checkpoint is judged on pairs it never saw. Stop it at any time and run the same command again: it goes on
-where it was. `OUTPUT/run/best` is the checkpoint, `OUTPUT/outcome/` what it brought.
+where it was. `OUTPUT/best` is the checkpoint, `OUTPUT/outcome/` what it brought.
 
 Exit codes: 0 fine, 1 training gave up, 2 bad input, 130 interrupted.
 """
@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from enhancer.errors import EnhancerError, SettingsError
-from enhancer.hub import resolve
+from enhancer.hub import BEST, resolve
 from enhancer.model.config import EMBEDDED, EnhancerConfig
 from enhancer.runtime.command_line import ArgumentParser, file_errors, print_every_name, say_error
 from enhancer.runtime.device import best_device, cpu_has_bfloat16
@@ -32,9 +32,11 @@ from enhancer.runtime.files import write_text
 from enhancer.runtime.processes import leave
 from enhancer.runtime.resumable import claim
 from training import prepare, train
+from training.adaptation.interpolation import Mixed
 from training.adaptation.outcome import ADAPTED, START, judge, outcome_of
 from training.adaptation.parts import TEST, TRAIN, VALIDATION, share_out
 from training.adaptation.settings import choose
+from training.adaptation.settling import NOTE, settle
 from training.cli import to_flags
 from training.data.columns import OURS, Columns
 from training.data.folders import METADATA, Sample, find_samples
@@ -96,7 +98,10 @@ def main(config: AdaptConfig) -> None:
     """
     output = config.output
     settings = {key: str(value) for key, value in vars(config).items() if key not in ("output", "minutes")}
-    claim(output, SETTINGS, settings, holds="adaptation")
+    begun = any((output / name).exists() for name in ("prepared", "data"))
+    claim(
+        output, SETTINGS, settings, holds="adaptation", free=() if begun else settings
+    )  # a start that failed holds nothing
     samples = _pairs(config)
     if len(samples) < FEWEST:
         raise SettingsError(
@@ -123,30 +128,44 @@ def main(config: AdaptConfig) -> None:
     }
     mixed_in = f"{general}/train" if general else ""
     small, gpu = _is_small(folder), device == "cuda"
-    chosen = choose(places, pairs=counts[TRAIN], side=look.side, whole_base=small, gpu=gpu, bfloat16=cpu_has_bfloat16(), general=mixed_in)
+    chosen = choose(
+        places,
+        pairs=counts[TRAIN],
+        side=look.side,
+        whole_base=small,
+        gpu=gpu,
+        bfloat16=cpu_has_bfloat16(),
+        general=mixed_in,
+    )
     print(
         f"The same as:\n  python -m training.train {shlex.join(to_flags(chosen))}\nThe first number comes when the {counts[VALIDATION]} to choose by are restored."
     )
     train.main(chosen)
-    ends = {START: str(folder), ADAPTED: str(run / "best")}
-    judge(str(data / TEST), output / OUTCOME, ends, device=device)
+    told, elsewhere = output / OUTCOME, output / OUTCOME / "elsewhere"
+    others = find_samples(f"{general}/test") if general and small else []
+    mixed = settle(folder, run, output, others, outdated=(told / ADAPTED, elsewhere / ADAPTED))
+    ends = {START: str(folder), ADAPTED: str(output / BEST)}
+    judge(str(data / TEST), told, ends, device=device)
     if general:
-        judge(f"{general}/test", output / OUTCOME / "elsewhere", ends, no_harm=True, device=device)
-    outcome = outcome_of(output / OUTCOME, output / OUTCOME / "elsewhere" if general else None)
-    best = json.loads((run / "best.json").read_text())
-    write_text(
-        output / OUTCOME / "outcome.json", json.dumps({**outcome.numbers, "best_step": best["step"]}, indent=2) + "\n"
-    )
-    print(
-        f"\n{outcome.text}\nThe checkpoint is {run / 'best'}, of step {best['step']}. Pictures: {output / OUTCOME / 'sheet.png'}"
-    )
-    if not best["step"]:
-        print(
-            "No step was better than the start: what is there is the start itself. More pairs, or other ones, may help."
-        )
-    shown = f"python -m enhancer restore {config.pairs[0]} --checkpoint {run / 'best'} -o restored"
-    look_there = shown if config.is_splat else f"CHECKPOINT={run / 'best'} python app.py"
-    print(f"Look at it: {look_there}\nShare it:   python -m training.push {run} user/repo --tag v1")
+        judge(f"{general}/test", elsewhere, ends, no_harm=True, device=device)
+    outcome = outcome_of(told, elsewhere if general else None)
+    step = json.loads((run / NOTE).read_text(encoding="utf-8"))["step"]
+    numbers = {**outcome.numbers, "best_step": step, "share": mixed.share}
+    write_text(told / "outcome.json", json.dumps(numbers, indent=2) + "\n")
+    print(f"\n{outcome.text}\n{_said_of(mixed, step, output)} Pictures: {told / 'sheet.png'}")
+    shown = f"python -m enhancer restore {config.pairs[0]} --checkpoint {output} -o restored"
+    look_there = shown if config.is_splat else f"CHECKPOINT={output / BEST} python app.py"
+    print(f"Look at it: {look_there}\nShare it:   python -m training.push {output} user/repo --tag v1")
+
+
+def _said_of(mixed: Mixed, step: int, output: Path) -> str:
+    """Return what the checkpoint is, in words."""
+    if not step:
+        return f"No step was better than the start, so {output / BEST} is the start itself. More pairs, or other ones, may help."
+    said = f"The checkpoint is {output / BEST}, of step {step}"
+    if mixed.share < 1:
+        said += f", {mixed.share:.0%} of the way from the start, so that it forgets less"
+    return f"{said}." + (" That is still more than it should forget." if mixed.is_much else "")
 
 
 def _pairs(config: AdaptConfig) -> list[Sample]:

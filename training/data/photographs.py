@@ -145,7 +145,9 @@ def find_named_pairs(folder: Path, masks: Path | None, columns: Columns) -> Foun
     for sample in samples:
         name = file_name(normalised(sample.image.stem))
         if name in photographs:
-            problems.append(f"{sample.image} would be called {name}.png, as {photographs[name].source} is: rename one of them.")
+            problems.append(
+                f"{sample.image} would be called {name}.png, as {photographs[name].source} is: rename one of them."
+            )
             continue
         given = mask(f"{name}.png") if mask else sample.labels
         facts = {"view": sample.view} if sample.view else {}
