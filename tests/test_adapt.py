@@ -1,20 +1,29 @@
 """Adapting to one person: pairs looked at and shared out, trained on, and what it brought told."""
 
 import json
+import os
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from enhancer.errors import SettingsError
 from enhancer.imaging.io import composite, write_png
+from tests.runs import assert_same_weights
+from tests.tiny import tiny_model
 from training.adapt import command
+from training.adaptation import interpolation
 from training.adaptation.parts import share_out
 from training.adaptation.settings import choose
 from training.cli import from_flags, to_flags
 from training.config import TrainConfig
 from training.data.folders import Sample, find_samples
 from training.data.look import look_at
+from training.publish.checkpoint import PushOptions, gather
 
 COUNT = 14
 
@@ -22,7 +31,10 @@ COUNT = 14
 @pytest.fixture(scope="module")
 def folders(small_head, tmp_path_factory):
     """Frames of a film, and what a render makes of them."""
-    folder, clean = tmp_path_factory.mktemp("film"), composite(small_head.image)
+    return film(tmp_path_factory.mktemp("film"), composite(small_head.image))
+
+
+def film(folder, clean):
     for number in range(COUNT):
         frame = np.roll(clean, 3 * number, axis=1)
         small = Image.fromarray((255 * frame).astype(np.uint8)).resize((40, 40)).resize(frame.shape[1::-1])
@@ -103,6 +115,54 @@ def test_from_pairs_to_a_judged_checkpoint_and_again(folders, tiny_checkpoint, t
     assert command(argv) == 0
     assert (made / "run/log.jsonl").read_text() == steps  # finished is finished
     assert json.loads((made / "outcome/outcome.json").read_text()) == outcome
+    (sent := tmp_path / "sent").mkdir()
+    gather(made / "best", "user/repo", PushOptions(picture=False), sent)
+    card = (sent / "README.md").read_text()
+    assert card.count("anna") > 1
+    assert f"on {outcome['pictures']} pairs that it never saw" in card
+    assert "mean of" in card  # the scores on those pairs
+
+
+# What is there when each part of the work has begun, in this order
+MOMENTS = (
+    "prepared/done.jsonl",
+    "data/train",
+    "general/done.jsonl",
+    "run/best.json",
+    "run/checkpoint-40",
+    "run/checkpoint-100",
+    "best",
+    "outcome/start/rows.jsonl",
+    "outcome/adapted/rows.jsonl",
+    "outcome/elsewhere/start/rows.jsonl",
+)
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_and_started_again_it_ends_the_same(head, tiny_checkpoint, tmp_path, root):
+    folders = film(tmp_path, composite(head.image[::2, ::2]))
+
+    def start(output):
+        words = [str(folders / "renders"), str(folders / "frames"), "-o", str(output), "--checkpoint", tiny_checkpoint]
+        environment = os.environ | {"OMP_NUM_THREADS": "1"}
+        return subprocess.Popen(
+            [sys.executable, "-m", "training.adapt", *words], cwd=root, env=environment, stdout=subprocess.DEVNULL
+        )
+
+    whole, killed = tmp_path / "whole/anna", tmp_path / "killed/anna"
+    assert start(whole).wait() == 0
+    for moment in MOMENTS:
+        process = start(killed)
+        while not (killed / moment).exists():
+            assert process.poll() is None, moment
+            time.sleep(0.01)
+        process.kill()
+        process.wait()
+    assert start(killed).wait() == 0
+    for name in ("best", "run/best"):
+        assert_same_weights(killed / name, whole / name)
+    for name in ("best.json", "run/best.json", "run/validation.jsonl", "outcome/outcome.json"):
+        assert (killed / name).read_bytes() == (whole / name).read_bytes(), name
 
 
 @pytest.mark.parametrize(
@@ -120,3 +180,27 @@ def test_bad_input_is_one_sentence_and_leaves_nothing_half_made(words, said, tmp
     told = capsys.readouterr().err
     assert said in told
     assert told.count("\n") == 1
+
+
+def test_weights_go_back_towards_the_start_until_other_faces_keep_enough(small_head, train_faces, monkeypatch):
+    start, adapted = tiny_model(), tiny_model()
+    with torch.no_grad():
+        for each in adapted.parameters():
+            each.add_(1)
+    losses = {"restored": iter((0.9, 0.7, 0.3)), "clean": iter((0.2, 0.2, 0.1))}
+    monkeypatch.setattr(
+        interpolation,
+        "_means",
+        lambda model, pictures: {kind: 30.0 - (next(losses[kind]) if model is adapted else 0) for kind in losses},
+    )
+    mixed = interpolation.mix(start, adapted, find_samples(str(train_faces)))
+    assert mixed.share == interpolation.SHARES[2] == 0.6
+    assert mixed.forgotten == pytest.approx({"restored": 0.3, "clean": 0.1})
+    assert not mixed.is_much
+    for first, last in zip(start.parameters(), adapted.parameters(), strict=True):
+        torch.testing.assert_close(last - first, torch.full_like(first, 0.6))
+
+
+def test_a_model_that_learnt_nothing_forgets_nothing(train_faces):
+    mixed = interpolation.mix(tiny_model(), tiny_model(), find_samples(str(train_faces)))
+    assert (mixed.share, mixed.forgotten) == (1.0, {"restored": 0.0, "clean": 0.0})

@@ -42,9 +42,10 @@ from training.data.columns import OURS, Columns
 from training.data.folders import METADATA, Sample, find_samples
 from training.data.look import look_at
 from training.loop.run import GaveUpError
+from training.publish.checkpoint import OUTCOME, RUN
 
 FINE, GAVE_UP, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
-SETTINGS, OUTCOME = "adapt.json", "outcome"
+SETTINGS = "adapt.json"
 FEWEST = 8  # pairs: with fewer there is nothing left to judge by
 SPLATS = (".ply", ".splat", ".spz", ".ksplat")
 EXAMPLES = Path(__file__).parents[1] / "examples" / "heads"  # faces mixed in where no others are given
@@ -109,7 +110,7 @@ def main(config: AdaptConfig) -> None:
         )
     look = look_at(samples)
     print("\n".join(look.said))
-    data, run = output / "data", output / "run"
+    data, run = output / "data", output / RUN
     counts = share_out(look.samples, data)
     print(
         f"{counts[TRAIN]} to train on, {counts[VALIDATION]} to choose by, {counts[TEST]} to judge by"
@@ -141,7 +142,8 @@ def main(config: AdaptConfig) -> None:
         f"The same as:\n  python -m training.train {shlex.join(to_flags(chosen))}\nThe first number comes when the {counts[VALIDATION]} to choose by are restored."
     )
     train.main(chosen)
-    told, elsewhere = output / OUTCOME, output / OUTCOME / "elsewhere"
+    outcome_file = output / OUTCOME
+    told, elsewhere = outcome_file.parent, outcome_file.parent / "elsewhere"
     others = find_samples(f"{general}/test") if general and small else []
     mixed = settle(folder, run, output, others, outdated=(told / ADAPTED, elsewhere / ADAPTED))
     ends = {START: str(folder), ADAPTED: str(output / BEST)}
@@ -151,7 +153,7 @@ def main(config: AdaptConfig) -> None:
     outcome = outcome_of(told, elsewhere if general else None)
     step = json.loads((run / NOTE).read_text(encoding="utf-8"))["step"]
     numbers = {**outcome.numbers, "best_step": step, "share": mixed.share}
-    write_text(told / "outcome.json", json.dumps(numbers, indent=2) + "\n")
+    write_text(outcome_file, json.dumps(numbers, indent=2) + "\n")
     print(f"\n{outcome.text}\n{_said_of(mixed, step, output)} Pictures: {told / 'sheet.png'}")
     shown = f"python -m enhancer restore {config.pairs[0]} --checkpoint {output} -o restored"
     look_there = shown if config.is_splat else f"CHECKPOINT={output / BEST} python app.py"
@@ -190,6 +192,8 @@ def _pairs(config: AdaptConfig) -> list[Sample]:
         prepare.PrepareConfig(**source, output_dir=str(prepared), test_share=0.0, seed=config.seed)
     ):
         print(problem, file=sys.stderr)
+    if not (prepared / "train" / METADATA).is_file():
+        raise SettingsError("None of the pairs can be used, for the reasons above.")
     return find_samples(str(prepared / "train"))
 
 
