@@ -18,7 +18,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ from enhancer.runtime.files import write_text
 from enhancer.runtime.processes import leave
 from enhancer.runtime.resumable import claim
 from training import prepare, train
-from training.adaptation.interpolation import Mixed
+from training.adaptation.interpolation import Mixed, library_pictures, pictures_of
 from training.adaptation.outcome import ADAPTED, START, judge, outcome_of
 from training.adaptation.parts import TEST, TRAIN, VALIDATION, share_out
 from training.adaptation.settings import choose
@@ -46,6 +46,7 @@ from training.publish.checkpoint import OUTCOME, RUN
 
 FINE, GAVE_UP, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 SETTINGS = "adapt.json"
+LONGER = ("output", "minutes", "max_train_steps")  # what may differ when an adaptation is gone on with
 FEWEST = 8  # pairs: with fewer there is nothing left to judge by
 SPLATS = (".ply", ".splat", ".spz", ".ksplat")
 EXAMPLES = Path(__file__).parents[1] / "examples" / "heads"  # faces mixed in where no others are given
@@ -67,6 +68,7 @@ class AdaptConfig:
     image_column: str = OURS.image
     conditioning_image_column: str = OURS.conditioning
     minutes: float = 12.0
+    max_train_steps: int = 0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -83,6 +85,8 @@ class AdaptConfig:
             )
         if self.minutes <= 0:
             raise SettingsError(f"--minutes must be above 0, got {self.minutes:g}.")
+        if self.max_train_steps < 0:
+            raise SettingsError(f"--max_train_steps must be 0 or more, got {self.max_train_steps}.")
 
     @property
     def is_splat(self) -> bool:
@@ -98,7 +102,7 @@ def main(config: AdaptConfig) -> None:
         KeyboardInterrupt: It was interrupted; what it had done is kept.
     """
     output = config.output
-    settings = {key: str(value) for key, value in vars(config).items() if key not in ("output", "minutes")}
+    settings = {key: str(value) for key, value in vars(config).items() if key not in LONGER}
     begun = any((output / name).exists() for name in ("prepared", "data"))
     claim(
         output, SETTINGS, settings, holds="adaptation", free=() if begun else settings
@@ -138,13 +142,17 @@ def main(config: AdaptConfig) -> None:
         bfloat16=cpu_has_bfloat16(),
         general=mixed_in,
     )
+    if config.max_train_steps:
+        chosen = replace(chosen, max_train_steps=config.max_train_steps)
     print(
         f"The same as:\n  python -m training.train {shlex.join(to_flags(chosen))}\nThe first number comes when the {counts[VALIDATION]} to choose by are restored."
     )
     train.main(chosen)
     outcome_file = output / OUTCOME
     told, elsewhere = outcome_file.parent, outcome_file.parent / "elsewhere"
-    others = find_samples(f"{general}/test") if general and small else []
+    others = [pictures_of(find_samples(f"{general}/test"))] if general and small else []
+    if small and not config.general:
+        others.append(library_pictures())
     mixed = settle(folder, run, output, others, outdated=(told / ADAPTED, elsewhere / ADAPTED))
     ends = {START: str(folder), ADAPTED: str(output / BEST)}
     judge(str(data / TEST), told, ends, device=device)
@@ -278,6 +286,7 @@ def _arguments() -> ArgumentParser:
     general_help = "other faces that are mixed in, prepared by training.prepare; empty: the example heads"
     add("--general", default="", metavar="DIR", help=general_help)
     add("--minutes", type=float, default=AdaptConfig.minutes, help=f"of training at most ({AdaptConfig.minutes:g})")
+    add("--max_train_steps", type=int, default=0, metavar="N", help="of training at most; 0: as the device suggests")
     add("--seed", type=int, default=0, help="address of every random draw (0)")
     return parser
 

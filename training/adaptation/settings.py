@@ -36,12 +36,13 @@ def choose(
         # Validation decides when it is enough, so the rate need not fall.
         "lr_scheduler": "constant",
         "lr_warmup_steps": 10,
-        "learning_rate": 4e-4 if whole_base else 2e-4,
+        # At 4e-4 the same gain costs other faces far more: clean photographs lost 5 dB instead of 1.5.
+        "learning_rate": 1e-4 if whole_base else 2e-4,
         "resolution": min(256 if whole_base else 512, side // 16 * 16),
         "train_batch_size": (16 if gpu else 4) if whole_base else (4 if gpu else 1),
         "gradient_checkpointing": not whole_base,
         "mixed_precision": "bf16" if bfloat16 and not gpu else "auto",
-        "ema_decay": 0.9 if pairs <= FEW else 0.98,
+        "ema_decay": 0.95 if pairs <= FEW else 0.98,
         "max_train_steps": 2000 if gpu else 600,
         "validation_steps": 20 if pairs <= FEW else 50,
         "checkpointing_steps": 20 if pairs <= FEW else 50,

@@ -9,21 +9,22 @@ from pathlib import Path
 from enhancer.hub import BEST, is_checkpoint
 from enhancer.model import SplatEnhancer
 from enhancer.runtime.files import write_text
-from training.adaptation.interpolation import Mixed, mix
-from training.data.folders import Sample
+from training.adaptation.interpolation import Mixed, Picture, mix
 from training.evaluation.results import fingerprint_of_files
 
 NOTE = f"{BEST}.json"
 
 
-def settle(start: Path, run: Path, output: Path, others: Sequence[Sample], outdated: Sequence[Path]) -> Mixed:
+def settle(
+    start: Path, run: Path, output: Path, others: Sequence[Sequence[Picture]], outdated: Sequence[Path]
+) -> Mixed:
     """Write `output`/best, if it is not there yet, and say what it is made of.
 
     Args:
         start: Checkpoint that the run began with.
         run: Its folder.
         output: Of the adaptation; the checkpoint is called as this is.
-        others: Photographs with label maps, to see what is forgotten; none: the run's best one is taken as it is.
+        others: Groups of other pictures, to see what is forgotten; none: the run's best one is taken as it is.
         outdated: What was made of an earlier checkpoint in its place, and is deleted with it.
     """
     best, note = run / BEST, output / NOTE
