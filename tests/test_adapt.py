@@ -129,8 +129,8 @@ MOMENTS = (
     "data/train",
     "general/done.jsonl",
     "run/best.json",
+    "run/checkpoint-20",
     "run/checkpoint-40",
-    "run/checkpoint-60",
     "best",
     "outcome/start/rows.jsonl",
     "outcome/adapted/rows.jsonl",
@@ -144,7 +144,7 @@ def test_killed_at_any_moment_and_started_again_it_ends_the_same(head, tiny_chec
 
     def start(output):
         words = [str(folders / "renders"), str(folders / "frames"), "-o", str(output), "--checkpoint", tiny_checkpoint]
-        words += ["--max_train_steps", "60", "--minutes", "60"]
+        words += ["--max_train_steps", "40", "--minutes", "60"]
         environment = os.environ | {"OMP_NUM_THREADS": "1"}
         return subprocess.Popen(
             [sys.executable, "-m", "training.adapt", *words], cwd=root, env=environment, stdout=subprocess.DEVNULL
