@@ -19,6 +19,7 @@ from training.adapt import command
 from training.adaptation import interpolation
 from training.adaptation.parts import share_out
 from training.adaptation.settings import choose
+from training.adaptation.settling import settle
 from training.cli import from_flags, to_flags
 from training.config import TrainConfig
 from training.data.folders import Sample, find_samples
@@ -200,6 +201,23 @@ def test_weights_go_back_towards_the_start_until_other_faces_keep_enough(monkeyp
     assert not mixed.is_much
     for first, last in zip(start.parameters(), adapted.parameters(), strict=True):
         torch.testing.assert_close(last - first, torch.full_like(first, 0.6))
+
+
+def test_what_was_made_of_an_earlier_checkpoint_goes_with_it(tiny_checkpoint, tmp_path):
+    run, output, outdated = tmp_path / "run", tmp_path / "anna", tmp_path / "outcome"
+
+    def settled(step, seed):
+        tiny_model(seed).save_pretrained(run / "best")
+        (run / "best.json").write_text(json.dumps({"step": step}))
+        outdated.mkdir(exist_ok=True)
+        settle(tiny_checkpoint, run, output, [], [outdated])
+        return outdated.exists()
+
+    assert not settled(20, 1)
+    assert json.loads((output / "best/config.json").read_text())["name"] == "anna"
+    assert settled(20, 1)  # the same again: nothing is written, nothing lost
+    assert not settled(40, 2)
+    assert_same_weights(output / "best", run / "best")
 
 
 def test_a_model_that_learnt_nothing_forgets_nothing(train_faces):

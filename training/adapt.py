@@ -147,7 +147,8 @@ def main(config: AdaptConfig) -> None:
     print(
         f"The same as:\n  python -m training.train {shlex.join(to_flags(chosen))}\nThe first number comes when the {counts[VALIDATION]} to choose by are restored."
     )
-    train.main(chosen)
+    with redirect_stdout(StringIO()):  # the run's own ending names other commands than the adaptation's
+        train.main(chosen)
     outcome_file = output / OUTCOME
     told, elsewhere = outcome_file.parent, outcome_file.parent / "elsewhere"
     others = [pictures_of(find_samples(f"{general}/test"))] if general and small else []
