@@ -144,8 +144,9 @@ def main(config: AdaptConfig) -> None:
     )
     if config.max_train_steps:
         chosen = replace(chosen, max_train_steps=config.max_train_steps)
+    print(f"The same as:\n  python -m training.train {shlex.join(to_flags(chosen))}")
     print(
-        f"The same as:\n  python -m training.train {shlex.join(to_flags(chosen))}\nThe first number comes when the {counts[VALIDATION]} to choose by are restored."
+        f"The first number comes when the {counts[VALIDATION]} to choose by are restored; training takes {config.minutes:g} minutes at most."
     )
     with redirect_stdout(StringIO()):  # the run's own ending names other commands than the adaptation's
         train.main(chosen)
