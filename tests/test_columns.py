@@ -9,7 +9,7 @@ import pytest
 from enhancer.errors import ImageError
 from enhancer.imaging.io import composite, write_png
 from training import adapt, evaluate, prepare, preview
-from training.data.columns import NO_COLUMN, Columns
+from training.columns import NO_COLUMN, Columns
 from training.data.folders import find_samples
 
 COUNT = 3

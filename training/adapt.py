@@ -38,7 +38,7 @@ from training.adaptation.parts import TEST, TRAIN, VALIDATION, share_out
 from training.adaptation.settings import choose
 from training.adaptation.settling import NOTE, settle
 from training.cli import to_flags
-from training.data.columns import OURS, Columns
+from training.columns import OURS, Columns
 from training.data.folders import METADATA, Sample, find_samples
 from training.data.look import look_at
 from training.loop.run import GaveUpError

@@ -10,7 +10,7 @@ from enhancer.degrade import PRESETS
 from enhancer.errors import SettingsError
 from training import recipes
 from training.cli import flag
-from training.data.columns import NO_COLUMN, OURS, Columns
+from training.columns import NO_COLUMN, OURS, Columns
 
 NEW_POCKET = "new_pocket"  # in place of a checkpoint
 PAIRS, CLEAN = "pairs", "clean"  # of a mixture, beside the presets

@@ -44,8 +44,8 @@ from enhancer.runtime.device import device_of, machine, program
 from enhancer.runtime.files import write_text
 from enhancer.runtime.processes import Processes, leave
 from training.cli import flag, from_flags
+from training.columns import NO_COLUMN, OURS, Columns
 from training.data.backgrounds import Colour
-from training.data.columns import NO_COLUMN, OURS, Columns
 from training.data.contents import contents_of
 from training.data.folders import Sample, find_samples
 from training.evaluation import named_sets, sets_folder

@@ -37,8 +37,8 @@ from enhancer.runtime.files import write_text
 from enhancer.seeding import rng_for
 from enhancer.splats.degradation import SPLAT_PRESETS, SplatPreset, degrade_as_splats, drawn_preset, splat_preset
 from training.cli import flag, from_flags
+from training.columns import OURS, Columns
 from training.data.avatars import find_views
-from training.data.columns import OURS, Columns
 from training.data.crop import LabelMaker, prepare
 from training.data.look import look_at
 from training.data.output import Output, Row

@@ -16,7 +16,7 @@ from typing import Any
 from enhancer.errors import ImageError
 from enhancer.imaging.folders import finder, left_out, pictures_in
 from enhancer.imaging.names import encodable
-from training.data.columns import NO_COLUMN, OURS, Columns
+from training.columns import NO_COLUMN, OURS, Columns
 
 METADATA = "metadata.jsonl"
 SPLITS = ("train", "validation", "test")

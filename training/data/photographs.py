@@ -15,8 +15,8 @@ from enhancer.imaging.folders import LABELS_SUFFIX, finder, is_picture
 from enhancer.imaging.io import from_pil, opened, read_image
 from enhancer.imaging.names import LONGEST, encodable, fitting, normalised
 from enhancer.imaging.premultiplied import straight
+from training.columns import Columns
 from training.data.beside import Rendered, Window
-from training.data.columns import Columns
 from training.data.folders import METADATA, SPLITS, find_pairs_of
 
 Source = Path | Callable[[], bytes]  # a file, or what returns its bytes
