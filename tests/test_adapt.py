@@ -1,20 +1,31 @@
 """Adapting to one person: pairs looked at and shared out, trained on, and what it brought told."""
 
 import json
+import os
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from enhancer.errors import SettingsError
 from enhancer.imaging.io import composite, write_png
+from tests.runs import assert_same_weights
+from tests.tiny import tiny_model
 from training.adapt import command
+from training.adaptation import interpolation
 from training.adaptation.parts import share_out
 from training.adaptation.settings import choose
+from training.adaptation.settling import settle
 from training.cli import from_flags, to_flags
 from training.config import TrainConfig
 from training.data.folders import Sample, find_samples
 from training.data.look import look_at
+from training.loop.run_folder import read_validations
+from training.publish.checkpoint import PushOptions, gather
 
 COUNT = 14
 
@@ -22,7 +33,10 @@ COUNT = 14
 @pytest.fixture(scope="module")
 def folders(small_head, tmp_path_factory):
     """Frames of a film, and what a render makes of them."""
-    folder, clean = tmp_path_factory.mktemp("film"), composite(small_head.image)
+    return film(tmp_path_factory.mktemp("film"), composite(small_head.image))
+
+
+def film(folder, clean):
     for number in range(COUNT):
         frame = np.roll(clean, 3 * number, axis=1)
         small = Image.fromarray((255 * frame).astype(np.uint8)).resize((40, 40)).resize(frame.shape[1::-1])
@@ -79,7 +93,7 @@ def test_neighbours_are_never_on_both_sides_and_a_second_time_nothing_moves(fold
 @pytest.mark.parametrize("whole_base", [False, True])
 def test_the_settings_can_be_used_and_crops_fit_the_pictures(gpu, whole_base):
     places = {"train_data_dir": "a", "validation_data_dir": "b", "output_dir": "c", "checkpoint": "pocket"}
-    chosen = choose(places, pairs=40, side=300, whole_base=whole_base, gpu=gpu, general="faces")
+    chosen = choose(places, pairs=40, side=300, whole_base=whole_base, gpu=gpu, bfloat16=True, general="faces")
     assert from_flags(TrainConfig, to_flags(chosen), "") == chosen
     assert chosen.resolution == (256 if whole_base else 288)
 
@@ -98,11 +112,62 @@ def test_from_pairs_to_a_judged_checkpoint_and_again(folders, tiny_checkpoint, t
     gained = outcome["scores"]["psnr"]["over_start"]
     assert gained["interval"][0] <= gained["mean"] <= gained["interval"][1]
     assert set(outcome["elsewhere"]) == {"restored", "no_harm"}
-    for name in ("run/best/config.json", "outcome/sheet.png", "outcome/comparison.html"):
+    for name in ("best/config.json", "outcome/sheet.png", "outcome/comparison.html"):
         assert (made / name).is_file()
     assert command(argv) == 0
     assert (made / "run/log.jsonl").read_text() == steps  # finished is finished
     assert json.loads((made / "outcome/outcome.json").read_text()) == outcome
+    (sent := tmp_path / "sent").mkdir()
+    gather(made / "best", "user/repo", PushOptions(picture=False), sent)
+    card = (sent / "README.md").read_text()
+    assert card.count("anna") > 1
+    assert f"on {outcome['pictures']} pairs that it never saw" in card
+    assert "mean of" in card  # the scores on those pairs
+
+
+# What is there when each part of the work has begun, in this order
+MOMENTS = (
+    "prepared/done.jsonl",
+    "data/train",
+    "general/done.jsonl",
+    "run/best.json",
+    "run/checkpoint-20",
+    "run/checkpoint-40",
+    "best",
+    "outcome/start/rows.jsonl",
+    "outcome/adapted/rows.jsonl",
+    "outcome/elsewhere/start/rows.jsonl",
+)
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_and_started_again_it_ends_the_same(head, tiny_checkpoint, tmp_path, root):
+    folders = film(tmp_path, composite(head.image[::2, ::2]))
+
+    def start(output):
+        words = [str(folders / "renders"), str(folders / "frames"), "-o", str(output), "--checkpoint", tiny_checkpoint]
+        words += ["--max_train_steps", "40", "--minutes", "60"]
+        environment = os.environ | {"OMP_NUM_THREADS": "1"}
+        return subprocess.Popen(
+            [sys.executable, "-m", "training.adapt", *words], cwd=root, env=environment, stdout=subprocess.DEVNULL
+        )
+
+    whole, killed = tmp_path / "whole/anna", tmp_path / "killed/anna"
+    assert start(whole).wait() == 0
+    for moment in MOMENTS:
+        process = start(killed)
+        while not (killed / moment).exists():
+            assert process.poll() is None, moment
+            time.sleep(0.01)
+        process.kill()
+        process.wait()
+    assert start(killed).wait() == 0
+    for name in ("best", "run/best"):
+        assert_same_weights(killed / name, whole / name)
+    for name in ("best.json", "run/best.json", "outcome/outcome.json"):
+        assert (killed / name).read_bytes() == (whole / name).read_bytes(), name
+    # Step 0 may be there twice: it was killed before its first checkpoint
+    assert read_validations(killed / "run") == read_validations(whole / "run")
 
 
 @pytest.mark.parametrize(
@@ -120,3 +185,46 @@ def test_bad_input_is_one_sentence_and_leaves_nothing_half_made(words, said, tmp
     told = capsys.readouterr().err
     assert said in told
     assert told.count("\n") == 1
+
+
+def test_weights_go_back_towards_the_start_until_other_faces_keep_enough(monkeypatch):
+    start, adapted = tiny_model(), tiny_model()
+    with torch.no_grad():
+        for each in adapted.parameters():
+            each.add_(1)
+    losses = {"restored": iter((0.9, 0.7, 0.2)), "clean": iter((0.9, 0.2, 0.1))}
+    monkeypatch.setattr(
+        interpolation,
+        "_means",
+        lambda model, pictures: {kind: 30.0 - (next(losses[kind]) if model is adapted else 0) for kind in losses},
+    )
+    mixed = interpolation.mix(start, adapted, [[]])
+    assert mixed.share == interpolation.SHARES[2] == 0.6
+    assert mixed.forgotten == pytest.approx({"restored": 0.2, "clean": 0.1})
+    assert not mixed.is_much
+    for first, last in zip(start.parameters(), adapted.parameters(), strict=True):
+        torch.testing.assert_close(last - first, torch.full_like(first, 0.6))
+
+
+def test_what_was_made_of_an_earlier_checkpoint_goes_with_it(tiny_checkpoint, tmp_path):
+    run, output, outdated = tmp_path / "run", tmp_path / "anna", tmp_path / "outcome"
+
+    def settled(step, seed):
+        tiny_model(seed).save_pretrained(run / "best")
+        (run / "best.json").write_text(json.dumps({"step": step}))
+        outdated.mkdir(exist_ok=True)
+        settle(tiny_checkpoint, run, output, [], [outdated])
+        return outdated.exists()
+
+    assert not settled(20, 1)
+    assert json.loads((output / "best/config.json").read_text())["name"] == "anna"
+    assert settled(20, 1)  # the same again: nothing is written, nothing lost
+    assert not settled(40, 2)
+    assert_same_weights(output / "best", run / "best")
+
+
+def test_a_model_that_learnt_nothing_forgets_nothing(train_faces):
+    pictures = interpolation.pictures_of(find_samples(str(train_faces)))
+    assert {kind for kind, *_ in pictures} == {"restored", "clean"}
+    mixed = interpolation.mix(tiny_model(), tiny_model(), [pictures, pictures])
+    assert (mixed.share, mixed.forgotten) == (1.0, {"restored": 0.0, "clean": 0.0})

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from enhancer.runtime import device
-from enhancer.runtime.device import best_device, cuda_trouble
+from enhancer.runtime.device import best_device, cpu_has_bfloat16, cuda_trouble
 from enhancer.service import Service
 
 TOO_OLD = "The NVIDIA driver on your system is too old (found version 12090). Please update your GPU driver."
@@ -54,3 +54,12 @@ def test_it_is_said_in_the_log_and_on_the_status_line(gpu, monkeypatch, caplog):
 
 def test_what_it_sends_people_to_is_there(root: Path):
     assert "download.pytorch.org/whl/" in (root / "docs/space.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "has"),
+    [({"avx512_bf16": True}, True), ({"amx_bf16": True}, True), ({"avx2": True}, False), ({}, False)],
+)
+def test_only_a_cpu_that_multiplies_in_bfloat16_is_said_to(capabilities, has, monkeypatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    assert cpu_has_bfloat16() is has

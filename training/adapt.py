@@ -7,7 +7,7 @@
 The pairs are looked at and shared out: neighbouring frames are never on both sides. Settings are chosen by their number and the device,
 and printed as the `training.train` command that does the same. Training stops by itself, when validation gets no better or the
 minutes are up; then the checkpoint is judged on pairs it never saw. Stop it at any time and run the same command again: it goes on
-where it was. `OUTPUT/run/best` is the checkpoint, `OUTPUT/outcome/` what it brought.
+where it was. `OUTPUT/best` is the checkpoint, `OUTPUT/outcome/` what it brought.
 
 Exit codes: 0 fine, 1 training gave up, 2 bad input, 130 interrupted.
 """
@@ -18,30 +18,35 @@ import shlex
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 from enhancer.errors import EnhancerError, SettingsError
-from enhancer.hub import resolve
+from enhancer.hub import BEST, resolve
 from enhancer.model.config import EMBEDDED, EnhancerConfig
 from enhancer.runtime.command_line import ArgumentParser, file_errors, print_every_name, say_error
-from enhancer.runtime.device import best_device
+from enhancer.runtime.device import best_device, cpu_has_bfloat16
 from enhancer.runtime.files import write_text
 from enhancer.runtime.processes import leave
 from enhancer.runtime.resumable import claim
 from training import prepare, train
+from training.adaptation.interpolation import Mixed, library_pictures, pictures_of
 from training.adaptation.outcome import ADAPTED, START, judge, outcome_of
 from training.adaptation.parts import TEST, TRAIN, VALIDATION, share_out
 from training.adaptation.settings import choose
+from training.adaptation.settling import NOTE, settle
 from training.cli import to_flags
+from training.columns import OURS, Columns
 from training.data.folders import METADATA, Sample, find_samples
 from training.data.look import look_at
 from training.loop.run import GaveUpError
+from training.publish.checkpoint import OUTCOME, RUN
 
 FINE, GAVE_UP, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
-SETTINGS, OUTCOME = "adapt.json", "outcome"
+SETTINGS = "adapt.json"
+LONGER = ("output", "minutes", "max_train_steps")  # what may differ when an adaptation is gone on with
 FEWEST = 8  # pairs: with fewer there is nothing left to judge by
 SPLATS = (".ply", ".splat", ".spz", ".ksplat")
 EXAMPLES = Path(__file__).parents[1] / "examples" / "heads"  # faces mixed in where no others are given
@@ -60,7 +65,10 @@ class AdaptConfig:
     views: str = ""
     checkpoint: str = "pocket"
     general: str = ""
+    image_column: str = OURS.image
+    conditioning_image_column: str = OURS.conditioning
     minutes: float = 12.0
+    max_train_steps: int = 0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -77,6 +85,8 @@ class AdaptConfig:
             )
         if self.minutes <= 0:
             raise SettingsError(f"--minutes must be above 0, got {self.minutes:g}.")
+        if self.max_train_steps < 0:
+            raise SettingsError(f"--max_train_steps must be 0 or more, got {self.max_train_steps}.")
 
     @property
     def is_splat(self) -> bool:
@@ -92,8 +102,11 @@ def main(config: AdaptConfig) -> None:
         KeyboardInterrupt: It was interrupted; what it had done is kept.
     """
     output = config.output
-    settings = {key: str(value) for key, value in vars(config).items() if key not in ("output", "minutes")}
-    claim(output, SETTINGS, settings, holds="adaptation")
+    settings = {key: str(value) for key, value in vars(config).items() if key not in LONGER}
+    begun = any((output / name).exists() for name in ("prepared", "data"))
+    claim(
+        output, SETTINGS, settings, holds="adaptation", free=() if begun else settings
+    )  # a start that failed holds nothing
     samples = _pairs(config)
     if len(samples) < FEWEST:
         raise SettingsError(
@@ -101,7 +114,7 @@ def main(config: AdaptConfig) -> None:
         )
     look = look_at(samples)
     print("\n".join(look.said))
-    data, run = output / "data", output / "run"
+    data, run = output / "data", output / RUN
     counts = share_out(look.samples, data)
     print(
         f"{counts[TRAIN]} to train on, {counts[VALIDATION]} to choose by, {counts[TEST]} to judge by"
@@ -120,30 +133,51 @@ def main(config: AdaptConfig) -> None:
     }
     mixed_in = f"{general}/train" if general else ""
     small, gpu = _is_small(folder), device == "cuda"
-    chosen = choose(places, pairs=counts[TRAIN], side=look.side, whole_base=small, gpu=gpu, general=mixed_in)
-    print(
-        f"The same as:\n  python -m training.train {shlex.join(to_flags(chosen))}\nThe first number comes when the {counts[VALIDATION]} to choose by are restored."
+    chosen = choose(
+        places,
+        pairs=counts[TRAIN],
+        side=look.side,
+        whole_base=small,
+        gpu=gpu,
+        bfloat16=cpu_has_bfloat16(),
+        general=mixed_in,
     )
-    train.main(chosen)
-    ends = {START: str(folder), ADAPTED: str(run / "best")}
-    judge(str(data / TEST), output / OUTCOME, ends, device=device)
+    if config.max_train_steps:
+        chosen = replace(chosen, max_train_steps=config.max_train_steps)
+    print(f"The same as:\n  python -m training.train {shlex.join(to_flags(chosen))}")
+    print(
+        f"The first number comes when the {counts[VALIDATION]} to choose by are restored; training takes {config.minutes:g} minutes at most."
+    )
+    with redirect_stdout(StringIO()):  # the run's own ending names other commands than the adaptation's
+        train.main(chosen)
+    outcome_file = output / OUTCOME
+    told, elsewhere = outcome_file.parent, outcome_file.parent / "elsewhere"
+    others = [pictures_of(find_samples(f"{general}/test"))] if general and small else []
+    if small and not config.general:
+        others.append(library_pictures())
+    mixed = settle(folder, run, output, others, outdated=(told / ADAPTED, elsewhere / ADAPTED))
+    ends = {START: str(folder), ADAPTED: str(output / BEST)}
+    judge(str(data / TEST), told, ends, device=device)
     if general:
-        judge(f"{general}/test", output / OUTCOME / "elsewhere", ends, no_harm=True, device=device)
-    outcome = outcome_of(output / OUTCOME, output / OUTCOME / "elsewhere" if general else None)
-    best = json.loads((run / "best.json").read_text())
-    write_text(
-        output / OUTCOME / "outcome.json", json.dumps({**outcome.numbers, "best_step": best["step"]}, indent=2) + "\n"
-    )
-    print(
-        f"\n{outcome.text}\nThe checkpoint is {run / 'best'}, of step {best['step']}. Pictures: {output / OUTCOME / 'sheet.png'}"
-    )
-    if not best["step"]:
-        print(
-            "No step was better than the start: what is there is the start itself. More pairs, or other ones, may help."
-        )
-    shown = f"python -m enhancer restore {config.pairs[0]} --checkpoint {run / 'best'} -o restored"
-    look_there = shown if config.is_splat else f"CHECKPOINT={run / 'best'} python app.py"
-    print(f"Look at it: {look_there}\nShare it:   python -m training.push {run} user/repo --tag v1")
+        judge(f"{general}/test", elsewhere, ends, no_harm=True, device=device)
+    outcome = outcome_of(told, elsewhere if general else None)
+    step = json.loads((run / NOTE).read_text(encoding="utf-8"))["step"]
+    numbers = {**outcome.numbers, "best_step": step, "share": mixed.share}
+    write_text(outcome_file, json.dumps(numbers, indent=2) + "\n")
+    print(f"\n{outcome.text}\n{_said_of(mixed, step, output)} Pictures: {told / 'sheet.png'}")
+    shown = f"python -m enhancer restore {config.pairs[0]} --checkpoint {output} -o restored"
+    look_there = shown if config.is_splat else f"CHECKPOINT={output / BEST} python app.py"
+    print(f"Look at it: {look_there}\nShare it:   python -m training.push {output} user/repo --tag v1")
+
+
+def _said_of(mixed: Mixed, step: int, output: Path) -> str:
+    """Return what the checkpoint is, in words."""
+    if not step:
+        return f"No step was better than the start, so {output / BEST} is the start itself. More pairs, or other ones, may help."
+    said = f"The checkpoint is {output / BEST}, of step {step}"
+    if mixed.share < 1:
+        said += f", {mixed.share:.0%} of the way from the start, so that it forgets less"
+    return f"{said}." + (" That is still more than it should forget." if mixed.is_much else "")
 
 
 def _pairs(config: AdaptConfig) -> list[Sample]:
@@ -156,7 +190,7 @@ def _pairs(config: AdaptConfig) -> list[Sample]:
                 f"{first} holds no pairs: no {METADATA} names degraded pictures in it or in its train/. Give a folder of "
                 "training.pairs or training.prepare, two folders (renders, frames), or a splat file with --captures."
             )
-        return find_samples(",".join(map(str, inside)))
+        return find_samples(",".join(map(str, inside)), Columns(config.image_column, config.conditioning_image_column))
     prepared = config.output / "prepared"
     source: dict[str, Any]
     if config.is_splat:
@@ -168,6 +202,8 @@ def _pairs(config: AdaptConfig) -> list[Sample]:
         prepare.PrepareConfig(**source, output_dir=str(prepared), test_share=0.0, seed=config.seed)
     ):
         print(problem, file=sys.stderr)
+    if not (prepared / "train" / METADATA).is_file():
+        raise SettingsError("None of the pairs can be used, for the reasons above.")
     return find_samples(str(prepared / "train"))
 
 
@@ -236,10 +272,23 @@ def _arguments() -> ArgumentParser:
         help="of a splat file: their cameras; empty: in the folder of frames or above",
     )
     add("--views", default="", help="of a splat file: test, train, all; empty: those it was not fitted to, else any")
+    add(
+        "--image_column",
+        default=OURS.image,
+        metavar="NAME",
+        help="of a folder of ready pairs: the column of frames in its metadata.jsonl (image)",
+    )
+    add(
+        "--conditioning_image_column",
+        default=OURS.conditioning,
+        metavar="NAME",
+        help="of a folder of ready pairs: the column of renders (degraded)",
+    )
     add("--checkpoint", default=AdaptConfig.checkpoint, metavar="REF", help="where it starts (pocket)")
     general_help = "other faces that are mixed in, prepared by training.prepare; empty: the example heads"
     add("--general", default="", metavar="DIR", help=general_help)
     add("--minutes", type=float, default=AdaptConfig.minutes, help=f"of training at most ({AdaptConfig.minutes:g})")
+    add("--max_train_steps", type=int, default=0, metavar="N", help="of training at most; 0: as the device suggests")
     add("--seed", type=int, default=0, help="address of every random draw (0)")
     return parser
 

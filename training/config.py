@@ -10,6 +10,7 @@ from enhancer.degrade import PRESETS
 from enhancer.errors import SettingsError
 from training import recipes
 from training.cli import flag
+from training.columns import NO_COLUMN, OURS, Columns
 
 NEW_POCKET = "new_pocket"  # in place of a checkpoint
 PAIRS, CLEAN = "pairs", "clean"  # of a mixture, beside the presets
@@ -84,6 +85,12 @@ class TrainConfig:
     )
     preset: str = flag("v2", "degradation, and the defaults of ranks, losses and optimizer: v2 or v1")
     train_data_dir: str = flag("", "folders to train on, comma-separated: images/ with masks/, or ready pairs")
+    image_column: str = flag(
+        OURS.image, "column of the clean pictures in a metadata.jsonl of ready pairs; validation too", free=True
+    )
+    conditioning_image_column: str = flag(
+        "", f"column of the degraded ones; empty: degraded; {NO_COLUMN}: photographs, degraded afresh", free=True
+    )
     max_train_samples: int = flag(0, "train on the first this many pictures; 0: all")
     output_dir: str = flag(
         "runs/train", "run folder; a run found there is gone on with if its settings agree", free=True
@@ -380,6 +387,11 @@ class TrainConfig:
             SettingsError: --plain_colours cannot be read, or does not add up to 1.
         """
         return shares_of(self.plain_colours, PLAIN_COLOURS, "--plain_colours")
+
+    @property
+    def columns(self) -> Columns:
+        """What columns of pictures are called in the folders."""
+        return Columns(self.image_column, self.conditioning_image_column)
 
     @property
     def validation_sets(self) -> dict[str, str]:

@@ -44,6 +44,7 @@ from enhancer.runtime.device import device_of, machine, program
 from enhancer.runtime.files import write_text
 from enhancer.runtime.processes import Processes, leave
 from training.cli import flag, from_flags
+from training.columns import NO_COLUMN, OURS, Columns
 from training.data.backgrounds import Colour
 from training.data.contents import contents_of
 from training.data.folders import Sample, find_samples
@@ -71,6 +72,10 @@ class EvalConfig:
     """What is evaluated on what."""
 
     data_dir: str = flag("", "folders to evaluate on, comma-separated: images/ with masks/, or ready pairs")
+    image_column: str = flag(OURS.image, "column of the clean pictures in a metadata.jsonl of ready pairs")
+    conditioning_image_column: str = flag(
+        "", f"column of the degraded ones; empty: degraded; {NO_COLUMN}: photographs, degraded here"
+    )
     checkpoint: str = flag("pocket", "user/repo, user/repo@tag-or-commit, a folder, a run (its best), or pocket")
     output_dir: str = flag(
         "",
@@ -150,6 +155,11 @@ class EvalConfig:
         return Path(self.output_dir or ("runs/comparison" if self.compare else "runs/evaluation"))
 
     @property
+    def columns(self) -> Columns:
+        """What columns of pictures are called in the folders."""
+        return Columns(self.image_column, self.conditioning_image_column)
+
+    @property
     def degradation(self) -> Degradation:
         """What is done to clean pictures."""
         return Degradation(self.preset, self.seed, Path(self.cache) if self.cache else self.folder.parent / "degraded")
@@ -212,7 +222,7 @@ def main(config: EvalConfig) -> dict[str, Any]:
     """Evaluate one set and write the results; returns what `metrics.json` holds, on every process."""
     for text in config.fail_if:
         Gate.parse(text)  # a typo should not cost an evaluation
-    listed = find_samples(config.data_dir)
+    listed = find_samples(config.data_dir, config.columns)
     processes = Processes(cpu=config.device == "cpu")
     try:
         session = Session(*prepare(config, processes), processes)
@@ -227,7 +237,7 @@ def main_sets(config: EvalConfig) -> dict[str, Any]:
     planned = plan(config)
     for text in config.fail_if:
         Gate.parse(text, [each.name for each in planned])
-    listed = {each.name: find_samples(each.config.data_dir) for each in planned if not each.absent}
+    listed = {each.name: find_samples(each.config.data_dir, each.config.columns) for each in planned if not each.absent}
     if not listed:
         raise SettingsError(f"Of the sets {config.sets!r} none can be evaluated: {planned[0].absent}")
     processes = Processes(cpu=config.device == "cpu")

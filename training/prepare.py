@@ -37,12 +37,13 @@ from enhancer.runtime.files import write_text
 from enhancer.seeding import rng_for
 from enhancer.splats.degradation import SPLAT_PRESETS, SplatPreset, degrade_as_splats, drawn_preset, splat_preset
 from training.cli import flag, from_flags
+from training.columns import OURS, Columns
 from training.data.avatars import find_views
 from training.data.crop import LabelMaker, prepare
 from training.data.look import look_at
 from training.data.output import Output, Row
 from training.data.pair_lines import pair_lines
-from training.data.photographs import Found, Photograph, find_pairs, find_photographs
+from training.data.photographs import Found, Photograph, find_named_pairs, find_pairs, find_photographs
 from training.data.split import near_in_order, split_apart
 from training.report.figures import mask_figure, pipeline_figure
 from training.splats.captures import avatars_of
@@ -63,7 +64,9 @@ class PrepareConfig:
     photographs: str = flag("", "folder of photographs, any size; label maps in masks/ beside images/ are used")
     dataset_name: str = flag("", "instead: a `datasets` id or imagefolder (needs the extra `data`)")
     dataset_split: str = flag("train", "its split that is read")
-    image_column: str = flag("image", "its column of pictures; of pairs the clean ones")
+    image_column: str = flag(
+        OURS.image, "its column of pictures; of pairs the clean ones. So too in a metadata.jsonl of --photographs"
+    )
     conditioning_image_column: str = flag("", "its column of degraded pictures, where it holds pairs; 'none' degrades")
     clean: str = flag("", "instead, ready pairs: folder of clean pictures")
     degraded: str = flag("", "ready pairs: folder of degraded pictures, matched by name")
@@ -193,7 +196,8 @@ def find(config: PrepareConfig) -> Found:
         where = f"{config.clean} with a partner in {config.degraded}"
     else:
         where = config.photographs
-        found = find_photographs(Path(where), masks, leave_out=Path(config.output_dir))
+        found = find_named_pairs(Path(where), masks, Columns(config.image_column, config.conditioning_image_column))
+        found = found or find_photographs(Path(where), masks, leave_out=Path(config.output_dir))
     if not found.photographs:
         said = [f"There are no pictures in {where}.", *found.problems, left_out(found.others)]
         raise SettingsError("\n".join(sentence for sentence in said if sentence))

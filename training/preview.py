@@ -46,7 +46,7 @@ class PreviewConfig(TrainConfig):
 
 def rows_of(config: PreviewConfig) -> list[tuple[Tile, Tile]]:
     """Return the first rows that training sees from a step on, each as clean and degraded."""
-    pairs = Pairs(find_samples(config.train_data_dir), config)
+    pairs = Pairs(find_samples(config.train_data_dir, config.columns), config)
     rows: list[tuple[Tile, Tile]] = []
     for number, batch in enumerate(batches(pairs, config.first_step)):
         step = config.first_step + number // config.gradient_accumulation_steps
@@ -65,7 +65,7 @@ def main(config: PreviewConfig) -> Path:
     cv2.setNumThreads(1)
     rows = rows_of(config)
     lines = [rows[start : start + PAIRS_A_LINE] for start in range(0, len(rows), PAIRS_A_LINE)]
-    contents = Pairs(find_samples(config.train_data_dir), config).contents()
+    contents = Pairs(find_samples(config.train_data_dir, config.columns), config).contents()
     page = sheet(
         "What training sees",
         f"{config.train_data_dir}, crops of {config.resolution} px: {contents}",

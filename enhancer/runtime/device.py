@@ -27,6 +27,12 @@ def best_device() -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
+def cpu_has_bfloat16() -> bool:
+    """Say whether the CPU multiplies in bfloat16, as some since 2020 do; others only imitate it, and lose time by it."""
+    has = torch.cpu.get_capabilities()
+    return any(has.get(name) for name in ("avx512_bf16", "amx_bf16"))
+
+
 def cuda_trouble(devices: Path = Path("/dev")) -> Message | None:
     """Return why an NVIDIA GPU of this machine is not used, and what to do; None where there is none, or it works.
 

@@ -12,9 +12,8 @@ from enhancer.errors import EnhancerError, ImageError
 from enhancer.imaging.io import write_png
 from enhancer.runtime.files import write_text
 from enhancer.runtime.resumable import Journal, Row, claim
-from training.data.folders import METADATA, Sample
+from training.data.folders import METADATA, SPLITS, Sample
 
-SPLITS = ("train", "validation", "test")
 SETTINGS, JOURNAL = "prepare.json", "done.jsonl"
 # `file_name` leads: `datasets` (5.2) gives it to the first picture column of a row, whichever that is.
 # The Hub takes at most this many files in a folder; of a larger data set a picture lies in one of so many subfolders.

@@ -15,7 +15,9 @@ from enhancer.imaging.folders import LABELS_SUFFIX, finder, is_picture
 from enhancer.imaging.io import from_pil, opened, read_image
 from enhancer.imaging.names import LONGEST, encodable, fitting, normalised
 from enhancer.imaging.premultiplied import straight
+from training.columns import Columns
 from training.data.beside import Rendered, Window
+from training.data.folders import METADATA, SPLITS, find_pairs_of
 
 Source = Path | Callable[[], bytes]  # a file, or what returns its bytes
 
@@ -122,6 +124,36 @@ def find_pairs(
             pairs.append(Photograph(each.name, each.source, each.labels, partner.source))
     problems += [f"{left.shown} in {degraded} has no partner {left.name}.* in {clean}." for left in theirs.values()]
     return Found(pairs, problems + double, others + others_degraded)
+
+
+def find_named_pairs(folder: Path, masks: Path | None, columns: Columns) -> Found | None:
+    """Return the ready pairs that the `metadata.jsonl` of a folder names, or those of its splits; None if none does.
+
+    Args:
+        folder: An imagefolder, such as one that was prepared before.
+        masks: Folder of label maps NAME.png, instead of those it brings.
+        columns: What its columns are called.
+
+    Raises:
+        ImageError: A `metadata.jsonl` cannot be read, has not the columns, or names files that are not there.
+    """
+    inside = [each for each in (folder, *(folder / split for split in SPLITS)) if (each / METADATA).is_file()]
+    samples = [sample for each in inside for sample in find_pairs_of(each, columns)]
+    if not samples:
+        return None
+    mask, photographs, problems = finder(masks) if masks else None, {}, []
+    for sample in samples:
+        name = file_name(normalised(sample.image.stem))
+        if name in photographs:
+            problems.append(
+                f"{sample.image} would be called {name}.png, as {photographs[name].source} is: rename one of them."
+            )
+            continue
+        given = mask(f"{name}.png") if mask else sample.labels
+        facts = {"view": sample.view} if sample.view else {}
+        labels = given if given and given.is_file() else None
+        photographs[name] = Photograph(name, sample.image, labels, sample.degraded, facts=facts)
+    return Found(list(photographs.values()), problems, Counter())
 
 
 def _ending(photographs: list[Photograph], suffix: str) -> list[Photograph]:

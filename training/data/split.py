@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-BLOCK = 3  # a block is at least so many times as long as what it leaves out at an end
+BLOCK = 3  # a block is at least so many times as long as what it leaves out at an end, unless more is asked for
 
 
 def near_in_order(count: int, steps: int = 1) -> np.ndarray:
@@ -35,7 +35,7 @@ def near_in_view(positions: np.ndarray, directions: np.ndarray, centre: np.ndarr
     return (directions @ directions.T > np.cos(np.radians(degrees))) & (apart < np.radians(degrees))
 
 
-def split_apart(near: np.ndarray, shares: Mapping[str, float], rest: str = "train") -> list[str]:
+def split_apart(near: np.ndarray, shares: Mapping[str, float], rest: str = "train", block: int = BLOCK) -> list[str]:
     """Share out the frames of a recording, so that no two parts have frames near each other.
 
     Parts get blocks of frames that follow each other, spread evenly over the recording: single ones where no frames are near,
@@ -45,6 +45,8 @@ def split_apart(near: np.ndarray, shares: Mapping[str, float], rest: str = "trai
         near: (N, N) bool, symmetric: which frames are near, in the order of the recording.
         shares: Part -> its share of the frames, above 0; together at most 1. Each part gets one frame at least.
         rest: The part that gets all others.
+        block: How many times as long a block is as what it leaves out at an end, as far as the smallest part allows. Longer
+            blocks waste less, and are fewer.
 
     Returns:
         The part of each frame; empty for those that are left out. All are in `rest` where nothing would be left of it.
@@ -56,7 +58,7 @@ def split_apart(near: np.ndarray, shares: Mapping[str, float], rest: str = "trai
         rest = ""
     else:
         wanted[rest] = 1 - sum(wanted.values())
-    parts = _in_blocks(count, _block_length(near, min(wanted.values())), wanted)
+    parts = _in_blocks(count, _block_length(near, min(wanted.values()), block), wanted)
     order = [part for part in wanted if part != rest] + [rest] * bool(rest)
     for place, part in enumerate(order[1:], start=1):
         ours = parts == part
@@ -67,14 +69,14 @@ def split_apart(near: np.ndarray, shares: Mapping[str, float], rest: str = "trai
     return parts.tolist()
 
 
-def _block_length(near: np.ndarray, least: float) -> int:
+def _block_length(near: np.ndarray, least: float, block: int) -> int:
     """Return how many frames a block has: many where many follow that are near, but no more than the smallest part."""
     count = len(near)
     follow = []
     for number in range(count):
         after = near[number, number + 1 :]
         follow.append(len(after) if after.all() else int(np.argmin(after)))
-    return int(np.clip(BLOCK * np.median(follow), 1, max(1, round(least * count))))
+    return int(np.clip(block * np.median(follow), 1, max(1, round(least * count))))
 
 
 def _in_blocks(count: int, length: int, shares: Mapping[str, float]) -> np.ndarray:

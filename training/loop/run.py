@@ -121,7 +121,7 @@ class Training:
         require_installed(config.trackers)
         self.accelerator = build_accelerator(config)
         self.is_main = self.accelerator.is_main_process
-        samples = find_samples(config.train_data_dir)[: config.max_train_samples or None]
+        samples = find_samples(config.train_data_dir, config.columns)[: config.max_train_samples or None]
         self.config = config = config.for_pictures(len(samples), self.accelerator.num_processes)
         self.pairs = Pairs(samples, config)
         shown = contents_shown(self.pairs.sources)

@@ -62,7 +62,7 @@ class Validation:
             max_train_samples=config.max_validation_samples,
         )
         self.pairs, self.shown = (
-            Pairs(find_samples(config.validation_sets[name]), fixed),
+            Pairs(find_samples(config.validation_sets[name], config.columns, needed=False), fixed),
             config.num_validation_images,
         )
         self.folder, self.accelerator = Path(config.output_dir) / VALIDATION_FOLDER, accelerator

@@ -22,6 +22,7 @@ from training.publish.card import LICENCE_FILE, CardInfo, licence_file, model_ca
 from training.report.showcase import HEADS, before_after
 
 PICTURE, NOTICE = "before_after.png", "NOTICE"
+RUN, OUTCOME = "run", Path("outcome", "outcome.json")  # in the folder of an adaptation, beside its checkpoint
 
 
 @dataclass(frozen=True)
@@ -157,9 +158,10 @@ def _picture(checkpoint: Path, staging: Path) -> str | None:
 
 
 def _run_of(checkpoint: Path) -> Mapping[str, Any] | None:
-    """Return the settings of the run whose folder the checkpoint is in."""
-    path = checkpoint.absolute().parent / CONFIG
-    run = _json(path) if path.is_file() else None
+    """Return the settings of the run whose folder the checkpoint is in, or of the one that an adaptation has in `RUN`."""
+    folder = checkpoint.absolute().parent
+    path = next((each for each in (folder / CONFIG, folder / RUN / CONFIG) if each.is_file()), None)
+    run = _json(path) if path else None
     return run if isinstance(run, Mapping) and "train_data_dir" in run else None
 
 
@@ -172,7 +174,15 @@ def _step_of(checkpoint: Path) -> int | None:
 
 
 def _gained(checkpoint: Path) -> str:
-    """Return what these weights gain over the start of their run, on its validation pictures, in words."""
+    """Return what these weights gain over the start of their run, in words: on pictures it never saw, else by its validation."""
+    judged = checkpoint.absolute().parent / OUTCOME
+    if judged.is_file():
+        found = _json(judged)
+        psnr, lpips = (found["scores"][name] for name in ("psnr", "lpips_alex"))
+        return (
+            f"{psnr['over_start']['mean']:+.2f} dB, LPIPS (AlexNet) {lpips['start']:.3f} → {lpips['adapted']:.3f}, on "
+            f"{found['pictures']} pairs that it never saw"
+        )
     rows, step = read_validations(checkpoint.absolute().parent), _step_of(checkpoint)
     if not step or step not in rows or 0 not in rows:
         return ""
@@ -202,10 +212,11 @@ def _evaluation(checkpoint: Path, given: str | Path | None) -> Mapping[str, Any]
     ours = fingerprint_of_files(files, contents=True)
     if given is None:
         run = checkpoint.absolute().parent
-        for path in (*sorted(run.glob(f"*/{SETS}")), *sorted(run.glob(f"*/{METRICS}"))):
-            found = _json(path)
-            if found.get("checkpoint", {}).get("fingerprint") == ours:
-                return found
+        for pattern in (f"*/{SETS}", f"*/{METRICS}", f"{OUTCOME.parent}/*/{METRICS}"):
+            for path in sorted(run.glob(pattern)):
+                found = _json(path)
+                if found.get("checkpoint", {}).get("fingerprint") == ours:
+                    return found
         return None
     path = Path(given)
     if path.is_dir():
