@@ -22,6 +22,7 @@ from page.i18n.translate import Translate, label, translator
 from page.link import read_link
 from page.outputs import Details, Pair, image_update, steps_shown
 from page.share import Share, file_of
+from page.views import buttons
 from page.wishes import ALL, NOW, PICTURES, WORDS, OvertakenError, Wishes, outdated_in, shown_in
 
 TRY, RENDER = "try", "render"
@@ -53,6 +54,18 @@ class Workbench:
                 self._lay_out_inputs()
             with gr.Column(elem_classes="hero"):
                 self._lay_out_hero()
+            self.truth = gr.Image(  # on wide screens
+                label=label("Clean"),
+                format="png",
+                type="filepath",
+                image_mode=None,
+                interactive=False,
+                visible=False,
+                buttons=[],
+                elem_classes="truth",
+                elem_id=f"{self.kind}-truth",
+                alt_text=label("The clean picture"),
+            )
         with gr.Column(visible=False, elem_classes="details") as self.details:
             self._lay_out_details()
         self._wire()
@@ -64,6 +77,7 @@ class Workbench:
             self.heads = gr.Gallery(
                 [str(path) for path in HEADS],
                 label=label("Pick a face"),
+                selected_index=0,
                 format="png",
                 columns=6,
                 height="auto",
@@ -121,7 +135,7 @@ class Workbench:
             label=label("Before and after"),
             show_label=False,
             format="png",
-            max_height=500,
+            max_height=512,
             elem_classes="slider",
             elem_id=f"{self.kind}-slider",
             buttons=["download", "fullscreen"],
@@ -137,6 +151,7 @@ class Workbench:
             elem_classes="divider",
             interactive=True,
         )
+        self.views = gr.HTML(padding=False, elem_classes="views-row", elem_id=f"{self.kind}-views")
         self.stop = gr.Button(label("Stop"), size="sm", elem_classes="stop", elem_id=f"{self.kind}-stop")
         hello = label("nothing yet" if not self.degrades else "gpu is lent" if backend.ON_ZERO_GPU else "waking")
         self.status = gr.HTML(hello, padding=False, elem_classes="status", elem_id=f"{self.kind}-status")
@@ -234,6 +249,8 @@ class Workbench:
             self.lost,
             self.left,
             *self.trio,
+            self.truth,
+            self.views,
             self.shown,
         ]
         if self.degrades:
@@ -272,6 +289,8 @@ class Workbench:
         read = uploaded(self.read_back, self.image, [*settings, self.as_render], show_progress="hidden", **PRIVATE)
         read.failure(lambda: None, None, self.image, **QUICK)
         if self.damage:
+            for away in (uploaded, self.image.clear):  # what is shown there is no example any more
+                away(None, None, self.heads, js="() => ({__type__: 'update', selected_index: null})", **PRIVATE)
             chosen: Any = self.heads.select
             hidden = "{__type__: 'update', visible: false}"
             chosen(None, None, self.as_render, js=f"() => {{ {outdated} return {hidden}; }}", **PRIVATE)
@@ -381,6 +400,8 @@ class Workbench:
             self.improved: image_update(details.improved),
             self.scores: score_table(result, say),
             self.close_ups: details.close_up_panels(say),
+            self.views: buttons(details.frames, say),
+            self.truth: image_update(details.clean),
             self.lost: image_update(before),
             self.left: image_update(after, label=say(words), alt_text=say(words)),
         }

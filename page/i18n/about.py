@@ -38,7 +38,9 @@ def _upright(words: Sequence[str]) -> str:
         f'<text x="145" y="{35 + 92 * k}" text-anchor="middle">{text}</text>'
         for k, (text, kind) in enumerate(boxes)
     )
-    arrows = "".join(f'<path class="arrow" d="M145 {58 + 92 * k}v32" marker-end="url(#tip-upright)"/>' for k in range(4))
+    arrows = "".join(
+        f'<path class="arrow" d="M145 {58 + 92 * k}v32" marker-end="url(#tip-upright)"/>' for k in range(4)
+    )
     arcs = "".join(
         f'<path class="arrow soft" d="M222 {110 + 8 * k}C{262 - 9 * k} {110 + 8 * k} {262 - 9 * k} {318 - 8 * k} 226 {318 - 8 * k}" '
         'marker-end="url(#tip-upright)"/>'

@@ -65,6 +65,7 @@ WORDS = {
     "dB won, by region": "Gewonnene dB je Region",
     "The face, its regions green where they improved and red where they did not": "Das Gesicht, seine Regionen grün, wo sie besser wurden, rot, wo nicht",
     "Close-ups": "Aus der Nähe",
+    "What is shown large": "Was groß gezeigt wird",
     "Eyes and mouth": "Augen und Mund",
     "Difference": "Unterschied",
     "Before, against clean": "Vorher gegen sauber",
