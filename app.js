@@ -27,9 +27,15 @@
       [...document.querySelectorAll("#heads [data-head]")].map((it) => [it.dataset.head, it.textContent]),
     );
     for (const thumbnail of document.querySelectorAll(".examples .thumbnail-item")) {
-      const shown = shows[/head_\d+/.exec(thumbnail.querySelector("img")?.src ?? "")?.[0]];
+      const shown = shows[/(head_\w+)\.webp/.exec(thumbnail.querySelector("img")?.src ?? "")?.[1]];
       const [, number, count] = /(\d+)\D+(\d+)/.exec(thumbnail.ariaLabel) ?? [];
       if (shown && number) set(thumbnail, "aria-label", thumbnailNumbered(number, count) + shown);
+    }
+    // gradio leaves the words for some pictures untranslated
+    for (const image of document.querySelectorAll('img[alt^="__i18n__"]')) {
+      const { key } = JSON.parse(image.alt.slice(8));
+      const said = window.gradio_config?.i18n_translations ?? {};
+      set(image, "alt", said[german ? "de" : "en"]?.[key] ?? key);
     }
     // a link with a button in it: one of them is enough, by the name of what it downloads
     for (const link of document.querySelectorAll("a.download-link")) {
@@ -165,4 +171,108 @@
     const slider = event.buttons ? document.querySelector(".slider:has(.outer.grab)") : null;
     if (slider) requestAnimationFrame(() => follow(slider));
   }, true);
+
+  // A close look is one at all pictures of a result: the two of the slider and, where it is shown, the clean one. A view is
+  // { name } of a button, or { zoom, x, y } with the point of the picture, in [0, 1], that is in the middle.
+  const views = new WeakMap();
+  const LARGEST = 16;
+  const shareOf = (picture) => {
+    // how much of its element the picture itself takes up, across and down
+    const { clientWidth: width, clientHeight: height, naturalWidth, naturalHeight } = picture;
+    const scale = Math.min(width / naturalWidth, height / naturalHeight);
+    return [(naturalWidth * scale) / width, (naturalHeight * scale) / height, scale];
+  };
+  const meant = (stage, picture) => {
+    const view = views.get(stage) ?? { name: "whole" };
+    if (!view.name) return view;
+    const [across, down, scale] = shareOf(picture);
+    if (view.name === "pixels") return { zoom: Math.max(1, 1 / scale), x: 0.5, y: 0.5 };
+    const frame = stage.querySelector(`[data-view=${view.name}]`)?.dataset.frame;
+    if (!frame) return { zoom: 1, x: 0.5, y: 0.5 };
+    const [left, top, width, height] = frame.split(" ").map(Number);
+    return { zoom: Math.max(1, 1 / Math.max(width * across, height * down)), x: left + width / 2, y: top + height / 2 };
+  };
+  // the middle of a frame that stays inside the picture
+  const inside = (at, share, zoom) => {
+    const rim = Math.min(0.5, 0.5 / (zoom * share));
+    return Math.min(1 - rim, Math.max(rim, at));
+  };
+  const put = (stage, name, value) => {
+    if (stage.style.getPropertyValue(name) !== value) stage.style.setProperty(name, value); // else we would see it change
+  };
+  const look = (stage) => {
+    const first = stage.querySelector(".slider img");
+    if (!first?.naturalWidth || !first.clientWidth) return;
+    const { zoom, x, y } = meant(stage, first);
+    stage.classList.toggle("zoomed", zoom > 1);
+    put(stage, "--zoom", String(zoom));
+    for (const [name, picture] of [["slider", first], ["truth", stage.querySelector(".truth img")]]) {
+      if (!picture?.naturalWidth || !picture.clientWidth) continue;
+      const [across, down] = shareOf(picture);
+      const shift = (at, share) => Math.min(0, Math.max(1 - zoom, 0.5 - zoom * ((1 - share) / 2 + share * at)));
+      const [left, top] = [shift(x, across), shift(y, down)];
+      put(stage, `--${name}-left`, `${100 * left}%`);
+      put(stage, `--${name}-top`, `${100 * top}%`);
+      if (name === "slider") {
+        const handle = stage.querySelector("[data-testid=slider]");
+        const at = new DOMMatrix(handle.style.transform).m41 / first.clientWidth;
+        put(stage, "--slider-cut", `${(100 * (at - left)) / zoom}%`);
+      }
+    }
+    const name = views.get(stage)?.name ?? (views.has(stage) ? "" : "whole");
+    stage.querySelectorAll("[data-view]").forEach((it) => set(it, "aria-pressed", String(it.dataset.view === name)));
+  };
+  const lookAgain = () => document.querySelectorAll(".stage:has(.slider img)").forEach(look);
+  const show = (stage, view) => {
+    views.set(stage, view);
+    look(stage);
+  };
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-view]");
+    if (button) show(button.closest(".stage"), { name: button.dataset.view });
+  });
+  // what moves the divider, by hand or by key, cuts the zoomed picture elsewhere
+  new MutationObserver(lookAgain).observe(document.body, { subtree: true, attributeFilter: ["style"], childList: true });
+  document.addEventListener("load", (event) => event.target.closest?.(".slider, .truth") && lookAgain(), true);
+  addEventListener("resize", lookAgain);
+
+  // The wheel scrolls the page; with Ctrl it zooms at the pointer. gradio's own handlers, which take every wheel and every
+  // finger, are not reached.
+  const pictured = (event) => event.target.closest?.(":is(.slider .content, .truth) img");
+  document.addEventListener("wheel", (event) => {
+    const picture = pictured(event);
+    if (!picture) return;
+    event.stopImmediatePropagation();
+    if (!event.ctrlKey) return;
+    event.preventDefault();
+    const stage = picture.closest(".stage");
+    const now = meant(stage, picture);
+    const zoom = Math.min(LARGEST, Math.max(1, now.zoom * (event.deltaY < 0 ? 1.15 : 1 / 1.15)));
+    const frame = picture.parentElement.getBoundingClientRect();
+    const [across, down] = shareOf(picture);
+    const away = [(event.clientX - frame.left) / picture.clientWidth - 0.5, (event.clientY - frame.top) / picture.clientHeight - 0.5];
+    const pull = 1 / now.zoom - 1 / zoom; // the point below the pointer stays there
+    const [x, y] = [now.x + (away[0] * pull) / across, now.y + (away[1] * pull) / down];
+    show(stage, { zoom, x: inside(x, across, zoom), y: inside(y, down, zoom) });
+  }, { capture: true, passive: false });
+  document.addEventListener("touchstart", (event) => pictured(event) && event.stopImmediatePropagation(), { capture: true, passive: true });
+  document.addEventListener("pointerdown", (event) => {
+    const picture = pictured(event);
+    const stage = picture?.closest(".stage.zoomed");
+    if (!stage || event.button) return;
+    let [x, y] = [event.clientX, event.clientY];
+    const drag = (moved) => {
+      const { zoom, ...middle } = meant(stage, picture);
+      const [across, down] = shareOf(picture);
+      const left = inside(middle.x - (moved.clientX - x) / (zoom * across * picture.clientWidth), across, zoom);
+      const top = inside(middle.y - (moved.clientY - y) / (zoom * down * picture.clientHeight), down, zoom);
+      [x, y] = [moved.clientX, moved.clientY];
+      show(stage, { zoom, x: left, y: top });
+    };
+    const over = new AbortController();
+    document.addEventListener("pointermove", drag, { signal: over.signal });
+    for (const name of ["pointerup", "pointercancel"]) {
+      document.addEventListener(name, () => over.abort(), { signal: over.signal });
+    }
+  });
 }

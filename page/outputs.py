@@ -10,12 +10,14 @@ import gradio as gr
 import numpy as np
 from gradio.utils import get_upload_folder
 
-from enhancer.imaging.plots import close_up, difference, improvement
+from enhancer.imaging.masks import Masks
+from enhancer.imaging.plots import close_up, difference, frame, improvement
 from enhancer.imaging.provenance import Record, png_bytes
 from enhancer.metrics.catalogue import LPIPS, PSNR
 from enhancer.results import Result, won_by_region
 from enhancer.runtime.files import atomic_write
 from page.i18n.translate import Translate
+from page.views import CLOSE, Frame
 
 KEPT = tempfile.TemporaryDirectory(prefix="splat-enhancer-")  # for pictures shown to every visitor
 MAPPED = (LPIPS, PSNR)  # what a map tells of each region
@@ -61,6 +63,7 @@ class Details:
     improved: tuple[str | None, ...]  # a map for each of `MAPPED`
     differences: tuple[str | None, str]  # before and after against the clean picture; or one against the other
     close_ups: tuple[tuple[str, str, str], ...]  # path, region, which picture
+    frames: dict[str, Frame]  # region -> where its close-ups are
 
     @classmethod
     def of(cls, result: Result, folder: str | None = None) -> "Details":
@@ -86,16 +89,26 @@ class Details:
             pair = (lost, left)
         close_ups = [
             (saved(part, f"{region}_{name}", folder=folder), region, name)
-            for region in ("eyes", "mouth")
+            for region in CLOSE
             for name, rgb in flat.items()
             if (part := close_up(rgb, masks[region])) is not None
         ]
         clean = None if result.clean is None else saved(result.clean, "clean", folder=folder)
-        return cls(clean, tuple(maps), pair, tuple(close_ups))
+        return cls(clean, tuple(maps), pair, tuple(close_ups), _frames(masks))
 
     def close_up_panels(self, say: Translate) -> list[Panel]:
         """Return the close-ups with their captions."""
         return [(path, f"{say(region.capitalize())}, {say(name)}") for path, region, name in self.close_ups]
+
+
+def _frames(masks: Masks) -> dict[str, Frame]:
+    """Return where the regions are that are worth a close look; one that is not there is left out."""
+    found = {name: (frame(masks[name]), masks[name].shape) for name in CLOSE}
+    return {
+        name: (place[0] / width, place[1] / height, place[2] / width, place[3] / height)
+        for name, (place, (height, width)) in found.items()
+        if place is not None
+    }
 
 
 def steps_shown(steps: Any, say: Translate = str) -> list[Panel]:

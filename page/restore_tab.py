@@ -24,6 +24,7 @@ from page.link import LINKED, read_link
 from page.outputs import MAPPED, Details, Pair, image_update, steps_shown
 from page.share import Share, file_of
 from page.thumbnails import thumbnail_of
+from page.views import buttons
 from page.wishes import ALL, NOW, PICTURES, WORDS, OvertakenError, Wishes, outdated_in, shown_in
 
 TRY, RENDER = "try", "render"
@@ -55,6 +56,18 @@ class Workbench:
                 self._lay_out_inputs()
             with gr.Column(elem_classes="hero"):
                 self._lay_out_hero()
+            self.truth = gr.Image(  # on wide screens
+                label=label("Ground truth"),
+                format="png",
+                type="filepath",
+                image_mode=None,
+                interactive=False,
+                visible=False,
+                buttons=[],
+                elem_classes="truth",
+                elem_id=f"{self.kind}-truth",
+                alt_text=label("The ground truth"),
+            )
         with gr.Column(visible=False, elem_classes="details") as self.details:
             self._lay_out_details()
         self._wire()
@@ -66,6 +79,7 @@ class Workbench:
         self.gallery = gr.Gallery(
             [thumbnail_of(path) for path in examples],
             label=label("Pick a face" if self.degrades else "Pick a render of splats"),
+            selected_index=0,
             format="png",
             columns=6,
             height="auto",
@@ -128,7 +142,7 @@ class Workbench:
             label=label("Input and restored"),
             show_label=False,
             format="png",
-            max_height=500,
+            max_height=512,
             elem_classes="slider",
             elem_id=f"{self.kind}-slider",
             buttons=["download", "fullscreen"],
@@ -144,6 +158,7 @@ class Workbench:
             elem_classes="divider",
             interactive=True,
         )
+        self.views = gr.HTML(padding=False, elem_classes="views-row", elem_id=f"{self.kind}-views")
         self.stop = gr.Button(label("Stop"), size="sm", elem_classes="stop", elem_id=f"{self.kind}-stop")
         hello = label("gpu is lent" if backend.ON_ZERO_GPU else "waking")
         self.status = gr.HTML(hello, padding=False, elem_classes="status", elem_id=f"{self.kind}-status")
@@ -245,6 +260,8 @@ class Workbench:
             self.lost,
             self.left,
             *self.trio,
+            self.truth,
+            self.views,
             self.shown,
         ]
         outputs += [self.film, self.scrubber] if self.degrades else [self.faces]
@@ -278,6 +295,13 @@ class Workbench:
             js="(at) => ({__type__: 'update', slider_position: at})",
             **PRIVATE,
         )
+        self._wire_picture(settings, outdated)
+        if self.damage:
+            self._wire_damage(self.damage, outdated)
+        self.stop.click(None, None, self.dropped, js=f"() => {NOW}", cancels=[work], **PRIVATE)
+
+    def _wire_picture(self, settings: list[Any], outdated: str) -> None:
+        """Have a picture come in: an upload, or an example."""
         uploaded: Any = self.image.upload
         uploaded(None, None, self.dropped, js=f"() => {{ {outdated} return {NOW}; }}", **PRIVATE)
         if not self.damage:  # an example's ground truth is none of what is uploaded
@@ -287,26 +311,29 @@ class Workbench:
         # in the queue, though quick: only there does an error reach the page in words
         read = uploaded(self.read_back, self.image, [*settings, self.as_render], show_progress="hidden", **PRIVATE)
         read.failure(lambda: None, None, self.image, **QUICK)
+        for away in (uploaded, self.image.clear):  # what is shown there is no example any more
+            away(None, None, self.gallery, js="() => ({__type__: 'update', selected_index: null})", **PRIVATE)
         chosen: Any = self.gallery.select
         hidden = "{__type__: 'update', visible: false}"
         chosen(None, None, self.as_render, js=f"() => {{ {outdated} return {hidden}; }}", **PRIVATE)
         given = [self.image] if self.damage else [self.image, self.reference]
         picked = chosen(self.pick, self.gallery, given, trigger_mode="always_last", **QUICK)
         picked.success(None, None, self.wish, js=f"() => {NOW}", **PRIVATE)
-        if self.damage:
-            other = f"() => {{ {outdated} return [Math.floor(Math.random() * 1e6), {NOW}]; }}"
-            self.reroll.click(None, None, [self.damage.seed, self.wish], js=other, **PRIVATE)
-            watched: Any = self.strip.select
-            before, _, clean = self.trio
-            watched(self.show_steps, [clean, before], [self.film, self.scrubber], **PRIVATE)
-            self.scrubber.input(
-                None,
-                self.scrubber,
-                self.film,
-                js="(n) => ({__type__: 'update', selected_index: n - 1})",
-                **PRIVATE,
-            )
-        self.stop.click(None, None, self.dropped, js=f"() => {NOW}", cancels=[work], **PRIVATE)
+
+    def _wire_damage(self, damage: DamageControls, outdated: str) -> None:
+        """Have a new seed on a click, and the degradation's steps when they are looked at."""
+        other = f"() => {{ {outdated} return [Math.floor(Math.random() * 1e6), {NOW}]; }}"
+        self.reroll.click(None, None, [damage.seed, self.wish], js=other, **PRIVATE)
+        watched: Any = self.strip.select
+        before, _, clean = self.trio
+        watched(self.show_steps, [clean, before], [self.film, self.scrubber], **PRIVATE)
+        self.scrubber.input(
+            None,
+            self.scrubber,
+            self.film,
+            js="(n) => ({__type__: 'update', selected_index: n - 1})",
+            **PRIVATE,
+        )
 
     def begin_with(self, tab: gr.Tab) -> None:
         """Have what is chosen restored when its tab is first looked at, unless a link brings its own."""
@@ -407,6 +434,8 @@ class Workbench:
             self.details: gr.update(visible=True),
             self.scores: score_table(result, say),
             self.close_ups: details.close_up_panels(say),
+            self.views: buttons(details.frames, say),
+            self.truth: image_update(details.clean),
             self.lost: image_update(before),
             self.left: image_update(after, label=say(words), alt_text=say(words)),
         }

@@ -81,17 +81,29 @@ def close_up(image: np.ndarray, mask: np.ndarray, width: int = SIDE) -> np.ndarr
         mask: (H, W) soft mask of the region.
         width: Of the result, in pixels; its height follows from the region, between a half and all of that.
     """
+    if (place := frame(mask)) is None:
+        return None
+    left, top, across, down = place
+    part = image[top : top + down, left : left + across]
+    size = (width, max(1, round(width * part.shape[0] / part.shape[1])))
+    return np.clip(cv2.resize(part, size, interpolation=cv2.INTER_CUBIC), 0, 1)
+
+
+def frame(mask: np.ndarray) -> tuple[int, int, int, int] | None:
+    """Return left, top, width and height in pixels of what a close-up of a region shows; None without the region.
+
+    Args:
+        mask: (H, W) soft mask of the region.
+    """
     rows, columns = np.nonzero(mask > 0.5)
     if len(rows) < 16:  # a speck, not a feature
         return None
     across = (1 + MARGIN) * (np.ptp(columns) + 1)
     down = float(np.clip((1 + MARGIN) * (np.ptp(rows) + 1), across / 2, across))
-    across, down = min(across, image.shape[1]), min(down, image.shape[0])
-    left = _inside((columns.min() + columns.max()) / 2 - across / 2, across, image.shape[1])
-    top = _inside((rows.min() + rows.max()) / 2 - down / 2, down, image.shape[0])
-    part = image[top : top + round(down), left : left + round(across)]
-    size = (width, max(1, round(width * part.shape[0] / part.shape[1])))
-    return np.clip(cv2.resize(part, size, interpolation=cv2.INTER_CUBIC), 0, 1)
+    across, down = min(across, mask.shape[1]), min(down, mask.shape[0])
+    left = _inside((columns.min() + columns.max()) / 2 - across / 2, across, mask.shape[1])
+    top = _inside((rows.min() + rows.max()) / 2 - down / 2, down, mask.shape[0])
+    return left, top, round(across), round(down)
 
 
 def _inside(start: float, length: float, available: int) -> int:

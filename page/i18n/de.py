@@ -71,6 +71,7 @@ WORDS = {
     "PSNR, by region": "PSNR je Region",
     "The face, its regions green where they improved and red where they did not": "Das Gesicht, seine Regionen grün, wo sie besser wurden, rot, wo nicht",
     "Close-ups": "Aus der Nähe",
+    "What is shown large": "Was groß gezeigt wird",
     "Eyes and mouth": "Augen und Mund",
     "Difference": "Unterschied",
     "Input, against the ground truth": "Eingabe gegen Original",
@@ -481,7 +482,8 @@ PASSAGES = {
     "heads": "<ul><li data-head='head_01'>lange glatte braune Haare, blaue Augen</li><li data-head='head_02'>kurze dunkle Haare, "
     "Bartstoppeln, im Halbprofil</li><li data-head='head_03'>lange schwarze Haare über einem Auge</li><li data-head='head_04'>dunkle "
     "Haut mit Glanzlichtern, offener Mund mit Zähnen, Bartstoppeln</li><li data-head='head_05'>ein älteres Gesicht: Falten, graue "
-    "Haare, Vollbart</li><li data-head='head_07'>ein großer lockiger Umriss feiner Haare</li></ul>",
+    "Haare, Vollbart</li><li data-head='head_07'>ein großer lockiger Umriss feiner Haare</li><li data-head='head_02_left_30'>ein Kopf aus 5.000 Gaußglocken, "
+    "von links</li><li data-head='head_02_right_40_above'>derselbe, von rechts oben</li></ul>",
     "pairs by name": "<p>Zu <b>ben_01.jpg</b> gehört <b>ben_01.png</b> oder <b>ben_01_reference.png</b>: derselbe Name, gleich "
     "welcher Dateityp; Groß- und Kleinschreibung zählt. Ein Rendering ohne sauberes Bild wird ohne Bewertung restauriert.</p>",
     "about": _ABOUT,

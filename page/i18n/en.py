@@ -77,7 +77,8 @@ PASSAGES = {
     "heads": "<ul><li data-head='head_01'>long straight brown hair, blue eyes</li><li data-head='head_02'>short dark hair, stubble, "
     "a three-quarter view</li><li data-head='head_03'>long black hair across one eye</li><li data-head='head_04'>dark skin with "
     "highlights, open mouth with teeth, stubble</li><li data-head='head_05'>an older face: wrinkles, grey hair, full beard</li>"
-    "<li data-head='head_07'>a large curly outline of fine hair</li></ul>",
+    "<li data-head='head_07'>a large curly outline of fine hair</li><li data-head='head_02_left_30'>a head of 5,000 Gaussians, from its "
+    "left</li><li data-head='head_02_right_40_above'>the same, from its right and above</li></ul>",
     "pairs by name": "<p><b>ben_01.jpg</b> goes with <b>ben_01.png</b> or <b>ben_01_reference.png</b>: the same name, in any type of "
     "file; upper and lower case differ. A render without a clean picture is restored without scores.</p>",
     "about": _ABOUT,

@@ -146,7 +146,7 @@ def test_a_link_opens_the_same_example_with_the_same_settings(visit):
     page.wait_for_function(
         "() => [...document.querySelectorAll('input[type=number]')].some(input => input.value == '7')"
     )
-    page.locator("#try-picture img[src*='head_03']").wait_for()
+    page.locator("#try-picture img[src*='head_03']").wait_for(state="attached")
     page.get_by_role("tab", name="Pictures", exact=True).first.click()
     page.locator("#try-share").click()
     page.wait_for_function(

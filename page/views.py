@@ -1,0 +1,27 @@
+"""Buttons below the slider that show its pictures whole, a region of them, or pixel by pixel: app.js does the zooming."""
+
+from collections.abc import Mapping
+from html import escape
+
+from page.i18n.translate import Translate
+
+CLOSE = ("eyes", "mouth")  # regions worth a close look
+Frame = tuple[float, float, float, float]  # left, top, width, height, as shares of the picture
+
+
+def buttons(frames: Mapping[str, Frame], say: Translate) -> str:
+    """Return the buttons as HTML.
+
+    Args:
+        frames: Region -> where it is; one that is not there gets no button.
+        say: Puts an English phrase into the reader's language.
+    """
+    views = [("whole", say("Whole picture"), "")]
+    views += [(name, say(name.capitalize()), " ".join(f"{share:.4f}" for share in frames[name])) for name in frames]
+    views.append(("pixels", "100 %", ""))
+    drawn = "".join(
+        f'<button type="button" data-view="{name}" data-frame="{frame}" aria-pressed="{str(name == "whole").lower()}">'
+        f"{escape(words)}</button>"
+        for name, words, frame in views
+    )
+    return f'<div class="views" role="group" aria-label="{escape(say("What is shown large"))}">{drawn}</div>'
