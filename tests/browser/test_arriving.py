@@ -6,7 +6,7 @@ from benchmarks.page import MOST_SHIFT, SCREENS, visit
 from tests.browser.visitor import IN_A_BROWSER
 
 pytestmark = IN_A_BROWSER
-OF_THE_RESULT = ("/before.png", "/restored.png", "/improved.png")
+OF_THE_RESULT = ("/before.png", "/restored.png", "/improved_lpips.png", "/improved_psnr.png")
 
 
 @pytest.mark.parametrize("screen", SCREENS)
