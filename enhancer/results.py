@@ -274,7 +274,7 @@ def _halves(result: Result, say: Translate) -> str:
         return ""
     gain = after["psnr"] - before["psnr"]
     decibels = tuple(
-        f"PSNR {number(value, form, say)}&nbsp;dB" for value, form in ((before["psnr"], ".1f"), (gain, "+.1f"))
+        f"PSNR&nbsp;{number(value, form, say)}&nbsp;dB" for value, form in ((before["psnr"], ".1f"), (gain, "+.1f"))
     )
     if before.get("lpips") and after.get("lpips") is not None:
         name = f'<abbr title="{escape(result.lpips_name or "LPIPS")}">LPIPS</abbr>'

@@ -369,10 +369,10 @@ def test_lpips_comes_first_and_the_decibels_after(service, opaque):
     shown = replace(result, scores_degraded=before, scores_restored=before | {"psnr": 24.0, "lpips": 0.2149})
     plain = re.sub("<[^>]*>", "", status_line(shown))
     assert plain.startswith(
-        "LPIPS 0.317PSNR 20.0&nbsp;dBLPIPS 0.215, 32 % lowercloser to the ground truth · PSNR +4.0&nbsp;dB"
+        "LPIPS 0.317PSNR&nbsp;20.0&nbsp;dBLPIPS 0.215, 32 % lowercloser to the ground truth · PSNR&nbsp;+4.0&nbsp;dB"
     )
     without = replace(shown, scores_restored=before | {"psnr": 19.0, "lpips": None})
-    assert 'class="lost">PSNR -1.0&nbsp;dB<' in status_line(without)
+    assert 'class="lost">PSNR&nbsp;-1.0&nbsp;dB<' in status_line(without)
     worse = replace(shown, scores_restored=before | {"psnr": 24.0, "lpips": 0.4})
     assert 'class="lost"' in status_line(worse)
     assert "% higher<" in status_line(worse)
