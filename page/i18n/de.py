@@ -82,7 +82,8 @@ WORDS = {
     "after": "nachher",
     "clean": "sauber",
     # about a result
-    "The full model runs on a processor here, not on a GPU. This picture takes about": "Das große Modell läuft hier auf einem Prozessor, nicht auf einer GPU. Dieses Bild dauert etwa",
+    "The full model runs on a processor here, not on a GPU.": "Das große Modell läuft hier auf einem Prozessor, nicht auf einer GPU.",
+    "This picture takes about": "Dieses Bild dauert etwa",
     "Restored in": "Restauriert in",
     "on": "auf",
     "regions from": "Regionen von",
@@ -376,6 +377,7 @@ PASSAGES = {
     "footer": "<p>Die Beispielköpfe sind Renderings von Menschen, die es nicht gibt. Bilder, die Sie bringen, werden binnen zwei "
     "Stunden gelöscht.</p>",
     "waking": "<p role='status'>Wacht auf: Nach einer Pause braucht das Modell etwa zehn Sekunden.</p>",
+    "stopped": "<p role='status' data-stopped='Angehalten. Gezeigt wird das Ergebnis davor.'></p>",
     "gpu is lent": "<p role='status'>Wählen Sie ein Gesicht oder drücken Sie auf Restaurieren. Für jedes Bild wird eine GPU geliehen: Nach "
     "einer Pause braucht das erste etwa zehn Sekunden.</p>",
     "nothing yet": "<p role='status'>Noch nichts restauriert: Legen Sie links ein Rendering ab. Es wird genommen, wie es ist; "

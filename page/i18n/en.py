@@ -50,6 +50,7 @@ PASSAGES = {
     "back in one step, and measures what it won, region by region.</p>",
     "footer": "<p>The example heads are renders of people who do not exist. Pictures you bring are deleted within two hours.</p>",
     "waking": "<p role='status'>Waking up: after a pause the model takes some ten seconds to load.</p>",
+    "stopped": "<p role='status' data-stopped='Stopped. What is shown is the result before.'></p>",
     # on ZeroGPU nothing is restored before somebody asks for it
     "gpu is lent": "<p role='status'>Choose a face, or press Restore. A GPU is lent for each picture: after a pause the first one "
     "takes some ten seconds.</p>",
