@@ -39,9 +39,11 @@
     }
     // a link with a button in it: one of them is enough, by the name of what it downloads
     for (const link of document.querySelectorAll("a.download-link")) {
-      set(link, "aria-label", `${german ? "Herunterladen" : "Download"}: ${link.download}`);
       const button = link.querySelector("button");
-      if (button) set(button, "tabindex", "-1"), set(button, "aria-hidden", "true");
+      if (!button) continue;
+      set(link, "aria-label", `${german ? "Herunterladen" : "Download"}: ${link.download}`);
+      set(button, "tabindex", "-1");
+      set(button, "aria-hidden", "true");
     }
     // what is written on a drop area is its name
     document.querySelectorAll(".upload-container[aria-label]:not(.icon-mode)").forEach((area) => area.removeAttribute("aria-label"));
@@ -275,4 +277,45 @@
       document.addEventListener(name, () => over.abort(), { signal: over.signal });
     }
   });
+
+  // gradio says how long the average picture took, whatever its size: our own words below the picture say it of this one.
+  const ours = german ? { processing: "läuft", queue: "Warteschlange" } : {};
+  new MutationObserver((changes) => {
+    for (const { target } of changes) {
+      const text = target.nodeType === Node.TEXT_NODE ? [target] : [...(target.querySelector?.(".progress-text")?.childNodes ?? [])];
+      for (const part of text) {
+        if (part.nodeType !== Node.TEXT_NODE || !part.parentElement?.matches(".progress-text")) continue;
+        const said = part.data.replace(/\/\d+\.\d+s/, "s").replace(/processing|queue/, (word) => ours[word] ?? word);
+        if (said !== part.data) part.data = said;
+      }
+    }
+  }).observe(document.body, { subtree: true, characterData: true, childList: true });
+
+  // A file may be dropped anywhere in a tab: it goes to the tab's first input.
+  const dropped = (event) => {
+    const tab = [...event.dataTransfer?.types ?? []].includes("Files") && event.target.closest?.("[role=tabpanel]");
+    const stage = tab ? tab.querySelector(".stage:has(input[type=file])") : null;
+    return event.target.closest?.(".picture:not(:has(img)) , .settings .picture, #batch-files") ? null : stage;
+  };
+  const leave = () => document.querySelectorAll(".dropping").forEach((it) => it.classList.remove("dropping"));
+  document.addEventListener("dragover", (event) => {
+    const stage = dropped(event);
+    leave();
+    if (!stage) return;
+    event.preventDefault();
+    stage.classList.add("dropping");
+  });
+  document.addEventListener("dragleave", (event) => event.relatedTarget || leave());
+  document.addEventListener("drop", (event) => {
+    const stage = dropped(event);
+    leave();
+    if (!stage) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    const input = stage.querySelector("input[type=file]");
+    const files = new DataTransfer();
+    [...event.dataTransfer.files].slice(0, input.multiple ? undefined : 1).forEach((file) => files.items.add(file));
+    input.files = files.files;
+    input.dispatchEvent(new Event("change", { bubbles: true }));
+  }, true);
 }

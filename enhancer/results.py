@@ -295,12 +295,18 @@ def _halves(result: Result, say: Translate) -> str:
     return f'<span class="halves">{"".join(halves)}</span>'
 
 
-def patience(seconds: float, say: Translate = str) -> str:
-    """Return HTML that says, before a restoration, roughly how long it takes."""
+def patience(seconds: float, say: Translate = str, on_processor: bool = True) -> str:
+    """Return HTML that says, before a restoration, roughly how long it takes.
+
+    Args:
+        seconds: That it will take.
+        say: Puts an English phrase into the reader's language.
+        on_processor: A model made for a GPU runs without one: say that this is why.
+    """
     minutes = max(1, round(seconds / 60))
     time = f"{round(seconds, -1):.0f} s" if seconds < 90 else f"{minutes} min"
-    words = say("The full model runs on a processor here, not on a GPU. This picture takes about")
-    return f'<p role="status">{escape(words)} <strong>{time}</strong>.</p>'
+    why = say("The full model runs on a processor here, not on a GPU.") + " " if on_processor else ""
+    return f'<p role="status">{escape(why)}{escape(say("This picture takes about"))} <strong>{time}</strong>.</p>'
 
 
 def number(value: float, form: str, say: Translate) -> str:

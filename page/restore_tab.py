@@ -25,7 +25,7 @@ from page.outputs import MAPPED, Details, Pair, image_update, steps_shown
 from page.share import Share, file_of
 from page.thumbnails import thumbnail_of
 from page.views import buttons
-from page.wishes import ALL, NOW, PICTURES, WORDS, OvertakenError, Wishes, outdated_in, shown_in
+from page.wishes import ALL, NOW, PICTURES, WORDS, OvertakenError, Wishes, outdated_in, shown_in, stopped_in
 
 TRY, RENDER = "try", "render"
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
@@ -161,6 +161,7 @@ class Workbench:
         self.views = gr.HTML(padding=False, elem_classes="views-row", elem_id=f"{self.kind}-views")
         self.stop = gr.Button(label("Stop"), size="sm", elem_classes="stop", elem_id=f"{self.kind}-stop")
         hello = label("gpu is lent" if backend.ON_ZERO_GPU else "waking")
+        gr.HTML(label("stopped"), padding=False, elem_classes="status stopped", elem_id=f"{self.kind}-stopped")
         self.status = gr.HTML(hello, padding=False, elem_classes="status", elem_id=f"{self.kind}-status")
 
     def _lay_out_details(self) -> None:
@@ -298,7 +299,8 @@ class Workbench:
         self._wire_picture(settings, outdated)
         if self.damage:
             self._wire_damage(self.damage, outdated)
-        self.stop.click(None, None, self.dropped, js=f"() => {NOW}", cancels=[work], **PRIVATE)
+        # said by the page itself: what a cancelled run still sends could come after an answer of ours
+        self.stop.click(None, None, self.dropped, js=stopped_in(self.kind), cancels=[work], **PRIVATE)
 
     def _wire_picture(self, settings: list[Any], outdated: str) -> None:
         """Have a picture come in: an upload, or an example."""
@@ -311,6 +313,7 @@ class Workbench:
         # in the queue, though quick: only there does an error reach the page in words
         read = uploaded(self.read_back, self.image, [*settings, self.as_render], show_progress="hidden", **PRIVATE)
         read.failure(lambda: None, None, self.image, **QUICK)
+        read.success(None, None, self.wish, js=f"() => {NOW}", **PRIVATE)
         for away in (uploaded, self.image.clear):  # what is shown there is no example any more
             away(None, None, self.gallery, js="() => ({__type__: 'update', selected_index: null})", **PRIVATE)
         chosen: Any = self.gallery.select
@@ -344,7 +347,10 @@ class Workbench:
     def hand_over(self, other: "Workbench", tabs: gr.Tabs) -> None:
         """Have the button that offers it put the picture into another tab, and show that."""
         shown = f"{{__type__: 'update', selected: '{other.kind}'}}"
-        self.as_render.click(None, self.image, [other.image, tabs], js=f"(image) => [image, {shown}]", **PRIVATE)
+        handed = self.as_render.click(
+            None, self.image, [other.image, tabs], js=f"(image) => [image, {shown}]", **PRIVATE
+        )
+        handed.then(None, None, other.wish, js=f"() => {{ {outdated_in(other.kind)} return {NOW}; }}", **PRIVATE)
 
     def run(self, values: Mapping[Any, Any], request: gr.Request, progress: gr.Progress = FITTING) -> Iterator[Updates]:
         """Restore what was chosen: the picture first, then scores and details; nothing where it is wanted no more."""
@@ -384,8 +390,9 @@ class Workbench:
         """Restore a picture and show it, then what is told about it, as long as that is wanted."""
         wishes, wish = wanted
         settings |= {"degrade_first": self.degrades}
-        if wait := backend.expected_seconds(image, settings.get("checkpoint")):
-            yield {self.status: patience(wait, say), self.shown: f"{wish} {WORDS}"}
+        checkpoint = settings.get("checkpoint")
+        if wait := backend.expected_seconds(image, checkpoint):
+            yield {self.status: patience(wait, say, backend.is_slow(checkpoint)), self.shown: f"{wish} {WORDS}"}
         result = pair = None
         for result in backend.restore(image, **settings):
             if not wishes.stands(wish):
@@ -396,6 +403,7 @@ class Workbench:
                 if not wishes.stands(wish):
                     return
         if result is not None and pair is not None:
+            backend.note_time(result)
             yield self._told(Look(result, pair, Details.of(result)), name, say) | {self.shown: f"{wish} {ALL}"}
 
     def follow(self, wishes: Wishes, request: gr.Request) -> Iterator[Updates]:

@@ -206,7 +206,7 @@ class VideoTab:
             first = next(iter(taken.clip().frames()))
         shown = self.outcome.none()
         shown[self.outcome.player] = pictures((small(flat(first.picture)), None), say)
-        shown[self.outcome.status] = about(taken, say, backend.expected_seconds_of(taken.pixels * taken.frames))
+        shown[self.outcome.status] = about(taken, say, backend.expected_seconds_of(taken.pixels, taken.frames))
         return shown
 
     def run(self, path: str | None, steady: float, latest: LatestRun, request: gr.Request) -> Iterator[Updates]:

@@ -4,6 +4,7 @@
 NOW = "Math.ceil(performance.now())"
 # How much of what is shown belongs to the last wish: nothing, the words (how long it takes), the two pictures, all of it.
 NOTHING, WORDS, PICTURES, ALL = "nothing", "words", "pictures", "all"
+EARLIER = "earlier"  # once the last wish was stopped; "earlier silent" where the line on the earlier result is gone
 
 
 class Wishes:
@@ -34,8 +35,25 @@ def outdated_in(kind: str) -> str:
     """
     return (
         f"const tab = document.querySelector('#{kind}-slider').closest('[role=tabpanel]');"
-        f"tab.dataset.since = {NOW}; tab.dataset.shown = '{NOTHING}';"
+        f"tab.dataset.since = {NOW}; tab.dataset.shown = '{NOTHING}'; tab.querySelector('[data-stopped]')?.replaceChildren();"
     )
+
+
+def stopped_in(kind: str) -> str:
+    """Return a JavaScript function that says that work was stopped, and that what is shown is of an earlier wish.
+
+    Args:
+        kind: Of the tab.
+    """
+    return f"""() => {{
+  const tab = document.querySelector("#{kind}-slider").closest("[role=tabpanel]");
+  const said = tab.querySelector("[data-stopped]");
+  said.textContent = said.dataset.stopped;
+  tab.dataset.since = {NOW};
+  const earlier = {{ {NOTHING}: "{EARLIER}", {WORDS}: "{EARLIER} silent" }}[tab.dataset.shown];
+  if (earlier) tab.dataset.shown = earlier;
+  return {NOW};
+}}"""
 
 
 def shown_in(kind: str) -> str:

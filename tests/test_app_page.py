@@ -241,11 +241,26 @@ def test_notes_and_the_reasons_inside_them_are_german_for_a_german(tabs, service
 def test_a_slow_restoration_is_announced_before_it_begins(tabs, service, small_head, monkeypatch):
     slow = replace(service, restorer=replace(service.restorer, seconds_per_pixel=240 / 128**2))
     monkeypatch.setattr(backend, "service", lambda checkpoint=None: slow)
+    monkeypatch.setattr(backend, "_taken", {})
     tab = tabs[RENDER]
     announced, *shown = tab.run(values(tab, Given(small_head.image)), asked_in("en"))
     assert set(announced) == {tab.status, tab.shown}
     assert "takes about <strong>4 min" in announced[tab.status]
     assert len(shown) == 2
+
+
+def test_how_long_it_takes_is_told_by_how_long_it_took(service, small_head, monkeypatch):
+    monkeypatch.setattr(backend, "service", lambda checkpoint=None: service)
+    monkeypatch.setattr(backend, "_taken", {})
+    result = service.restore(small_head.image)
+    side = result.restored.shape[0]
+    larger, smaller = np.zeros((4 * side, 4 * side, 3), np.float32), np.zeros((side // 2, side // 2, 3), np.float32)
+    assert backend.expected_seconds(larger) == 0  # nothing is known yet
+    backend.note_time(replace(result, timings={"restore": 1.0, "parse": 0.5, "degrade": 60.0}))
+    assert backend.expected_seconds(larger) == pytest.approx(1.5 * 64)  # 16 times the pixels
+    assert backend.expected_seconds(smaller) == 0
+    backend.note_time(replace(result, restored=larger, timings={"restore": 50.0}))
+    assert backend.expected_seconds(larger) == 50
 
 
 def test_what_remains_without_any_strength_is_named_in_both_languages(small_head):

@@ -88,7 +88,8 @@ WORDS = {
     "restored": "restauriert",
     "ground truth": "Original",
     # about a result
-    "The full model runs on a processor here, not on a GPU. This picture takes about": "Das große Modell läuft hier auf einem Prozessor, nicht auf einer GPU. Dieses Bild dauert etwa",
+    "The full model runs on a processor here, not on a GPU.": "Das große Modell läuft hier auf einem Prozessor, nicht auf einer GPU.",
+    "This picture takes about": "Dieses Bild dauert etwa",
     "Restored in": "Restauriert in",
     "on": "auf",
     "regions from": "Regionen von",
@@ -459,6 +460,7 @@ PASSAGES = {
     f"<p>Code: Apache-2.0. Die eingebetteten Gewichte: nur für nichtkommerzielle Forschung und Lehre; ein anderer Modellstand hat die Bedingungen "
     f"seiner Karte. Zitieren als „{citation()}“. {links({'code': 'Code', 'card': 'Modellkarte', 'licence': 'Lizenz'})}</p>",
     "waking": "<p role='status'>Wacht auf: Nach einer Pause braucht das Modell etwa zehn Sekunden.</p>",
+    "stopped": "<p role='status' data-stopped='Angehalten. Gezeigt wird das Ergebnis davor.'></p>",
     "gpu is lent": "<p role='status'>Wählen Sie ein Gesicht oder drücken Sie auf Restaurieren. Für jedes Bild wird eine GPU geliehen: Nach "
     "einer Pause braucht das erste etwa zehn Sekunden.</p>",
     "what remains": "<p>Wie stark jede Region fleckig unscharf wird. Auch wenn alle auf 0 stehen, bleiben diese Schritte: Verzerrung, "

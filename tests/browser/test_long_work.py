@@ -1,9 +1,11 @@
 """What takes its time on the page: several pictures at once, and stopping."""
 
+import re
 import zipfile
 
 import pytest
 
+from enhancer.imaging.provenance import png_bytes
 from tests.browser.visitor import IN_A_BROWSER, source_of_result, toast, wait_for_new
 
 pytestmark = IN_A_BROWSER
@@ -110,6 +112,50 @@ def test_a_restoration_that_takes_its_time_can_be_stopped(visit, pace):
     stop.click()
     stop.wait_for(state="hidden")
     assert source_of_result(page) == old
+    page.locator("#try-stopped", has_text="Stopped.").wait_for()
+    assert page.locator("#try-status").is_visible()  # of the picture that is still shown
     pace.seconds = 0
     page.locator("#try-restore").click()
     wait_for_new(page, old)
+    assert page.locator("#try-stopped", has_text="Stopped.").count() == 0
+
+
+def test_no_guess_of_gradios_stands_beside_the_time(visit, pace):
+    page = visit(locale="de-DE")
+    page.locator("#try-scores table").wait_for()
+    pace.seconds = 2
+    for _ in range(2):  # the second time gradio has a guess: how long the first took
+        old = source_of_result(page)
+        page.locator("#try-reroll").click()
+        page.locator("#try-slider .progress-text", has_text=re.compile(r"läuft \|\s+\d+\.\d+s$")).wait_for()
+        assert "/" not in page.locator("#try-slider .progress-text").inner_text()
+        wait_for_new(page, old)
+
+
+DROP = """([spot, bytes]) => {
+  const files = new DataTransfer();
+  files.items.add(new File([new Uint8Array(bytes)], "dropped.png", { type: "image/png" }));
+  const about = { dataTransfer: files, bubbles: true, cancelable: true };
+  const target = document.querySelector(spot);
+  target.dispatchEvent(new DragEvent("dragover", about));
+  const marked = document.querySelectorAll(".dropping").length;
+  target.dispatchEvent(new DragEvent("drop", about));
+  return marked;
+}"""
+
+
+def test_a_file_dropped_anywhere_in_the_tab_is_restored_by_itself(visit, head):
+    page = visit()
+    page.locator("#try-scores table").wait_for()
+    content = list(png_bytes(head.image[:256, :256]))
+    assert page.evaluate(DROP, ["#try-slider", content]) == 1
+    page.locator("#try-status", has_text="dropped.png").wait_for()
+    page.locator("#try-picture img").wait_for()
+    assert page.locator(".examples .selected").count() == 0  # that is not what is shown
+    page.get_by_label("Thumbnail 1 of 6").first.click()
+    page.locator("#try-status", has_text="head_01").wait_for()
+    assert page.locator(".examples .selected").count() == 1
+    page.get_by_role("tab", name="Splat render").click()
+    page.locator("#render-restore").wait_for()
+    page.evaluate(DROP, ["#render-restore", content])
+    page.locator("#render-status", has_text="dropped.png").wait_for()

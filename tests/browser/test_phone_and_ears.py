@@ -22,7 +22,7 @@ def test_every_target_on_a_phone_has_24_pixels(visit):
     for button in page.locator(".settings > button:visible").all():
         button.click()
     assert page.evaluate(SMALL) == []
-    page.get_by_role("tab", name="My render").click()
+    page.get_by_role("tab", name="Splat render").click()
     page.locator("#render-restore").wait_for()
     assert page.evaluate(SMALL) == []
 
