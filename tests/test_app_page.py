@@ -17,6 +17,7 @@ import gradio as gr
 import numpy as np
 import pytest
 from gradio.context import LocalContext
+from huggingface_hub import constants
 
 import enhancer.service as service_module
 from enhancer.degrade import STEP_NAMES, face_render, trace
@@ -635,11 +636,22 @@ def test_an_example_of_a_render_brings_its_ground_truth(tabs):
     assert read_image(image).shape == read_image(truth).shape
 
 
-@pytest.mark.parametrize("space", [None, "somebody/faces"])
-def test_only_a_space_knows_where_its_code_lies(monkeypatch, space):
-    monkeypatch.setenv("SPACE_ID", space) if space else monkeypatch.delenv("SPACE_ID", raising=False)
+@pytest.mark.parametrize(
+    ("space", "checkpoint", "count"),
+    [
+        ("", "", 0),
+        ("somebody/faces", "", 3),
+        ("", "user/repo@v1", 1),
+        ("somebody/faces", "user/repo", 3),
+        ("", "runs/a/b", 0),
+    ],
+)
+def test_links_lead_to_what_is_known(monkeypatch, space, checkpoint, count):
+    monkeypatch.setenv("SPACE_ID", space)
+    monkeypatch.setenv("CHECKPOINT", checkpoint)
     shown = links({"code": "Code", "card": "Card", "licence": "Licence"})
-    assert shown.count("https://huggingface.co/spaces/somebody/faces/") == (3 if space else 0)
+    assert shown.count("<a href") == count
+    assert (f"{constants.ENDPOINT}/user/repo" in shown) == checkpoint.startswith("user/repo")
 
 
 def test_who_comes_first_sees_the_picture_before_the_scores(tabs):

@@ -38,6 +38,13 @@ def space_url(repo: str) -> str:
     return f"{constants.ENDPOINT}/spaces/{repo}"
 
 
+def model_url(repo: str) -> str:
+    """Return the address of a model's page."""
+    from huggingface_hub import constants
+
+    return f"{constants.ENDPOINT}/{repo}"
+
+
 def publish_space(
     repo: str,
     files: Mapping[str, Path | bytes],

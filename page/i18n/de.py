@@ -5,7 +5,7 @@ from enhancer.imaging.io import MIN_SIDE
 from page.i18n.about import about
 from page.i18n.en import DROP_HERE
 from page.limits import LARGEST_FILE, LARGEST_SIDE, LARGEST_UPLOAD, LONGEST_CLIP, SPLAT_SIZE
-from page.links import citation, links
+from page.links import CITATION, links
 
 
 def number(english: str) -> str:
@@ -433,6 +433,9 @@ _ABOUT = about(
         "Gesichter. Einen Clip sieht das Modell Bild für Bild: Was von Bild zu Bild anders beschädigt ist, wird vorher "
         "entlang der Bewegung ausgeglichen, und das Flackern wird weniger, nicht keines. Der eingebaute Modellstand ist klein und sein "
         "Gewinn bescheiden; wo die Seite einen anderen nennt, arbeitet jener.</p>",
+        "Lizenz und Zitat": "<p>Der Code steht unter der Apache License 2.0, die Beispiele unter CC0. Die Gewichte des eingebetteten Modellstands und "
+        "seines Gesichtsparsers wurden an CelebAMask-HQ und an erzeugten Gesichtern trainiert: Sie sind <b>nur für nichtkommerzielle Forschung und "
+        "Lehre</b>. Ein Modellstand von anderswo hat die Bedingungen seiner Karte.</p>" + CITATION,
         "Ihre Bilder": "<p>Sie werden hier bearbeitet und binnen zwei Stunden gelöscht. Sonst bleibt nichts, keine Adresse wird für Sie "
         "abgerufen, und niemand wird gezählt. Ein heruntergeladenes Ergebnis sagt in der Datei, dass ein trainiertes Modell es machte und "
         "mit welchen Einstellungen: Legen Sie es auf die Seite, und sie sind wieder gesetzt.</p>",
@@ -458,7 +461,7 @@ PASSAGES = {
     "footer": "<p>Die Beispielköpfe sind Renderings von Menschen, die es nicht gibt. Bilder, die Sie bringen, werden binnen zwei "
     "Stunden gelöscht.</p>"
     f"<p>Code: Apache-2.0. Die eingebetteten Gewichte: nur für nichtkommerzielle Forschung und Lehre; ein anderer Modellstand hat die Bedingungen "
-    f"seiner Karte. Zitieren als „{citation()}“. {links({'code': 'Code', 'card': 'Modellkarte', 'licence': 'Lizenz'})}</p>",
+    f"seiner Karte. {links({'code': 'Code', 'card': 'Modellkarte', 'licence': 'Lizenz'})}</p>",
     "waking": "<p role='status'>Wacht auf: Nach einer Pause braucht das Modell etwa zehn Sekunden.</p>",
     "stopped": "<p role='status' data-stopped='Angehalten. Gezeigt wird das Ergebnis davor.'></p>",
     "gpu is lent": "<p role='status'>Wählen Sie ein Gesicht oder drücken Sie auf Restaurieren. Für jedes Bild wird eine GPU geliehen: Nach "

@@ -4,7 +4,7 @@ from enhancer.degrade import STEP_NAMES
 from enhancer.imaging.io import MIN_SIDE
 from page.i18n.about import about
 from page.limits import LARGEST_FILE, LARGEST_SIDE, LARGEST_UPLOAD, LONGEST_CLIP, SPLAT_SIZE
-from page.links import citation, links
+from page.links import CITATION, links
 
 DROP_HERE = f"Drop a picture of a face here, or click to choose.  {MIN_SIDE} to {LARGEST_SIDE} pixels a side, at most {LARGEST_FILE} MB."
 
@@ -28,6 +28,9 @@ _ABOUT = about(
         "The model sees a clip frame by frame: damage that differs from frame to frame is evened out along the motion before, which makes "
         "the flicker less, not none. The embedded checkpoint is small and its gain is modest; "
         "where the page names another one, that one is at work.</p>",
+        "Licence and citation": "<p>The code is under the Apache License 2.0, the examples are CC0. The weights of the embedded checkpoint and of "
+        "its face parser were trained on CelebAMask-HQ and on generated faces: they are for <b>non-commercial research and education only</b>. A "
+        "checkpoint from elsewhere has the terms of its card.</p>" + CITATION,
         "Your pictures": "<p>They are worked on here and deleted within two hours. Nothing else is kept, no address is fetched for you, and "
         "nobody is counted. A downloaded result says inside the file that a trained model made it, and with which settings: drop it on "
         "the page, and they are set again.</p>",
@@ -52,7 +55,7 @@ PASSAGES = {
     "step, and measures what it won. It is no upscaler, and no proof of what somebody looks like: lost detail is guessed.</p>",
     "footer": "<p>The example heads are renders of people who do not exist. Pictures you bring are deleted within two hours.</p>"
     f"<p>Code: Apache-2.0. The embedded weights: for non-commercial research and education only; another checkpoint has the terms of its "
-    f"card. Cite as “{citation()}”. {links({'code': 'Code', 'card': 'Model card', 'licence': 'Licence'})}</p>",
+    f"card. {links({'code': 'Code', 'card': 'Model card', 'licence': 'Licence'})}</p>",
     "waking": "<p role='status'>Waking up: after a pause the model takes some ten seconds to load.</p>",
     "stopped": "<p role='status' data-stopped='Stopped. What is shown is the result before.'></p>",
     # on ZeroGPU nothing is restored before somebody asks for it
