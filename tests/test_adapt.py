@@ -185,6 +185,7 @@ def test_bad_input_is_one_sentence_and_leaves_nothing_half_made(words, said, tmp
     told = capsys.readouterr().err
     assert said in told
     assert told.count("\n") == 1
+    assert not (tmp_path / "out").exists()
 
 
 def test_weights_go_back_towards_the_start_until_other_faces_keep_enough(monkeypatch):
