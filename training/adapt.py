@@ -39,7 +39,7 @@ from training.adaptation.settings import choose
 from training.adaptation.settling import NOTE, settle
 from training.cli import to_flags
 from training.columns import OURS, Columns
-from training.data.folders import METADATA, Sample, find_samples
+from training.data.folders import METADATA, SPLITS, Sample, find_samples
 from training.data.look import look_at
 from training.loop.run import GaveUpError
 from training.publish.checkpoint import OUTCOME, RUN
@@ -187,10 +187,10 @@ def _said_of(mixed: Mixed, step: int, output: Path) -> str:
 def _ready_pairs(config: AdaptConfig) -> list[Sample]:
     """Return the pairs of a folder, and of its splits."""
     first = Path(config.pairs[0])
-    inside = [folder for folder in (first, first / "train", first / "test") if (folder / METADATA).is_file()]
+    inside = [folder for folder in (first, *(first / part for part in SPLITS)) if (folder / METADATA).is_file()]
     if not inside:
         raise SettingsError(
-            f"{first} holds no pairs: no {METADATA} names degraded pictures in it or in its train/. Give a folder of "
+            f"{first} holds no pairs: no {METADATA} names degraded pictures in it or in its parts, such as train/. Give a folder of "
             "training.pairs or training.prepare, two folders (renders, frames), or a splat file with --captures."
         )
     return find_samples(",".join(map(str, inside)), Columns(config.image_column, config.conditioning_image_column))
