@@ -102,7 +102,7 @@ def test_from_pairs_to_a_judged_checkpoint_and_again(folders, tiny_checkpoint, t
     rows = [{"file_name": f"frames/{k:03d}.png", "degraded_file_name": f"renders/{k:03d}.png"} for k in range(COUNT)]
     (folders / "metadata.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     made = tmp_path / "anna"
-    argv = [str(folders), "-o", str(made), "--checkpoint", str(tiny_checkpoint), "--minutes", "0.02"]
+    argv = [str(folders), "-o", str(made), "--checkpoint", str(tiny_checkpoint), "--max_train_steps", "3"]
     assert command(argv) == 0, capsys.readouterr().err
     said = capsys.readouterr().out
     outcome = json.loads((made / "outcome/outcome.json").read_text())
@@ -123,6 +123,8 @@ def test_from_pairs_to_a_judged_checkpoint_and_again(folders, tiny_checkpoint, t
     assert card.count("anna") > 1
     assert f"on {outcome['pictures']} pairs that it never saw" in card
     assert "mean of" in card  # the scores on those pairs
+    assert command([*argv[:-1], "4"]) == 0  # with more to do a finished one goes on
+    assert len((made / "run/log.jsonl").read_text().splitlines()) == 4
 
 
 # What is there when each part of the work has begun, in this order
@@ -185,6 +187,7 @@ def test_bad_input_is_one_sentence_and_leaves_nothing_half_made(words, said, tmp
     told = capsys.readouterr().err
     assert said in told
     assert told.count("\n") == 1
+    assert not (tmp_path / "out").exists()
 
 
 def test_weights_go_back_towards_the_start_until_other_faces_keep_enough(monkeypatch):

@@ -39,7 +39,7 @@ from training.adaptation.settings import choose
 from training.adaptation.settling import NOTE, settle
 from training.cli import to_flags
 from training.columns import OURS, Columns
-from training.data.folders import METADATA, Sample, find_samples
+from training.data.folders import METADATA, SPLITS, Sample, find_samples
 from training.data.look import look_at
 from training.loop.run import GaveUpError
 from training.publish.checkpoint import OUTCOME, RUN
@@ -93,6 +93,11 @@ class AdaptConfig:
         """Whether renders are made here."""
         return len(self.pairs) == 1 and Path(self.pairs[0]).suffix.lower() in SPLATS
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether a folder of pairs is given, which can be used as it is."""
+        return len(self.pairs) == 1 and not self.is_splat
+
 
 def main(config: AdaptConfig) -> None:
     """Adapt, from wherever an earlier start of the same command was stopped.
@@ -103,11 +108,10 @@ def main(config: AdaptConfig) -> None:
     """
     output = config.output
     settings = {key: str(value) for key, value in vars(config).items() if key not in LONGER}
-    begun = any((output / name).exists() for name in ("prepared", "data"))
-    claim(
-        output, SETTINGS, settings, holds="adaptation", free=() if begun else settings
-    )  # a start that failed holds nothing
-    samples = _pairs(config)
+    ready = _ready_pairs(config) if config.is_ready else []  # what is refused leaves nothing behind
+    begun = any((output / name).exists() for name in ("prepared", "data"))  # a start that failed holds to nothing
+    claim(output, SETTINGS, settings, holds="adaptation", free=() if begun else settings)
+    samples = ready or _prepared_pairs(config)
     if len(samples) < FEWEST:
         raise SettingsError(
             f"{len(samples)} pairs are too few: a part is kept aside to choose and to judge by. Give {FEWEST} or more."
@@ -180,17 +184,20 @@ def _said_of(mixed: Mixed, step: int, output: Path) -> str:
     return f"{said}." + (" That is still more than it should forget." if mixed.is_much else "")
 
 
-def _pairs(config: AdaptConfig) -> list[Sample]:
-    """Return the pairs, prepared first where they are not yet."""
+def _ready_pairs(config: AdaptConfig) -> list[Sample]:
+    """Return the pairs of a folder, and of its splits."""
     first = Path(config.pairs[0])
-    if len(config.pairs) == 1 and not config.is_splat:
-        inside = [folder for folder in (first, first / "train", first / "test") if (folder / METADATA).is_file()]
-        if not inside:
-            raise SettingsError(
-                f"{first} holds no pairs: no {METADATA} names degraded pictures in it or in its train/. Give a folder of "
-                "training.pairs or training.prepare, two folders (renders, frames), or a splat file with --captures."
-            )
-        return find_samples(",".join(map(str, inside)), Columns(config.image_column, config.conditioning_image_column))
+    inside = [folder for folder in (first, *(first / part for part in SPLITS)) if (folder / METADATA).is_file()]
+    if not inside:
+        raise SettingsError(
+            f"{first} holds no pairs: no {METADATA} names degraded pictures in it or in its parts, such as train/. Give a folder of "
+            "training.pairs or training.prepare, two folders (renders, frames), or a splat file with --captures."
+        )
+    return find_samples(",".join(map(str, inside)), Columns(config.image_column, config.conditioning_image_column))
+
+
+def _prepared_pairs(config: AdaptConfig) -> list[Sample]:
+    """Return the pairs of two folders, or of a splat and its captures, after they were prepared."""
     prepared = config.output / "prepared"
     source: dict[str, Any]
     if config.is_splat:
