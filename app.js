@@ -282,9 +282,9 @@
   const ours = german ? { processing: "läuft", queue: "Warteschlange" } : {};
   new MutationObserver((changes) => {
     for (const { target } of changes) {
-      const text = target.nodeType === Node.TEXT_NODE ? [target] : [...(target.querySelector?.(".progress-text")?.childNodes ?? [])];
-      for (const part of text) {
-        if (part.nodeType !== Node.TEXT_NODE || !part.parentElement?.matches(".progress-text")) continue;
+      const place = target.parentElement?.closest(".progress-text") ?? target.querySelector?.(".progress-text");
+      for (const part of (target.matches?.(".progress-text") ? target : place)?.childNodes ?? []) {
+        if (part.nodeType !== Node.TEXT_NODE) continue;
         const said = part.data.replace(/\/\d+\.\d+s/, "s").replace(/processing|queue/, (word) => ours[word] ?? word);
         if (said !== part.data) part.data = said;
       }
