@@ -23,7 +23,7 @@ from page.link import read_link
 from page.outputs import Details, Pair, image_update, steps_shown
 from page.share import Share, file_of
 from page.views import buttons
-from page.wishes import ALL, NOW, PICTURES, WORDS, OvertakenError, Wishes, outdated_in, shown_in, stopped_in
+from page.wishes import ALL, NOW, PICTURES, WORDS, OvertakenError, Wishes, mixed_in, outdated_in, shown_in, stopped_in
 
 TRY, RENDER = "try", "render"
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
@@ -277,6 +277,10 @@ class Workbench:
         told(None, self.shown, None, js=shown_in(self.kind), **PRIVATE)
         into_view = f"document.querySelector('#{self.kind}-slider').scrollIntoView({{block: 'nearest'}});"
         self.button.click(None, None, self.wish, js=f"() => {{ {outdated} {into_view} return {NOW}; }}", **PRIVATE)
+        # the page mixes the two pictures while the strength is moved; on release the exact result follows
+        self.restoration.strength.release(
+            None, None, self.wish, js=f"() => {{ {mixed_in(self.kind)} return {NOW}; }}", **PRIVATE
+        )
         self.divider.input(
             None,
             self.divider,
@@ -408,7 +412,7 @@ class Workbench:
             self.improved: image_update(details.improved),
             self.scores: score_table(result, say),
             self.close_ups: details.close_up_panels(say),
-            self.views: buttons(details.frames, say),
+            self.views: buttons(details.frames, result, say),
             self.truth: image_update(details.clean),
             self.lost: image_update(before),
             self.left: image_update(after, label=say(words), alt_text=say(words)),
