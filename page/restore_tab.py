@@ -295,7 +295,11 @@ class Workbench:
         read.failure(lambda: None, None, self.image, **QUICK)
         read.success(None, None, self.wish, js=f"() => {NOW}", **PRIVATE)
         if self.damage:
-            for away in (uploaded, self.image.clear):  # what is shown there is no example any more
+            for away in (
+                uploaded,
+                self.image.clear,
+                self.share.example.change,
+            ):  # what is shown there is no example any more
                 away(None, None, self.heads, js="() => ({__type__: 'update', selected_index: null})", **PRIVATE)
             chosen: Any = self.heads.select
             hidden = "{__type__: 'update', visible: false}"
