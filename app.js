@@ -318,4 +318,58 @@
     input.files = files.files;
     input.dispatchEvent(new Event("change", { bubbles: true }));
   }, true);
+
+  // Strength is a blend, so the page shows it while it is moved: the restored picture, as strong as it was made, over the one
+  // that was given. For more than that it takes the picture made at full strength, where there was one.
+  const full = new Map(); // the given picture and the strengths of the regions -> the picture restored at full strength
+  const pair = (tab) => [...tab.querySelectorAll(".slider img")];
+  const keyOf = (tab) => {
+    const { given, regions } = tab.querySelector(".views")?.dataset ?? {};
+    return `${given} ${regions}`;
+  };
+  const unmix = (tab) => {
+    const restored = pair(tab)[1];
+    if (!restored) return;
+    if (restored.src === restored.dataset.borrowed) restored.src = restored.dataset.own; // gradio would not: to it nothing changed
+    delete restored.dataset.borrowed;
+    restored.style.removeProperty("opacity");
+  };
+  document.addEventListener("input", (event) => {
+    if (!event.target.matches(".strength input")) return;
+    const tab = event.target.closest("[role=tabpanel]");
+    const restored = pair(tab)[1];
+    const made = Number(tab.querySelector(".views")?.dataset.strength ?? 0);
+    if (!restored || !["all", "mixed", undefined].includes(tab.dataset.shown)) return;
+    const wanted = Number(event.target.value);
+    const whole = full.get(keyOf(tab));
+    if (whole && restored.src !== whole) {
+      restored.dataset.own = restored.src;
+      restored.dataset.borrowed = restored.src = whole;
+    }
+    const most = restored.src === whole ? 1 : made;
+    restored.style.setProperty("opacity", most ? Math.min(1, wanted / most) : 1);
+  });
+  document.addEventListener("keyup", (event) => {
+    // gradio calls it released only by a pointer
+    const moves = /^(Arrow|Page|Home|End)/.test(event.key);
+    if (moves && event.target.matches(".strength input[type=range]")) event.target.dispatchEvent(new PointerEvent("pointerup", { bubbles: true }));
+  });
+  document.addEventListener("load", (event) => {
+    const restored = event.target.closest?.(".slider img.fixed");
+    const { borrowed } = restored?.dataset ?? {};
+    if (restored?.style.opacity && restored.src !== borrowed) unmix(restored.closest("[role=tabpanel]"));
+  }, true);
+  new MutationObserver((changes) => {
+    for (const { target: tab } of changes) {
+      if (["pictures", "all"].includes(tab.dataset.shown) || tab.dataset.shown?.startsWith("earlier")) unmix(tab);
+    }
+  }).observe(document.body, { subtree: true, attributeFilter: ["data-shown"] });
+  // what was made at full strength is kept as soon as its words are there
+  new MutationObserver(() => {
+    for (const told of document.querySelectorAll(".views[data-strength='1.0'], .views[data-strength='1']")) {
+      const tab = told.closest("[role=tabpanel]");
+      const restored = pair(tab)[1];
+      if (restored && !restored.dataset.borrowed && ["all", undefined].includes(tab.dataset.shown)) full.set(keyOf(tab), restored.src);
+    }
+  }).observe(document.body, { subtree: true, childList: true, attributeFilter: ["data-shown"] });
 }

@@ -260,6 +260,7 @@ class RestorationControls:
             1,
             step=0.05,
             label=label("Strength"),
+            elem_classes="strength",
             info=label("0 is fidelity, the picture as it came; 1 is detail. Up to 0.6 most splats keep their PSNR."),
         )
         self.regions = _region_sliders(dict.fromkeys(REGION_NAMES, 1.0))

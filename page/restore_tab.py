@@ -25,7 +25,7 @@ from page.outputs import MAPPED, Details, Pair, image_update, steps_shown
 from page.share import Share, file_of
 from page.thumbnails import thumbnail_of
 from page.views import buttons
-from page.wishes import ALL, NOW, PICTURES, WORDS, OvertakenError, Wishes, outdated_in, shown_in, stopped_in
+from page.wishes import ALL, NOW, PICTURES, WORDS, OvertakenError, Wishes, mixed_in, outdated_in, shown_in, stopped_in
 
 TRY, RENDER = "try", "render"
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
@@ -289,6 +289,10 @@ class Workbench:
         self.button.click(None, None, self.wish, js=f"() => {{ {outdated} {into_view} return {NOW}; }}", **PRIVATE)
         if not self.degrades:
             self.faces.input(None, None, self.wish, js=f"() => {{ {outdated} return {NOW}; }}", **PRIVATE)
+        # the page mixes the two pictures while the strength is moved; on release the exact result follows
+        self.restoration.strength.release(
+            None, None, self.wish, js=f"() => {{ {mixed_in(self.kind)} return {NOW}; }}", **PRIVATE
+        )
         self.divider.input(
             None,
             self.divider,
@@ -442,7 +446,7 @@ class Workbench:
             self.details: gr.update(visible=True),
             self.scores: score_table(result, say),
             self.close_ups: details.close_up_panels(say),
-            self.views: buttons(details.frames, say),
+            self.views: buttons(details.frames, result, say),
             self.truth: image_update(details.clean),
             self.lost: image_update(before),
             self.left: image_update(after, label=say(words), alt_text=say(words)),

@@ -1,19 +1,22 @@
 """Buttons below the slider that show its pictures whole, a region of them, or pixel by pixel: app.js does the zooming."""
 
 from collections.abc import Mapping
+from hashlib import blake2b
 from html import escape
 
+from enhancer.results import Result
 from page.i18n.translate import Translate
 
 CLOSE = ("eyes", "mouth")  # regions worth a close look
 Frame = tuple[float, float, float, float]  # left, top, width, height, as shares of the picture
 
 
-def buttons(frames: Mapping[str, Frame], say: Translate) -> str:
+def buttons(frames: Mapping[str, Frame], result: Result, say: Translate) -> str:
     """Return the buttons as HTML.
 
     Args:
         frames: Region -> where it is; one that is not there gets no button.
+        result: That is shown: its strengths are where mixing begins.
         say: Puts an English phrase into the reader's language.
     """
     views = [("whole", say("Whole picture"), "")]
@@ -24,4 +27,9 @@ def buttons(frames: Mapping[str, Frame], say: Translate) -> str:
         f"{escape(words)}</button>"
         for name, words, frame in views
     )
-    return f'<div class="views" role="group" aria-label="{escape(say("What is shown large"))}">{drawn}</div>'
+    record, given = result.record, blake2b(result.degraded.tobytes(), digest_size=8).hexdigest()
+    regions = " ".join(f"{name}={amount}" for name, amount in sorted(record.regions.items()) if amount != 1)
+    return (
+        f'<div class="views" role="group" aria-label="{escape(say("What is shown large"))}" '
+        f'data-given="{given}" data-strength="{record.strength}" data-regions="{escape(regions)}">{drawn}</div>'
+    )

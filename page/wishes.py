@@ -4,6 +4,7 @@
 NOW = "Math.ceil(performance.now())"
 # How much of what is shown belongs to the last wish: nothing, the words (how long it takes), the two pictures, all of it.
 NOTHING, WORDS, PICTURES, ALL = "nothing", "words", "pictures", "all"
+MIXED = "mixed"  # by the page itself, until the result of another strength is there
 EARLIER = "earlier"  # once the last wish was stopped; "earlier silent" where the line on the earlier result is gone
 
 
@@ -39,6 +40,15 @@ def outdated_in(kind: str) -> str:
     )
 
 
+def mixed_in(kind: str) -> str:
+    """Return JavaScript after which the two pictures stay as the page mixes them, and what is told of them is outdated.
+
+    Args:
+        kind: Of the tab.
+    """
+    return outdated_in(kind) + f"tab.dataset.shown = '{MIXED}';"
+
+
 def stopped_in(kind: str) -> str:
     """Return a JavaScript function that says that work was stopped, and that what is shown is of an earlier wish.
 
@@ -50,7 +60,7 @@ def stopped_in(kind: str) -> str:
   const said = tab.querySelector("[data-stopped]");
   said.textContent = said.dataset.stopped;
   tab.dataset.since = {NOW};
-  const earlier = {{ {NOTHING}: "{EARLIER}", {WORDS}: "{EARLIER} silent" }}[tab.dataset.shown];
+  const earlier = {{ {NOTHING}: "{EARLIER}", {MIXED}: "{EARLIER}", {WORDS}: "{EARLIER} silent" }}[tab.dataset.shown];
   if (earlier) tab.dataset.shown = earlier;
   return {NOW};
 }}"""
