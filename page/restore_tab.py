@@ -31,6 +31,8 @@ TRY, RENDER = "try", "render"
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden", **PRIVATE}
 STEPS = 14
+# JavaScript of the reference that is `given`, without that of an example: it is none of what a visitor brings
+NO_EXAMPLES_TRUTH = f"given && {[backend.beside(render, TRUTH).name for render in RENDERS]}.includes(given.path.split('/').pop()) ? null : given"
 FITTING = gr.Progress()  # of splats that are fitted to a picture: the rest is quick
 SETTINGS_READ = Message("picture.settings_read", "This picture tells how it was made: its settings are set now.")
 Updates = dict[Any, Any]
@@ -311,14 +313,13 @@ class Workbench:
         uploaded: Any = self.image.upload
         uploaded(None, None, self.dropped, js=f"() => {{ {outdated} return {NOW}; }}", **PRIVATE)
         if not self.damage:  # an example's ground truth is none of what is uploaded
-            truths = [backend.beside(render, TRUTH).name for render in RENDERS]
-            is_examples = f"given && {truths}.includes(given.path.split('/').pop())"
-            uploaded(None, self.reference, self.reference, js=f"(given) => {is_examples} ? null : given", **PRIVATE)
+            uploaded(None, self.reference, self.reference, js=f"(given) => {NO_EXAMPLES_TRUTH}", **PRIVATE)
         # in the queue, though quick: only there does an error reach the page in words
         read = uploaded(self.read_back, self.image, [*settings, self.as_render], show_progress="hidden", **PRIVATE)
         read.failure(lambda: None, None, self.image, **QUICK)
         read.success(None, None, self.wish, js=f"() => {NOW}", **PRIVATE)
-        for away in (uploaded, self.image.clear):  # what is shown there is no example any more
+        linked = [self.share.example.change] if self.degrades else []
+        for away in (uploaded, self.image.clear, *linked):  # what is shown there is no example any more, or another
             away(None, None, self.gallery, js="() => ({__type__: 'update', selected_index: null})", **PRIVATE)
         chosen: Any = self.gallery.select
         hidden = "{__type__: 'update', visible: false}"
@@ -350,10 +351,13 @@ class Workbench:
 
     def hand_over(self, other: "Workbench", tabs: gr.Tabs) -> None:
         """Have the button that offers it put the picture into another tab, and show that."""
-        shown = f"{{__type__: 'update', selected: '{other.kind}'}}"
-        handed = self.as_render.click(
-            None, self.image, [other.image, tabs], js=f"(image) => [image, {shown}]", **PRIVATE
+        shown, no_example = (
+            f"{{__type__: 'update', selected: '{other.kind}'}}",
+            "{__type__: 'update', selected_index: null}",
         )
+        moved = f"(image, given) => [image, {no_example}, {NO_EXAMPLES_TRUTH}, {shown}]"
+        outputs = [other.image, other.gallery, other.reference, tabs]
+        handed = self.as_render.click(None, [self.image, other.reference], outputs, js=moved, **PRIVATE)
         handed.then(None, None, other.wish, js=f"() => {{ {outdated_in(other.kind)} return {NOW}; }}", **PRIVATE)
 
     def run(self, values: Mapping[Any, Any], request: gr.Request, progress: gr.Progress = FITTING) -> Iterator[Updates]:

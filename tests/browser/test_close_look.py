@@ -77,8 +77,8 @@ def test_the_wheel_scrolls_the_page_and_zooms_with_ctrl(visit):
 def test_an_example_is_shown_once_and_a_picture_of_ones_own_is_shown(visit, head):
     page = visit()
     page.locator("#try-scores table").wait_for()
-    assert page.locator(".examples .selected").count() == 1
+    assert page.locator("#try-examples .selected").count() == 1
     assert page.locator("#try-picture img").is_hidden()
     drop(page, "try", "mine.png", png_bytes(head.image[:256, :256]))
-    page.locator(".examples .selected").wait_for(state="detached")
+    page.locator("#try-examples .selected").wait_for(state="detached")
     page.locator("#try-picture img").wait_for()

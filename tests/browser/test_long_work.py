@@ -57,7 +57,7 @@ def test_renders_of_a_batch_are_scored_against_clean_pictures_of_the_same_names(
     give(page, "files", [("a.png", content), ("b.png", content), ("bad.png", b"hello"), ("c.png", content)])
     page.get_by_role("button", name="Bewertung: die sauberen Bilder dazugeben").click()
     give(page, "references", [("a.png", content), ("b_reference.png", content), ("d.png", content)])
-    page.get_by_label("d.png").wait_for(state="attached")
+    page.get_by_label("d.png", exact=True).wait_for(state="attached")
     page.locator("#batch-restore").click()
     page.locator("#batch-zip").wait_for()
     rows = page.locator("#batch-table tbody tr")
@@ -150,10 +150,10 @@ def test_a_file_dropped_anywhere_in_the_tab_is_restored_by_itself(visit, head):
     assert page.evaluate(DROP, ["#try-slider", content]) == 1
     page.locator("#try-status", has_text="dropped.png").wait_for()
     page.locator("#try-picture img").wait_for()
-    assert page.locator(".examples .selected").count() == 0  # that is not what is shown
+    assert page.locator("#try-examples .selected").count() == 0  # that is not what is shown
     page.get_by_label("Thumbnail 1 of 6").first.click()
     page.locator("#try-status", has_text="head_01").wait_for()
-    assert page.locator(".examples .selected").count() == 1
+    assert page.locator("#try-examples .selected").count() == 1
     page.get_by_role("tab", name="Splat render").click()
     page.locator("#render-restore").wait_for()
     page.evaluate(DROP, ["#render-restore", content])

@@ -9,7 +9,7 @@ PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobil
 # but for radios and boxes, whose labels are pressed
 SMALL = """() => [...document.querySelectorAll("button, a, select, input:not([type=radio], [type=checkbox])")]
   .filter((it) => it.getClientRects().length && getComputedStyle(it).visibility != "hidden")
-  .filter((it) => !it.closest("p"))  // a link in a sentence
+  .filter((it) => !it.closest("p, .visually-hidden"))  // a link in a sentence; what gradio measures tabs by
   .map((it) => [it.outerHTML.slice(0, 200), it.getBoundingClientRect()])
   .filter(([, box]) => box.width < 23.5 || box.height < 23.5)
   .map(([html]) => html)"""

@@ -60,7 +60,7 @@ def test_an_old_result_is_marked_at_once_and_until_the_new_one_is_there(visit, p
     page.get_by_label("Thumbnail 2 of 6").first.click()
     assert page.evaluate(SHOWN, "try") == "nothing"
     hidden = "spot => getComputedStyle(document.querySelector(spot)).visibility"
-    told = ("#try-status", "#try-scores", "#try-improved-lpips img")
+    told = ("#try-status", "#try-scores")
     assert {page.evaluate(hidden, spot) for spot in told} == {"hidden"}
     faint = "() => getComputedStyle(document.querySelector('#try-slider img')).opacity"
     assert page.evaluate(faint) == "0.2"

@@ -27,12 +27,12 @@ def address(service):
 def test_a_portfolio_page_shows_the_app_which_says_that_it_wakes_up_and_restores_an_example(framed, pace):
     pace.seconds = 5
     frame = framed()
-    frame.locator("#try-status", has_text="Waking up").wait_for()
+    frame.locator("#render-status", has_text="Waking up").wait_for()
     pace.seconds = 0
-    frame.locator("#try-slider img").first.wait_for()
-    old = source_of_result(frame)
-    frame.get_by_label("Thumbnail 3 of 6").first.click()
-    wait_for_new(frame, old)
+    frame.locator("#render-slider img").first.wait_for()
+    old = source_of_result(frame, "render")
+    frame.get_by_label("Thumbnail 2 of 2").first.click()
+    wait_for_new(frame, old, "render")
 
 
 def test_on_a_space_the_page_looks_as_it_does_elsewhere(visit, address):
