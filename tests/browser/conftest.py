@@ -29,6 +29,8 @@ HARMLESS = (
 )
 
 
+ALL_IS_SHOWN = "document.querySelector('#try-slider')?.closest('[role=tabpanel]').dataset.shown == 'all'"
+
 PACE = SimpleNamespace(seconds=0.0, calls=0)  # that the stand-in takes for a picture, and how many it was given
 
 
@@ -132,6 +134,7 @@ def visit(address, browser, request):
         if tab == "Clean picture" and "example=" not in query:
             page.wait_for_selector("#render-slider img")  # what it opens with
             page.get_by_role("tab", name="Clean picture").or_(page.get_by_role("tab", name="Sauberes Bild")).click()
+            page.wait_for_function(f"() => {ALL_IS_SHOWN}")  # what is chosen there is restored when it is looked at
         page.wait_for_selector("#try-slider img" if tab == "Clean picture" else "#render-slider img")
         return page
 

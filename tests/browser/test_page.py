@@ -147,7 +147,7 @@ def test_a_link_opens_the_same_example_with_the_same_settings(visit):
         "() => [...document.querySelectorAll('input[type=number]')].some(input => input.value == '7')"
     )
     page.locator("#try-picture img[src*='head_03']").wait_for()
-    assert page.locator(".examples .selected").count() == 0  # the first example is not what is shown
+    assert page.locator("#try-examples .selected").count() == 0  # the first example is not what is shown
     page.get_by_role("tab", name="Pictures", exact=True).first.click()
     page.locator("#try-share").click()
     page.wait_for_function(

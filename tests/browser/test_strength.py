@@ -10,11 +10,11 @@ pytestmark = IN_A_BROWSER
 OPACITY = "() => getComputedStyle(document.querySelector('#try-slider img.fixed')).opacity"
 SHOWN = "() => document.querySelector('#try-slider').closest('[role=tabpanel]').dataset.shown"
 MOVE = """(value) => {
-  const range = document.querySelector(".strength input[type=range]");
+  const range = document.querySelector("[role=tabpanel]:has(#try-slider) .strength input[type=range]");
   range.value = value;
   range.dispatchEvent(new Event("input", { bubbles: true }));
 }"""
-RELEASE = """() => document.querySelector(".strength input[type=range]").dispatchEvent(new PointerEvent("pointerup", { bubbles: true }))"""
+RELEASE = """() => document.querySelector("[role=tabpanel]:has(#try-slider) .strength input[type=range]").dispatchEvent(new PointerEvent("pointerup", { bubbles: true }))"""
 
 
 def record_of_result(page):
@@ -24,8 +24,8 @@ def record_of_result(page):
 def test_strength_mixes_at_once_and_the_file_follows_on_release(visit, pace):
     page = visit()
     page.locator("#try-scores table").wait_for()
-    page.get_by_role("button", name=re.compile("^Restoration")).click()
-    page.locator(".strength input[type=range]").first.wait_for()
+    page.get_by_role("button", name=re.compile("^Restoration")).locator("visible=true").click()
+    page.locator("[role=tabpanel]:has(#try-slider) .strength input[type=range]").first.wait_for()
     old, before = source_of_result(page), pace.calls
     page.evaluate(MOVE, 0.4)
     assert page.evaluate(OPACITY) == "0.4"
@@ -48,13 +48,13 @@ def test_strength_mixes_at_once_and_the_file_follows_on_release(visit, pace):
 def test_strength_by_keyboard_is_followed_too(visit):
     page = visit()
     page.locator("#try-scores table").wait_for()
-    page.get_by_role("button", name=re.compile("^Restoration")).click()
+    page.get_by_role("button", name=re.compile("^Restoration")).locator("visible=true").click()
     old = source_of_result(page)
-    page.locator(".strength input[type=range]").first.focus()
-    number = page.locator(".strength input[type=number]").first
+    page.locator("[role=tabpanel]:has(#try-slider) .strength input[type=range]").first.focus()
+    number = page.locator("[role=tabpanel]:has(#try-slider) .strength input[type=number]").first
     while number.input_value() != "0":  # not while the page still sets the slider up
         page.keyboard.press("Home")
         page.wait_for_timeout(200)
     wait_for_new(page, old)
-    page.wait_for_function("() => document.querySelector('.views')?.dataset.strength == 0")
+    page.wait_for_function("() => document.querySelector('#try-views .views')?.dataset.strength == 0")
     assert record_of_result(page).strength == 0
