@@ -285,9 +285,11 @@ def _halves(result: Result, say: Translate) -> str:
         was, now = (number(scores["lpips"], ".3f", say) for scores in (before, after))
         firsts = f"{name} {was}", f"{name} {now}, {100 * abs(change):.0f} % {escape(word)}"
         seconds = decibels[0], f"{escape(meaning)} · {decibels[1]}"
+        if was == now:  # as far as it is shown
+            gain, firsts, seconds = 0.0, (firsts[0], f"{name} {now}, {escape(say('same'))}"), decibels
     else:
         firsts, seconds = decibels, ("", "")
-    verdicts = "quiet", "won" if gain >= 0 else "lost"
+    verdicts = "quiet", "quiet" if gain == 0 else "won" if gain > 0 else "lost"
     halves = (
         f'<span><strong class="{verdict}">{first}</strong><span class="second">{second}</span></span>'
         for verdict, first, second in zip(verdicts, firsts, seconds, strict=True)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from enhancer.metrics.catalogue import LPIPS, PSNR, Metric
-from enhancer.results import Translate, change
+from enhancer.results import Translate, change, number
 from page.batch_run import Done, Files, Run
 from page.thumbnails import data_address
 
@@ -32,8 +32,8 @@ def batch_table(run: Run, say: Translate) -> str:
     heads = f"<th scope='col'>{escape(say('Picture'))}</th>"
     heads += "".join(_head(metric, scored, say) for metric in COLUMNS[: columns - 1])
     body = "".join(
-        f"<tr>{_name_cell(number, done, common, say)}{_cells(done, columns - 1, say)}</tr>"
-        for number, done in enumerate(run.done)
+        f"<tr>{_name_cell(row, done, common, say)}{_cells(done, columns - 1, say)}</tr>"
+        for row, done in enumerate(run.done)
     )
     foot = f"<tfoot>{_means(scored, len(run.done), say)}</tfoot>" if len(scored) > 1 else ""
     notes = "".join(f"<li>{escape(say(note))}</li>" for note in common)
@@ -42,11 +42,6 @@ def batch_table(run: Run, say: Translate) -> str:
         + (f"<ul class='quiet'>{notes}</ul>" if notes else "")
         + _unmatched(run, say)
     )
-
-
-def number(value: float, digits: int, say: Translate) -> str:
-    """Return a number as the reader's language writes it."""
-    return f"{value:.{digits}f}".replace(".", say("."))
 
 
 def _head(metric: Metric, scored: Sequence[Done], say: Translate) -> str:
@@ -60,7 +55,7 @@ def _head(metric: Metric, scored: Sequence[Done], say: Translate) -> str:
 
 
 def _name_cell(row: int, done: Done, common: Sequence[str], say: Translate) -> str:
-    told = [] if done.row["seconds"] is None else [f"{number(done.row['seconds'], 1, say)} s"]
+    told = [] if done.row["seconds"] is None else [f"{number(done.row['seconds'], '.1f', say)} s"]
     told += [say(note) for note in done.row["notes"] if note not in common]
     small = "".join(f"<small>{escape(text)}</small>" for text in told)
     name = escape(done.row["name"])
@@ -110,8 +105,8 @@ def _mean(metric: Metric, scored: Sequence[Done], say: Translate) -> str:
     arrow = "=" if gain == 0 else "▲" if gain > 0 else "▼"
 
     def told(mean: float, values: np.ndarray, around: tuple[str, str] = ("", "")) -> str:
-        digits = metric.short_digits
-        return f"{around[0]}{number(mean, digits, say)}{around[1]} ± {number(values.std(), digits, say)}"
+        form = f".{metric.short_digits}f"
+        return f"{around[0]}{number(mean, form, say)}{around[1]} ± {number(values.std(), form, say)}"
 
     unit = f" {metric.unit}" if metric.unit else ""
     return (

@@ -170,7 +170,7 @@ def whole_seed(given: float | None) -> int:
         raise SettingsError(
             Message(
                 "settings.page_seed",
-                "The seed must be a whole number from 0 to {most}, got {given}. Type one, or press “New seed”.",
+                "The seed must be a whole number from 0 to {most}, got {given}. Type one.",
                 most=LARGEST_SEED,
                 given=NO_SEED if given is None else Number(f"{given:g}"),
             )

@@ -376,6 +376,9 @@ def test_lpips_comes_first_and_the_decibels_after(service, opaque):
     worse = replace(shown, scores_restored=before | {"psnr": 24.0, "lpips": 0.4})
     assert 'class="lost"' in status_line(worse)
     assert "% higher<" in status_line(worse)
+    same = re.sub("<[^>]*>", " ", status_line(replace(shown, scores_restored=before | {"lpips": 0.31705})))
+    assert "LPIPS  0.317, same" in same
+    assert "lower" not in same
 
 
 def test_a_map_says_what_each_region_won(service, opaque):

@@ -146,7 +146,6 @@ WORDS = {
     "Mean ± standard deviation": "Mittel ± Standard\u00adabweichung",
     "Clean pictures that no render goes with": "Saubere Bilder, zu denen kein Rendering gehört",
     "Not restored.": "Nicht restauriert.",
-    ".": ",",  # in numbers
     "done": "fertig",
     "Stopped.": "Angehalten.",
     "Stopping after this picture.": "Hält nach diesem Bild an.",
@@ -267,7 +266,7 @@ MESSAGES = {
     "settings.splat_preset": "Die Splat-Voreinstellung {preset!r} gibt es nicht. Wählen Sie unter {known}.",
     "settings.region": "Die Region {name!r} gibt es nicht. Wählen Sie unter {known}.",
     "settings.seed": "Der Startwert muss eine ganze Zahl sein, nicht {seed!r}.",
-    "settings.page_seed": "Der Startwert muss eine ganze Zahl von 0 bis {most} sein; gegeben ist {given}. Tippen Sie eine, oder drücken Sie auf „Neuer Startwert“.",
+    "settings.page_seed": "Der Startwert muss eine ganze Zahl von 0 bis {most} sein; gegeben ist {given}. Tippen Sie eine.",
     "settings.page_seed_none": "nichts",
     "settings.splat_strengths": "Stärken je Region gehören zu den 14 Schritten ({steps}): {preset} passt dem ganzen Bild Splats an. "
     "Lassen Sie sie weg.",
