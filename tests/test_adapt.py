@@ -118,8 +118,10 @@ def test_from_pairs_to_a_judged_checkpoint_and_again(folders, tiny_checkpoint, t
     assert (made / "run/log.jsonl").read_text() == steps  # finished is finished
     assert json.loads((made / "outcome/outcome.json").read_text()) == outcome
     (sent := tmp_path / "sent").mkdir()
-    gather(made / "best", "user/repo", PushOptions(picture=False), sent)
+    gather(made / "best", "user/repo", PushOptions(picture="own"), sent)
     card = (sent / "README.md").read_text()
+    assert "(sheet.png)" in card
+    assert (sent / "sheet.png").read_bytes() == (made / "outcome/sheet.png").read_bytes()
     assert card.count("anna") > 1
     assert f"on {outcome['pictures']} pairs that it never saw" in card
     assert "mean of" in card  # the scores on those pairs

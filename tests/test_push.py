@@ -111,6 +111,11 @@ def gathered(checkpoint: Path, tmp_path: Path, **options) -> Path:
     return parcel
 
 
+def test_pictures_of_ones_own_are_those_of_an_adaptation(run, tmp_path):
+    with pytest.raises(SettingsError, match=r"Give the folder of training\.adapt"):
+        gathered(run / "checkpoint-20", tmp_path, picture="own")
+
+
 def test_a_version_is_all_that_is_made_from_a_checkpoint_and_no_training_state(run, tmp_path, drawn):
     parcel = gathered(run / "checkpoint-20", tmp_path)
     assert names(parcel) == names(run / "best") | {
@@ -266,9 +271,9 @@ def test_adapters_around_a_base_on_the_hub_are_pinned_to_its_commit(base, hub, t
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["nowhere", "tester/faces", "--no_picture"], "There is no folder nowhere"),
-        (["RUN", "not a repo", "--no_picture"], "not a repo"),
-        (["RUN", "tester/faces", "--no_picture"], "not logged in .* set HF_TOKEN to a token with write access"),
+        (["nowhere", "tester/faces", "--picture", "none"], "There is no folder nowhere"),
+        (["RUN", "not a repo", "--picture", "none"], "not a repo"),
+        (["RUN", "tester/faces", "--picture", "none"], "not logged in .* set HF_TOKEN to a token with write access"),
         (["--space", "name"], "cannot be the name of a Space"),
         (["--space", "tester/app", "--checkpoint", "/a/folder"], "no name on the Hub"),
         (["--space", "tester/app"], "not logged in .* set HF_TOKEN to a token with write access"),
@@ -345,7 +350,7 @@ def call(env, *arguments: str, code: str | None = None) -> subprocess.CompletedP
 
 @pytest.mark.slow
 def test_the_app_starts_from_what_a_space_was_sent_and_restores_an_example(run, environment, tmp_path):
-    assert call(environment, str(run), "tester/faces", "--tag", "v1", "--no_picture").returncode == 0
+    assert call(environment, str(run), "tester/faces", "--tag", "v1", "--picture", "none").returncode == 0
     done = call(environment, "--space", "tester/app", "--checkpoint", "tester/faces@v1")
     assert done.returncode == 0, done.stderr
     assert "a new one runs on zero-a10g" in done.stdout

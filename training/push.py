@@ -32,7 +32,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--datasets", nargs="+", default=[], help="Hub ids of the data sets it was trained on")
     parser.add_argument("--data_licence", default="", help="what the data's licence allows, in words, for the card")
-    parser.add_argument("--no_picture", action="store_true", help="restore no heads for the card")
+    picture_help = (
+        "for the card: two example heads, the sheet of an adaptation's own pairs (public then), or none (heads)"
+    )
+    parser.add_argument("--picture", choices=("heads", "own", "none"), default="heads", help=picture_help)
     space = parser.add_argument_group("a Space instead of a checkpoint")
     space.add_argument("--space", metavar="USER/NAME", help="send the app to this Space")
     space.add_argument("--checkpoint", default="pocket", help="what the Space runs: pocket, or user/repo@tag")
@@ -65,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             evaluation=given.evaluation,
             datasets=tuple(given.datasets),
             data_licence=given.data_licence,
-            picture=not given.no_picture,
+            picture=given.picture,
         )
         result = push(given.source, given.repo, options)
     print(result)

@@ -41,7 +41,7 @@ class HubPusher:
         if self._thread is not None and self._thread.is_alive():
             _log.info("%s is not pushed: the one before is still on its way.", checkpoint.name)
             return
-        self._start(checkpoint, PushOptions(branch=BRANCH, private=self.private, picture=False))
+        self._start(checkpoint, PushOptions(branch=BRANCH, private=self.private, picture="none"))
 
     def push_best(self) -> None:
         """Send the best checkpoint to the main branch, and wait for it.

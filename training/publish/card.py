@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
@@ -46,6 +46,13 @@ _REGIONAL = (
 )  # of the scores by region, those a card has room for
 
 
+class Picture(NamedTuple):
+    """A picture of the card."""
+
+    file: str  # its name in the repository
+    shows: str
+
+
 @dataclass(frozen=True)
 class CardInfo:
     """What a card is written about.
@@ -62,7 +69,7 @@ class CardInfo:
         terms_of_start: Of the checkpoint that the run began with, in words: they come along.
         datasets: Hub ids of the data sets it was trained on.
         data_licence: What the data's licence allows, in words.
-        picture: File name of the before/after picture in the repository.
+        picture: What it shows at the top.
         lora: File name of the LoRA in diffusers' form.
     """
 
@@ -77,7 +84,7 @@ class CardInfo:
     terms_of_start: str = ""
     datasets: Sequence[str] = ()
     data_licence: str = ""
-    picture: str | None = None
+    picture: Picture | None = None
     lora: str | None = None
 
     @property

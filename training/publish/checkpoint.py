@@ -18,11 +18,12 @@ from enhancer.model.diffusers_lora import write_diffusers_lora
 from training.evaluation.results import METRICS, fingerprint_of_files
 from training.evaluation.sets_folder import SETS
 from training.loop.run_folder import BEST_NOTE, read_validations
-from training.publish.card import LICENCE_FILE, CardInfo, licence_file, model_card, notice
+from training.publish.card import LICENCE_FILE, CardInfo, Picture, licence_file, model_card, notice
 from training.report.showcase import HEADS, before_after
 
 PICTURE, NOTICE = "before_after.png", "NOTICE"
-RUN, OUTCOME = "run", Path("outcome", "outcome.json")  # in the folder of an adaptation, beside its checkpoint
+# in the folder of an adaptation, beside its checkpoint
+RUN, OUTCOME, SHEET = "run", Path("outcome", "outcome.json"), Path("outcome", "sheet.png")
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,8 @@ class PushOptions:
             folder, if it is of these weights, that of several sets first.
         datasets: Hub ids of the data sets it was trained on.
         data_licence: Their licence, in words.
-        picture: Restore two example heads for the card.
+        picture: What the card shows: "heads", two example heads that are restored for it; "own", the sheet that an adaptation
+            drew of pairs it never saw, which everybody can look at then; "none".
     """
 
     tag: str | None = None
@@ -50,7 +52,7 @@ class PushOptions:
     evaluation: str | Path | None = None
     datasets: tuple[str, ...] = ()
     data_licence: str = ""
-    picture: bool = True
+    picture: str = "heads"
 
 
 def push(checkpoint: str | Path, repo: str, options: PushOptions | None = None) -> Published:
@@ -135,7 +137,7 @@ def gather(checkpoint: Path, repo: str, options: PushOptions, staging: Path) -> 
         sets=found if several else None,
         datasets=options.datasets,
         data_licence=options.data_licence,
-        picture=_picture(checkpoint, staging) if options.picture else None,
+        picture=_picture(checkpoint, options.picture, staging),
         lora=lora.name if lora else None,
     )
     own = checkpoint / LICENCE_FILE
@@ -144,9 +146,23 @@ def gather(checkpoint: Path, repo: str, options: PushOptions, staging: Path) -> 
     (staging / "README.md").write_text(model_card(info), encoding="utf-8")
 
 
-def _picture(checkpoint: Path, staging: Path) -> str | None:
-    """Draw the before/after picture; without the base, or outside a checkout, the card does without."""
-    if not HEADS.is_dir():
+def _picture(checkpoint: Path, shown: str, staging: Path) -> Picture | None:
+    """Put the card's picture into `staging`; without the base, or outside a checkout, the card does without heads.
+
+    Raises:
+        SettingsError: It is to show what no adaptation has drawn.
+    """
+    if shown == "own":
+        drawn = checkpoint.absolute().parent / SHEET
+        if not drawn.is_file():
+            raise SettingsError(
+                f"--picture own shows the sheet of an adaptation, and there is no {drawn}. Give the folder of training.adapt."
+            )
+        shutil.copy(drawn, staging / drawn.name)
+        return Picture(
+            drawn.name, "Pairs it never saw: as rendered, restored by the start, by this checkpoint, the frame"
+        )
+    if shown == "none" or not HEADS.is_dir():
         return None
     try:
         model = SplatEnhancer.from_pretrained(checkpoint).for_inference()
@@ -154,7 +170,7 @@ def _picture(checkpoint: Path, staging: Path) -> str | None:
         print(f"No before/after picture on the card: {error}", file=sys.stderr)
         return None
     before_after(model).save(staging / PICTURE, optimize=True)
-    return PICTURE
+    return Picture(PICTURE, "Two heads: degraded, restored by this checkpoint, clean")
 
 
 def _run_of(checkpoint: Path) -> Mapping[str, Any] | None:
