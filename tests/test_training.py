@@ -223,6 +223,11 @@ def test_half_precision_that_the_device_does_not_have_is_refused(train_config):
         build_accelerator(replace(train_config, mixed_precision="fp16"))
 
 
+def test_two_runs_in_one_process_may_have_two_precisions(train_config, fresh_accelerate):
+    for precision in ("bf16", "no", "bf16"):
+        assert build_accelerator(replace(train_config, mixed_precision=precision)).mixed_precision == precision
+
+
 def test_lora_around_the_embedded_checkpoint_starts_as_the_checkpoint_itself(train_config, root):
     pocket = str(root / "enhancer/pocket/enhancer")
     config = replace(train_config, checkpoint=pocket, rank=4, vae_rank=2, timestep=249)

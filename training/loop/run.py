@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from accelerate.utils import GradScalerKwargs
 from tqdm import tqdm
 
@@ -398,6 +399,8 @@ def build_accelerator(config: TrainConfig) -> Accelerator:
             cuda_trouble() or "--mixed_precision fp16 needs a GPU, and there is none. Give bf16, or no."
         )
     try:
+        # a run before this one in the same process may have had another precision; which processes there are, stays
+        AcceleratorState._reset_state()  # pyright: ignore[reportPrivateUsage]
         scaler = GradScalerKwargs(init_scale=FIRST_LOSS_SCALE)
         return Accelerator(mixed_precision=precision, kwargs_handlers=[scaler])
     except ValueError as error:
