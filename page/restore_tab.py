@@ -346,8 +346,9 @@ class Workbench:
     def begin_with(self, tab: gr.Tab) -> None:
         """Have what is chosen restored when its tab is first looked at, unless a link brings its own."""
         unseen = f"!document.querySelector('#{self.kind}-slider img') && !new URLSearchParams(location.search).has('{LINKED}')"
+        begin = f"if (window.begun || !({unseen})) return wish; window.begun = true; return {NOW};"  # gradio may say it twice
         looked_at: Any = tab.select
-        looked_at(None, self.wish, self.wish, js=f"(wish) => {unseen} ? {NOW} : wish", **PRIVATE)
+        looked_at(None, self.wish, self.wish, js=f"(wish) => {{ {begin} }}", **PRIVATE)
 
     def hand_over(self, other: "Workbench", tabs: gr.Tabs) -> None:
         """Have the button that offers it put the picture into another tab, and show that."""

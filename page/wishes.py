@@ -72,7 +72,8 @@ def shown_in(kind: str) -> str:
   const [wish, part] = said.split(" ");
   const slider = document.querySelector("#{kind}-slider");
   const tab = slider.closest("[role=tabpanel]");
+  tab.said = said; // what was said last counts, whichever has its pictures first
   await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
   await Promise.all([...slider.querySelectorAll("img")].map((image) => image.decode().catch(() => null)));
-  if (Number(wish) >= Number(tab.dataset.since ?? 0)) tab.dataset.shown = part;
+  if (tab.said === said && Number(wish) >= Number(tab.dataset.since ?? 0)) tab.dataset.shown = part;
 }}"""
