@@ -11,6 +11,7 @@ from PIL import Image
 from enhancer.imaging.io import MIN_SIDE, read_image
 from enhancer.imaging.provenance import Record, png_bytes, read_record
 from page.backend import RENDERS
+from tests.browser.conftest import ALL_IS_SHOWN
 from tests.browser.visitor import IN_A_BROWSER, clear, drop, source_of_result, toast, wait_for_new
 from tests.stand_ins import encoded
 
@@ -239,6 +240,8 @@ def test_a_phone_shows_everything_without_sideways_scrolling(visit):
 def test_nothing_is_found_by_axe(visit, theme):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     page = visit(f"?__theme={theme}", color_scheme=theme, reduced_motion="reduce")
+    page.wait_for_timeout(1500)  # the gallery may say that its example was chosen, and have it restored once more
+    page.wait_for_function(f"() => {ALL_IS_SHOWN}")
     page.locator("#try-scores table").wait_for()
     assert page.evaluate("document.body.classList.contains('dark')") == (theme == "dark")
     found = {"Clean picture": broken(axe, page)}
