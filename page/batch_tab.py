@@ -23,6 +23,7 @@ from page.controls import KINDS, RESTORED_BEFORE, RestorationControls, take_uplo
 from page.i18n.translate import label, refusal, translator
 from page.limits import LARGEST_SIDE, require_few_bytes
 from page.outputs import Pair, stored
+from page.slider import input_and_restored
 
 MOST = 20  # pictures in one go
 IT = Message("name.picture", "It")  # the table names the file
@@ -85,26 +86,7 @@ class BatchTab:
     def _lay_out_results(self) -> None:
         self.status = gr.HTML(padding=False, elem_classes="status", elem_id="batch-status")
         with gr.Column(visible=False) as self.looked_at:
-            self.slider = gr.ImageSlider(
-                label=label("Input and restored"),
-                show_label=False,
-                format="png",
-                max_height=500,
-                elem_classes="slider",
-                elem_id="batch-slider",
-                buttons=["download", "fullscreen"],
-            )
-            self.divider = gr.Slider(
-                0,
-                100,
-                50,
-                step=1,
-                label=label("Divider: input to the left, restored to the right"),
-                buttons=[],
-                elem_id="batch-divider",
-                elem_classes="divider",
-                interactive=True,
-            )
+            self.slider, self.divider = input_and_restored("batch", 500)
             self.shown = gr.HTML(padding=False, elem_classes="status", elem_id="batch-shown")
         self.table = gr.HTML(padding=False, elem_classes="score-panel", elem_id="batch-table", js_on_load=TELL_ROW)
         self.download = gr.DownloadButton(
@@ -133,13 +115,6 @@ class BatchTab:
         chosen: Any = self.table.click
         told = chosen(self.show, self.latest, pictures, **QUICK)
         told.then(None, None, None, js=INTO_VIEW, **PRIVATE)
-        self.divider.input(
-            None,
-            self.divider,
-            self.slider,
-            js="(at) => ({__type__: 'update', slider_position: at})",
-            **PRIVATE,
-        )
         shown_if = "{__type__: 'update', visible: %s}"
         self.degrade_first.change(
             None,

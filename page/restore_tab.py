@@ -23,6 +23,7 @@ from page.i18n.translate import Translate, label, translator
 from page.link import LINKED, read_link
 from page.outputs import MAPPED, Details, Pair, image_update, steps_shown
 from page.share import Share, file_of
+from page.slider import input_and_restored
 from page.thumbnails import thumbnail_of
 from page.views import buttons
 from page.wishes import ALL, NOW, PICTURES, WORDS, OvertakenError, Wishes, mixed_in, outdated_in, shown_in, stopped_in
@@ -140,26 +141,7 @@ class Workbench:
         self.checkpoint = gr.Radio(list(offered), value=offered[0], label=label("Checkpoint"), visible=len(offered) > 1)
 
     def _lay_out_hero(self) -> None:
-        self.slider = gr.ImageSlider(
-            label=label("Input and restored"),
-            show_label=False,
-            format="png",
-            max_height=512,
-            elem_classes="slider",
-            elem_id=f"{self.kind}-slider",
-            buttons=["download", "fullscreen"],
-        )
-        self.divider = gr.Slider(
-            0,
-            100,
-            50,
-            step=1,
-            label=label("Divider: input to the left, restored to the right"),
-            buttons=[],
-            elem_id=f"{self.kind}-divider",
-            elem_classes="divider",
-            interactive=True,
-        )
+        self.slider, self.divider = input_and_restored(self.kind, 512)
         self.views = gr.HTML(padding=False, elem_classes="views-row", elem_id=f"{self.kind}-views")
         self.stop = gr.Button(label("Stop"), size="sm", elem_classes="stop", elem_id=f"{self.kind}-stop")
         hello = label("gpu is lent" if backend.ON_ZERO_GPU else "waking")
@@ -294,13 +276,6 @@ class Workbench:
         # the page mixes the two pictures while the strength is moved; on release the exact result follows
         self.restoration.strength.release(
             None, None, self.wish, js=f"() => {{ {mixed_in(self.kind)} return {NOW}; }}", **PRIVATE
-        )
-        self.divider.input(
-            None,
-            self.divider,
-            self.slider,
-            js="(at) => ({__type__: 'update', slider_position: at})",
-            **PRIVATE,
         )
         self._wire_picture(settings, outdated)
         if self.damage:

@@ -21,6 +21,7 @@ from page.i18n.translate import label, refusal, translator
 from page.limits import SPLAT_SIZE
 from page.outputs import Pair
 from page.player import picture_address
+from page.slider import input_and_restored
 from page.video_tab import LatestRun, Outcome, scratch, steadiness, stopped
 
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
@@ -55,26 +56,7 @@ class SplatTab:
                     with gr.Column(elem_id="splat-live") as self.live:
                         self.view = gr.HTML(label(NOTHING), padding=False, elem_id="splat-view")
                     with gr.Column(visible=False, elem_id="splat-restored") as self.restored:
-                        self.slider = gr.ImageSlider(
-                            label=label("Input and restored"),
-                            show_label=False,
-                            format="png",
-                            max_height=500,
-                            elem_classes="slider",
-                            elem_id="splat-slider",
-                            buttons=["download", "fullscreen"],
-                        )
-                        self.divider = gr.Slider(
-                            0,
-                            100,
-                            50,
-                            step=1,
-                            label=label("Divider: input to the left, restored to the right"),
-                            buttons=[],
-                            elem_id="splat-divider",
-                            elem_classes="divider",
-                            interactive=True,
-                        )
+                        self.slider, self.divider = input_and_restored("splat", 500)
                 self.status = gr.HTML(padding=False, elem_classes="status", elem_id="splat-about")
         with gr.Column(elem_classes="details", elem_id="splat-turntable"):
             self._lay_out_turntable()
@@ -186,13 +168,6 @@ class SplatTab:
             concurrency_id="model",
             trigger_mode="once",
             show_progress_on=self.view,
-            **PRIVATE,
-        )
-        self.divider.input(
-            None,
-            self.divider,
-            self.slider,
-            js="(at) => ({__type__: 'update', slider_position: at})",
             **PRIVATE,
         )
         if not CAN_READ_CLIPS:

@@ -1,0 +1,39 @@
+"""Two pictures with a line between them, and the divider that a keyboard moves."""
+
+from typing import Any
+
+import gradio as gr
+
+from page.i18n.translate import label
+
+
+def input_and_restored(kind: str, max_height: int) -> tuple[gr.ImageSlider, gr.Slider]:
+    """Lay both out where this is called, the divider below the pictures.
+
+    Args:
+        kind: Of the tab, as in the ids of its parts.
+        max_height: Of the pictures, pixels of the page.
+    """
+    slider = gr.ImageSlider(
+        label=label("Input and restored"),
+        show_label=False,
+        format="png",
+        max_height=max_height,
+        elem_classes="slider",
+        elem_id=f"{kind}-slider",
+        buttons=["download", "fullscreen"],
+    )
+    divider = gr.Slider(
+        0,
+        100,
+        50,
+        step=1,
+        label=label("Divider: input to the left, restored to the right"),
+        buttons=[],
+        elem_id=f"{kind}-divider",
+        elem_classes="divider",
+        interactive=True,
+    )
+    moved: dict[str, Any] = {"js": "(at) => ({__type__: 'update', slider_position: at})", "api_visibility": "private"}
+    divider.input(None, divider, slider, **moved)
+    return slider, divider
