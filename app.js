@@ -312,7 +312,7 @@
     if (!stage) return;
     event.preventDefault();
     event.stopImmediatePropagation();
-    const input = stage.querySelector("input[type=file]");
+    const input = (event.target.closest(".picture:has(input[type=file])") ?? stage).querySelector("input[type=file]");
     const files = new DataTransfer();
     [...event.dataTransfer.files].slice(0, input.multiple ? undefined : 1).forEach((file) => files.items.add(file));
     input.files = files.files;

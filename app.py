@@ -15,14 +15,16 @@ from starlette.middleware import Middleware
 from page import backend
 from page.api import add_api
 from page.batch_tab import BatchTab
+from page.compare_tab import COMPARE, CompareTab
 from page.first_result import first_look, time_again
 from page.head import OwnHead
 from page.headers import SafeHeaders
+from page.hero import PRIVATE
 from page.i18n.translate import I18N, label
 from page.lean import LeanAssets
 from page.limits import LARGEST_UPLOAD
 from page.link import LINKED
-from page.restore_tab import PRIVATE, RENDER, TRY, Workbench
+from page.restore_tab import RENDER, TRY, Workbench
 from page.splat_tab import SplatTab
 from page.video_tab import VideoTab
 
@@ -70,6 +72,8 @@ def build_page() -> gr.Blocks:
                 SplatTab(splat)
             with gr.Tab(label("Batch"), id="batch"):
                 BatchTab()
+            with gr.Tab(label("Compare"), id=COMPARE) as compare:
+                CompareTab(compare)
             with gr.Tab(label("How it works"), id="about"):
                 gr.HTML(label("about"), padding=False, elem_id="about")
         gr.HTML(label("footer"), padding=False, elem_id="footer")
@@ -79,9 +83,11 @@ def build_page() -> gr.Blocks:
         page.load(share.opened, None, [share.example, *share.settings], show_progress="hidden", **PRIVATE)
         page.load(None, None, modes, js=OPENED, **PRIVATE)
         if not backend.ON_ZERO_GPU:  # where a GPU is lent for a visitor's own click
-            page.load(render.first, render.wishes, render.outputs, show_progress_on=render.slider, **PRIVATE)
-            page.load(attempt.follow, attempt.wishes, attempt.outputs, show_progress_on=attempt.slider, **PRIVATE)
-            attempt.begin_with(clean)
+            page.load(render.first, render.hero.wishes, render.outputs, show_progress_on=render.hero.slider, **PRIVATE)
+            page.load(
+                attempt.follow, attempt.hero.wishes, attempt.outputs, show_progress_on=attempt.hero.slider, **PRIVATE
+            )
+            attempt.hero.begin_with(clean)
         add_api()
     return page.queue(max_size=WAITING, default_concurrency_limit=2)
 

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from string import Formatter
 from typing import Any
 
+Translate = Callable[[str], str]  # English phrase, or a `Message` -> the reader's language
+
 
 class Number(str):
     """A number as it is read, such as "0.317" or "+4.0". Whoever shows it in another language writes it that language's way."""

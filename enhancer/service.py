@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from enhancer.comparison import Comparison, Flat
 from enhancer.degradation import Degrading
 from enhancer.degrade import DEFAULT_PRESET, STEP_NAMES
 from enhancer.detection import Face, Found, find
@@ -19,7 +20,7 @@ from enhancer.imaging.arrays import as_image
 from enhancer.imaging.blend import Restoration, blend
 from enhancer.imaging.faces import has_face, is_plausible
 from enhancer.imaging.framing import Square, fitted, pasted, spread
-from enhancer.imaging.io import composite, from_pil, split_alpha, to_levels, with_alpha
+from enhancer.imaging.io import WHITE, Colour, composite, from_pil, split_alpha, to_levels, with_alpha
 from enhancer.imaging.keep import is_grey, keep, seen_by_model
 from enhancer.imaging.masks import Masks, overlay, soft_masks
 from enhancer.imaging.provenance import Record, hex_of
@@ -33,7 +34,7 @@ from enhancer.parts import (
     load_restorer,
     load_scorer,
 )
-from enhancer.results import Degraded, Flat, Result, Step
+from enhancer.results import Degraded, Result, Step
 
 ImageLike = np.ndarray | Image.Image  # an `image` as `enhancer.imaging.io` defines it, or an opened PIL picture
 
@@ -311,30 +312,56 @@ class Service:
             timings=dict(clock),
             device=self.device,
             parser=seen.by,
-            notes=(*seen.doubts, *restorer.notices, *seen.notes, *notes),
-            masks=seen.masks or None,
-            flat=Flat(clean, degraded, restored, restoration.background),
-            is_doubted=bool(seen.doubts),
+            comparison=_compared((degraded, restored), clean, restoration.background, seen),
+            told=(*restorer.notices, *notes),
         )
 
     def scored(self, result: Result) -> Result:
         """Return a result with its scores, where there is a clean picture to compare with."""
-        flat = result.flat
-        if result.clean is None or result.masks is None or self.scorer is None:
-            return result
         clock = _Clock()
         with clock("score"):
-            assert flat.clean is not None
-            before, after = self.scorer.score_each((flat.degraded, flat.restored), flat.clean, result.masks)
-        missing = self.scorer.lpips_missing
-        return replace(
-            result,
-            scores_degraded=before,
-            scores_restored=after,
-            lpips_name=self.scorer.lpips_name,
-            timings={**result.timings, **clock},
-            notes=(*result.notes, missing) if missing else result.notes,
-        )
+            comparison = result.comparison.scored_by(self.scorer)
+        if comparison.scores is None:
+            return result
+        return replace(result, comparison=comparison, timings={**result.timings, **clock})
+
+    def compare(
+        self,
+        pictures: tuple[ImageLike, ImageLike],
+        *,
+        reference: ImageLike | None = None,
+        labels: np.ndarray | None = None,
+        names: tuple[str, str] = ("A", "B"),
+        background: Colour = WHITE,
+    ) -> Comparison:
+        """Compare two pictures of one view, such as two restorations; `Comparison.scored_by` tells their scores.
+
+        Args:
+            pictures: The two, of one size.
+            reference: The clean picture of the same size, to score against.
+            labels: (H, W) label ids of the same size, where they are known; else the parser finds the regions.
+            names: What the two are called.
+            background: What transparent pictures are laid over, RGB in [0, 1].
+
+        Raises:
+            EnhancerError: The pictures do not go together; the message says why.
+        """
+        first, second = (_as_image(picture) for picture in pictures)
+        if first.shape[:2] != second.shape[:2]:
+            raise ImageError(
+                Message(
+                    "compare.size",
+                    "The first picture is {first} pixels, the second {second}. "
+                    "Give two pictures of the same view, at the same size.",
+                    first=_size(first),
+                    second=_size(second),
+                )
+            )
+        clean = None if reference is None else _as_image(reference)
+        if clean is not None:
+            _require_fitting_reference(clean, first)
+        seen = self._look(second if clean is None else clean, labels, _Clock())
+        return replace(_compared((first, second), clean, background, seen), names=names)
 
     def _look(self, image: np.ndarray, labels: np.ndarray | None, clock: "_Clock") -> "_Seen":
         """Find the regions of a picture, by its label map or by the parser."""
@@ -361,6 +388,21 @@ class _Seen:
     by: str | None = None
     notes: tuple[Message, ...] = ()
     doubts: tuple[Message, ...] = ()  # what is wrong with it; said first
+
+
+def _compared(
+    pair: tuple[np.ndarray, np.ndarray],
+    clean: np.ndarray | None,
+    background: Colour,
+    seen: _Seen,
+) -> Comparison:
+    """Return a pair beside the clean picture, with the regions that were seen."""
+    return Comparison(
+        Flat(*pair, clean, background),
+        seen.masks or None,
+        notes=(*seen.doubts, *seen.notes),
+        is_doubted=bool(seen.doubts),
+    )
 
 
 class _Clock(dict[str, float]):

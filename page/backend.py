@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import spaces  # must come before anything that touches CUDA
 # isort: split
 import numpy as np
 
+from enhancer.comparison import Comparison
 from enhancer.errors import EnhancerError
 from enhancer.imaging.background import over_one_background
 from enhancer.imaging.faces import believed
@@ -38,6 +39,9 @@ def _examples_in(folder: str) -> list[Path]:
 
 
 HEADS, RENDERS = _examples_in("heads"), _examples_in("renders")  # clean pictures, and renders of splats
+FINER = RENDERS[0].with_stem(
+    f"12000_gaussians_{RENDERS[0].stem}"
+)  # the first render's view, of more than twice the Gaussians
 ON_ZERO_GPU = bool(os.environ.get("SPACES_ZERO_GPU"))
 POCKET = "pocket"
 NO_MEMORY = Message("memory.page", "This machine ran out of memory. Try again in a minute, or with a smaller picture.")
@@ -175,6 +179,47 @@ def restore(
         yield result
         if result.clean is not None:
             yield parts.scored(result)
+
+
+@dataclass(frozen=True)
+class Half:
+    """One of two pictures that are compared.
+
+    Attributes:
+        image: As `enhancer.imaging.io` defines it.
+        checkpoint: What restores it first, at full strength; None compares it as it is.
+    """
+
+    image: np.ndarray
+    checkpoint: str | None
+
+
+def _gpu_seconds_of_both(halves: tuple[Half, Half], *_: Any, **__: Any) -> int:
+    return GPU_START + sum(half.image.size // 1_000_000 for half in halves)
+
+
+@spaces.GPU(duration=_gpu_seconds_of_both)
+def compare(
+    halves: tuple[Half, Half], reference: np.ndarray | None = None
+) -> Iterator[tuple[Comparison, tuple[Result | None, ...]]]:
+    """Yield two pictures of one view beside each other, then, where there is a clean one, the same with their scores.
+
+    With each comes the result of every half that was restored, None of one that was not.
+    """
+    with shown_to_visitor():
+        settle_in()
+        made = tuple(
+            service(half.checkpoint).restore(half.image, with_scores=False, with_regions=False)
+            if half.checkpoint
+            else None
+            for half in halves
+        )
+        first, second = (half.image if own is None else own.restored for half, own in zip(halves, made, strict=True))
+        parts = service()
+        compared = parts.compare((first, second), reference=reference)
+        yield compared, made
+        if reference is not None:
+            yield compared.scored_by(parts.scorer), made
 
 
 def expected_seconds(image: np.ndarray, checkpoint: str | None = None) -> float:

@@ -34,7 +34,8 @@ class Files:
     def of(cls, result: Result, stem: str) -> "Files":
         """Write them."""
         before = saved(result.degraded, f"{stem}_before", result.record.of_degraded)
-        small = thumbnail(result.flat.degraded, SIDE), thumbnail(result.flat.restored, SIDE)
+        flat = result.comparison.flat
+        small = thumbnail(flat.before, SIDE), thumbnail(flat.after, SIDE)
         return cls(Pair(before, saved(result.restored, stem, result.record)), stem, result.record, small)
 
 

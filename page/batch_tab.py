@@ -12,8 +12,8 @@ from enhancer.degrade import DEFAULT_PRESET
 from enhancer.errors import EnhancerError
 from enhancer.imaging.folders import partner_of, those_by_stem
 from enhancer.imaging.provenance import read_recorded
-from enhancer.messages import Message
-from enhancer.results import Translate, failed_row, result_row
+from enhancer.messages import Message, Translate
+from enhancer.results import failed_row, result_row
 from page import backend
 from page.archive import safe_names
 from page.backend import shown_to_visitor
@@ -23,7 +23,7 @@ from page.controls import KINDS, RESTORED_BEFORE, RestorationControls, take_uplo
 from page.i18n.translate import label, refusal, translator
 from page.limits import LARGEST_SIDE, require_few_bytes
 from page.outputs import Pair, stored
-from page.slider import input_and_restored
+from page.slider import two_pictures
 
 MOST = 20  # pictures in one go
 IT = Message("name.picture", "It")  # the table names the file
@@ -86,7 +86,7 @@ class BatchTab:
     def _lay_out_results(self) -> None:
         self.status = gr.HTML(padding=False, elem_classes="status", elem_id="batch-status")
         with gr.Column(visible=False) as self.looked_at:
-            self.slider, self.divider = input_and_restored("batch", 500)
+            self.slider = two_pictures("batch", 500)
             self.shown = gr.HTML(padding=False, elem_classes="status", elem_id="batch-shown")
         self.table = gr.HTML(padding=False, elem_classes="score-panel", elem_id="batch-table", js_on_load=TELL_ROW)
         self.download = gr.DownloadButton(

@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from enhancer.comparison import change, number
+from enhancer.messages import Translate
 from enhancer.metrics.catalogue import LPIPS, PSNR, Metric
-from enhancer.results import Translate, change, number
+from enhancer.results import note_list
 from page.batch_run import Done, Files, Run
 from page.thumbnails import data_address
 
@@ -36,10 +38,9 @@ def batch_table(run: Run, say: Translate) -> str:
         for row, done in enumerate(run.done)
     )
     foot = f"<tfoot>{_means(scored, len(run.done), say)}</tfoot>" if len(scored) > 1 else ""
-    notes = "".join(f"<li>{escape(say(note))}</li>" for note in common)
     return (
         f"<table class='scores batch'><thead><tr>{heads}</tr></thead><tbody>{body}</tbody>{foot}</table>"
-        + (f"<ul class='quiet'>{notes}</ul>" if notes else "")
+        + note_list(common, say)
         + _unmatched(run, say)
     )
 

@@ -39,7 +39,7 @@ def _first_pair() -> tuple[Result, Pair]:
 def _first_look() -> Look:
     result, pair = _first_pair()
     scored = backend.service().scored(result)
-    return Look(scored, pair, Details.of(scored, KEPT.name))
+    return Look(scored, pair, Details.of(scored.comparison, scored.clean, KEPT.name))
 
 
 def first_pair() -> tuple[Result, Pair]:

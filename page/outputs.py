@@ -10,11 +10,12 @@ import gradio as gr
 import numpy as np
 from gradio.utils import get_upload_folder
 
+from enhancer.comparison import Comparison, won_by_region
 from enhancer.imaging.masks import Masks
 from enhancer.imaging.plots import close_up, difference, frame, improvement
 from enhancer.imaging.provenance import Record, png_bytes
 from enhancer.metrics.catalogue import LPIPS, PSNR
-from enhancer.results import Result, won_by_region
+from enhancer.results import Result
 from enhancer.runtime.files import atomic_write
 from page.i18n.translate import Translate
 from page.views import CLOSE, Frame
@@ -57,34 +58,33 @@ class Pair:
 
 @dataclass(frozen=True)
 class Details:
-    """The pictures of a result that are shown below the first two."""
+    """The pictures of a comparison that are shown below the first two."""
 
-    clean: str | None
+    clean: str | None  # with its alpha
     improved: tuple[str | None, ...]  # a map for each of `MAPPED`
     differences: tuple[str | None, str]  # before and after against the clean picture; or one against the other
     close_ups: tuple[tuple[str, str, str], ...]  # path, region, which picture
     frames: dict[str, Frame]  # region -> where its close-ups are
 
     @classmethod
-    def of(cls, result: Result, folder: str | None = None) -> "Details":
+    def of(cls, compared: Comparison, clean: np.ndarray | None, folder: str | None = None) -> "Details":
         """Draw and write them."""
-        masks = result.masks
+        masks, (first, second) = compared.masks, compared.names
         assert masks is not None  # the page always asks for them
-        flat = {"input": result.flat.degraded, "restored": result.flat.restored}
-        if result.flat.clean is not None:
-            flat["ground truth"] = result.flat.clean
+        flat = {first: compared.flat.before, second: compared.flat.after}
+        if compared.flat.clean is not None:
+            flat["ground truth"] = compared.flat.clean
         maps: list[str | None] = []
         for metric in MAPPED:
-            won = won_by_region(result, metric)
+            won = won_by_region(compared, metric)
             drawn = improvement(flat["ground truth"], masks, won) if won else None
             maps.append(None if drawn is None else saved(drawn, f"improved_{metric.key}", folder=folder))
         reference = flat.get("ground truth")
         if reference is None:
-            pair = (None, saved(difference(flat["restored"], flat["input"]), "changed", folder=folder))
+            pair = (None, saved(difference(flat[second], flat[first]), "changed", folder=folder))
         else:
             lost, left = (
-                saved(difference(flat[name], reference), f"difference_{name}", folder=folder)
-                for name in ("input", "restored")
+                saved(difference(flat[name], reference), f"difference_{name}", folder=folder) for name in compared.names
             )
             pair = (lost, left)
         close_ups = [
@@ -93,8 +93,8 @@ class Details:
             for name, rgb in flat.items()
             if (part := close_up(rgb, masks[region])) is not None
         ]
-        clean = None if result.clean is None else saved(result.clean, "clean", folder=folder)
-        return cls(clean, tuple(maps), pair, tuple(close_ups), _frames(masks))
+        truth = None if clean is None else saved(clean, "clean", folder=folder)
+        return cls(truth, tuple(maps), pair, tuple(close_ups), _frames(masks))
 
     def close_up_panels(self, say: Translate) -> list[Panel]:
         """Return the close-ups with their captions."""

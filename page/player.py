@@ -12,8 +12,10 @@ from urllib.parse import quote
 
 import numpy as np
 
+from enhancer.comparison import change, number
+from enhancer.messages import Translate
 from enhancer.metrics.catalogue import Metric
-from enhancer.results import Translate, change, number
+from enhancer.results import note_list
 from page import backend
 from page.clips import Made, Taken, Two, Working, gpu_seconds
 
@@ -100,7 +102,7 @@ def about(taken: Taken, say: Translate, seconds: float = 0.0) -> str:
         facts += f" · {gpu_seconds(taken)} {say('s of a GPU')}"
     elif seconds:
         facts += f" · {say('takes about')} {duration(seconds, say)}"
-    return f"<p role='status'>{escape(facts)}</p>{_notes(taken.notes, say)}"
+    return f"<p role='status'>{escape(facts)}</p>{note_list(taken.notes, say)}"
 
 
 def progress(work: Working, say: Translate) -> str:
@@ -126,7 +128,7 @@ def finished(made: Made, say: Translate, *, is_stopped: bool, steady: float) -> 
     """Return HTML that says what was done."""
     words = f"{made.frames} {say('frames')} · {say('Restored in')} {number(made.seconds, '.1f', say)} s · {say('Steadiness')} {number(steady, 'g', say)}"
     stopped = f"{say('Stopped.')} {say('What is done is here.')} " if is_stopped else ""
-    return f"<p role='status'><strong>{escape(stopped)}</strong>{escape(words)}</p>{_notes(made.notes, say)}"
+    return f"<p role='status'><strong>{escape(stopped)}</strong>{escape(words)}</p>{note_list(made.notes, say)}"
 
 
 def flicker_table(made: Made, say: Translate) -> str:
@@ -151,8 +153,3 @@ def flicker_table(made: Made, say: Translate) -> str:
 def flicker_row(flicker: Two) -> dict[str, dict[str, float | None]]:
     """Return the same for programs."""
     return {name: {"warping_error": value} for name, value in zip(("degraded", "restored"), flicker, strict=True)}
-
-
-def _notes(notes: Sequence[str], say: Translate) -> str:
-    items = "".join(f"<li>{escape(say(note))}</li>" for note in dict.fromkeys(notes))
-    return f'<ul class="quiet">{items}</ul>' if items else ""

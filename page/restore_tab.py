@@ -11,26 +11,24 @@ from enhancer.errors import SettingsError
 from enhancer.imaging.blend import Restoration
 from enhancer.imaging.io import read_image
 from enhancer.imaging.provenance import read_record
-from enhancer.messages import Message
-from enhancer.metrics.catalogue import LPIPS, Metric
-from enhancer.results import Result, patience, score_table, status_line
+from enhancer.messages import Message, Translate
+from enhancer.results import Result, patience, status_line
 from page import backend
 from page.backend import HEADS, RENDERS, TRUTH, shown_to_visitor
+from page.closer_look import PICTURE, CloserLook
 from page.controls import RESTORED_BEFORE, DamageControls, Given, RestorationControls, image_of, picture_input
 from page.first_result import Look, first_look, first_pair
+from page.hero import PRIVATE, QUICK, Hero
 from page.i18n.en import DROP_HERE
-from page.i18n.translate import Translate, label, translator
+from page.i18n.translate import label, translator
 from page.link import LINKED, read_link
-from page.outputs import MAPPED, Details, Pair, image_update, steps_shown
+from page.outputs import Details, Pair, image_update, steps_shown
 from page.share import Share, file_of
-from page.slider import input_and_restored
 from page.thumbnails import thumbnail_of
-from page.views import buttons
-from page.wishes import ALL, NOW, PICTURES, WORDS, OvertakenError, Wishes, mixed_in, outdated_in, shown_in, stopped_in
+from page.views import mixed
+from page.wishes import ALL, NOW, PICTURES, WORDS, OvertakenError, Wishes, mixed_in
 
 TRY, RENDER = "try", "render"
-PRIVATE: dict[str, Any] = {"api_visibility": "private"}
-QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden", **PRIVATE}
 STEPS = 14
 # JavaScript of the reference that is `given`, without that of an example: it is none of what a visitor brings
 NO_EXAMPLES_TRUTH = f"given && {[backend.beside(render, TRUTH).name for render in RENDERS]}.includes(given.path.split('/').pop()) ? null : given"
@@ -50,27 +48,10 @@ class Workbench:
         """
         self.kind = kind
         self.degrades = kind == TRY
-        self.wishes = gr.State(Wishes())
-        # in the page, unseen: when the last wish was made, when all wishes were dropped, and what is shown of which wish
-        self.wish, self.dropped = (gr.Number(0, visible="hidden") for _ in range(2))
-        self.shown = gr.Textbox(visible="hidden")
         with gr.Row(elem_classes="stage"):
             with gr.Column(elem_classes="controls"):
                 self._lay_out_inputs()
-            with gr.Column(elem_classes="hero"):
-                self._lay_out_hero()
-            self.truth = gr.Image(  # on wide screens
-                label=label("Ground truth"),
-                format="png",
-                type="filepath",
-                image_mode=None,
-                interactive=False,
-                visible=False,
-                buttons=[],
-                elem_classes="truth",
-                elem_id=f"{self.kind}-truth",
-                alt_text=label("The ground truth"),
-            )
+            self.hero = Hero(kind, label("gpu is lent" if backend.ON_ZERO_GPU else "waking"))
         with gr.Column(visible=False, elem_classes="details") as self.details:
             self._lay_out_details()
         self._wire()
@@ -140,49 +121,9 @@ class Workbench:
         offered = backend.checkpoints()
         self.checkpoint = gr.Radio(list(offered), value=offered[0], label=label("Checkpoint"), visible=len(offered) > 1)
 
-    def _lay_out_hero(self) -> None:
-        self.slider, self.divider = input_and_restored(self.kind, 512)
-        self.views = gr.HTML(padding=False, elem_classes="views-row", elem_id=f"{self.kind}-views")
-        self.stop = gr.Button(label("Stop"), size="sm", elem_classes="stop", elem_id=f"{self.kind}-stop")
-        hello = label("gpu is lent" if backend.ON_ZERO_GPU else "waking")
-        gr.HTML(label("stopped"), padding=False, elem_classes="status stopped", elem_id=f"{self.kind}-stopped")
-        self.status = gr.HTML(hello, padding=False, elem_classes="status", elem_id=f"{self.kind}-status")
-
     def _lay_out_details(self) -> None:
-        picture: dict[str, Any] = {
-            "format": "png",
-            "interactive": False,
-            "buttons": ["download", "fullscreen"],
-            "type": "filepath",
-            "image_mode": None,  # as the file is: it tells how it was made
-        }
         with gr.Tabs(overflow_behavior="wrap"):
-            self._lay_out_scores(picture)
-            with gr.Tab(label("Close-ups")):
-                self.close_ups = gr.Gallery(
-                    label=label("Eyes and mouth"),
-                    show_label=False,
-                    format="png",
-                    columns=3,
-                    height="auto",
-                    object_fit="contain",
-                    buttons=["fullscreen"],
-                    elem_classes="close-ups",
-                    elem_id=f"{self.kind}-close-ups",
-                )
-            with gr.Tab(label("Difference")):
-                gr.HTML(label("difference"), padding=False, elem_classes="hint")
-                with gr.Row():
-                    self.lost = gr.Image(
-                        label=label("Input, against the ground truth"),
-                        alt_text=label("Input, against the ground truth"),
-                        **picture,
-                    )
-                    self.left = gr.Image(
-                        label=label("Restored, against the ground truth"),
-                        alt_text=label("Restored, against the ground truth"),
-                        **picture,
-                    )
+            self.closer = CloserLook(self.kind)
             if self.degrades:
                 with gr.Tab(label("Step by step")) as self.strip:
                     self.scrubber = gr.Slider(
@@ -203,110 +144,61 @@ class Workbench:
                 gr.HTML(label("files"), padding=False, elem_classes="hint")
                 with gr.Row(elem_classes="trio"):
                     self.trio = [
-                        gr.Image(label=label(name), alt_text=label(name), **picture)
+                        gr.Image(label=label(name), alt_text=label(name), **PICTURE)
                         for name in ("Input", "Restored", "Ground truth")
                     ]
                 if self.damage:
                     _, restored, clean = self.trio
                     self.share = Share(self.image, (clean, restored), self.damage, self.restoration)
 
-    def _lay_out_scores(self, picture: dict[str, Any]) -> None:
-        with gr.Tab(label("What improved")), gr.Row(elem_classes="improved"):
-            with gr.Tabs(elem_classes="maps"):
-                self.improved = [self._lay_out_map(metric, picture) for metric in MAPPED]
-            self.scores = gr.HTML(padding=False, elem_classes="score-panel", elem_id=f"{self.kind}-scores")
-
-    def _lay_out_map(self, metric: Metric, picture: dict[str, Any]) -> gr.Image:
-        with gr.Tab(metric.label):
-            return gr.Image(
-                label=label("LPIPS, by region" if metric is LPIPS else "PSNR, by region"),
-                elem_id=f"{self.kind}-improved-{metric.key}",
-                alt_text=label("The face, its regions green where they improved and red where they did not"),
-                **picture,
-            )
-
     # --- what it does --------------------------------------------------------------------------------------------
 
     def _wire(self) -> None:
-        inputs: set[Any] = {self.image, self.checkpoint, self.wishes, self.wish, *self.restoration.all}
+        hero = self.hero
+        inputs: set[Any] = {self.image, self.checkpoint, *self.restoration.all}
         settings: list[Any] = [*self.restoration.all]
         if self.damage:
             inputs |= set(self.damage.all)
             settings += self.damage.all
         else:
             inputs |= {self.reference, self.faces}
-        outputs: list[Any] = [
-            self.slider,
-            self.status,
-            self.details,
-            *self.improved,
-            self.scores,
-            self.close_ups,
-            self.lost,
-            self.left,
-            *self.trio,
-            self.truth,
-            self.views,
-            self.shown,
-        ]
-        outputs += [self.film, self.scrubber] if self.degrades else [self.faces]
-        self.outputs = outputs
-        # One event for all ways to ask: while it runs, gradio keeps one more for afterwards, which then takes what is
-        # chosen by that time. `note` has the run that is overtaken end early.
-        outdated, note = outdated_in(self.kind), {"fn": Wishes.note, "trigger_mode": "multiple", **QUICK}
-        changed: Any = self.wish.change
-        changed(inputs=[self.wishes, self.wish], **note)
-        work = changed(
-            self.run,
-            inputs,
-            outputs,
-            concurrency_id="model",
-            show_progress_on=self.slider,
-            trigger_mode="always_last",
-            **PRIVATE,
-        )
-        drop: Any = self.dropped.change
-        drop(inputs=[self.wishes, self.dropped], **note)
-        told: Any = self.shown.change
-        told(None, self.shown, None, js=shown_in(self.kind), **PRIVATE)
+        self.outputs: list[Any] = [*hero.all, self.details, *self.closer.all, *self.trio]
+        self.outputs += [self.film, self.scrubber] if self.degrades else [self.faces]
+        hero.wire(self.run, inputs, self.outputs)
         into_view = f"document.querySelector('#{self.kind}-slider').scrollIntoView({{block: 'nearest'}});"
-        self.button.click(None, None, self.wish, js=f"() => {{ {outdated} {into_view} return {NOW}; }}", **PRIVATE)
+        hero.ask_on(self.button.click, before=hero.outdated + into_view)
         if not self.degrades:
-            self.faces.input(None, None, self.wish, js=f"() => {{ {outdated} return {NOW}; }}", **PRIVATE)
+            hero.ask_on(self.faces.input)
         # the page mixes the two pictures while the strength is moved; on release the exact result follows
-        self.restoration.strength.release(
-            None, None, self.wish, js=f"() => {{ {mixed_in(self.kind)} return {NOW}; }}", **PRIVATE
-        )
-        self._wire_picture(settings, outdated)
+        hero.ask_on(self.restoration.strength.release, before=mixed_in(self.kind))
+        self._wire_picture(settings)
         if self.damage:
-            self._wire_damage(self.damage, outdated)
-        # said by the page itself: what a cancelled run still sends could come after an answer of ours
-        self.stop.click(None, None, self.dropped, js=stopped_in(self.kind), cancels=[work], **PRIVATE)
+            self._wire_damage(self.damage)
 
-    def _wire_picture(self, settings: list[Any], outdated: str) -> None:
+    def _wire_picture(self, settings: list[Any]) -> None:
         """Have a picture come in: an upload, or an example."""
         uploaded: Any = self.image.upload
-        uploaded(None, None, self.dropped, js=f"() => {{ {outdated} return {NOW}; }}", **PRIVATE)
+        uploaded(None, None, self.hero.dropped, js=f"() => {{ {self.hero.outdated} return {NOW}; }}", **PRIVATE)
         if not self.damage:  # an example's ground truth is none of what is uploaded
             uploaded(None, self.reference, self.reference, js=f"(given) => {NO_EXAMPLES_TRUTH}", **PRIVATE)
         # in the queue, though quick: only there does an error reach the page in words
         read = uploaded(self.read_back, self.image, [*settings, self.as_render], show_progress="hidden", **PRIVATE)
         read.failure(lambda: None, None, self.image, **QUICK)
-        read.success(None, None, self.wish, js=f"() => {NOW}", **PRIVATE)
+        self.hero.ask_on(read.success, before="")
         linked = [self.share.example.change] if self.degrades else []
         for away in (uploaded, self.image.clear, *linked):  # what is shown there is no example any more, or another
             away(None, None, self.gallery, js="() => ({__type__: 'update', selected_index: null})", **PRIVATE)
         chosen: Any = self.gallery.select
         hidden = "{__type__: 'update', visible: false}"
-        chosen(None, None, self.as_render, js=f"() => {{ {outdated} return {hidden}; }}", **PRIVATE)
+        chosen(None, None, self.as_render, js=f"() => {{ {self.hero.outdated} return {hidden}; }}", **PRIVATE)
         given = [self.image] if self.damage else [self.image, self.reference]
         picked = chosen(self.pick, self.gallery, given, trigger_mode="always_last", **QUICK)
-        picked.success(None, None, self.wish, js=f"() => {NOW}", **PRIVATE)
+        self.hero.ask_on(picked.success, before="")
 
-    def _wire_damage(self, damage: DamageControls, outdated: str) -> None:
+    def _wire_damage(self, damage: DamageControls) -> None:
         """Have a new seed on a click, and the degradation's steps when they are looked at."""
-        other = f"() => {{ {outdated} return [Math.floor(Math.random() * 1e6), {NOW}]; }}"
-        self.reroll.click(None, None, [damage.seed, self.wish], js=other, **PRIVATE)
+        other = f"() => {{ {self.hero.outdated} return [Math.floor(Math.random() * 1e6), {NOW}]; }}"
+        self.reroll.click(None, None, [damage.seed, self.hero.wish], js=other, **PRIVATE)
         watched: Any = self.strip.select
         before, _, clean = self.trio
         watched(self.show_steps, [clean, before], [self.film, self.scrubber], **PRIVATE)
@@ -318,13 +210,6 @@ class Workbench:
             **PRIVATE,
         )
 
-    def begin_with(self, tab: gr.Tab) -> None:
-        """Have what is chosen restored when its tab is first looked at, unless a link brings its own."""
-        unseen = f"!document.querySelector('#{self.kind}-slider img') && !new URLSearchParams(location.search).has('{LINKED}')"
-        begin = f"if (window.begun || !({unseen})) return wish; window.begun = true; return {NOW};"  # gradio may say it twice
-        looked_at: Any = tab.select
-        looked_at(None, self.wish, self.wish, js=f"(wish) => {{ {begin} }}", **PRIVATE)
-
     def hand_over(self, other: "Workbench", tabs: gr.Tabs) -> None:
         """Have the button that offers it put the picture into another tab, and show that."""
         shown, no_example = (
@@ -334,12 +219,12 @@ class Workbench:
         moved = f"(image, given) => [image, {no_example}, {NO_EXAMPLES_TRUTH}, {shown}]"
         outputs = [other.image, other.gallery, other.reference, tabs]
         handed = self.as_render.click(None, [self.image, other.reference], outputs, js=moved, **PRIVATE)
-        handed.then(None, None, other.wish, js=f"() => {{ {outdated_in(other.kind)} return {NOW}; }}", **PRIVATE)
+        other.hero.ask_on(handed.then)
 
     def run(self, values: Mapping[Any, Any], request: gr.Request, progress: gr.Progress = FITTING) -> Iterator[Updates]:
         """Restore what was chosen: the picture first, then scores and details; nothing where it is wanted no more."""
         say = translator(request)
-        wishes, wish = values[self.wishes], values[self.wish]
+        wishes, wish = values[self.hero.wishes], values[self.hero.wish]
         if not wishes.stands(wish):
             return
         image = image_of(values[self.image])
@@ -376,19 +261,24 @@ class Workbench:
         settings |= {"degrade_first": self.degrades}
         checkpoint = settings.get("checkpoint")
         if wait := backend.expected_seconds(image, checkpoint):
-            yield {self.status: patience(wait, say, backend.is_slow(checkpoint)), self.shown: f"{wish} {WORDS}"}
+            yield {
+                self.hero.status: patience(wait, say, backend.is_slow(checkpoint)),
+                self.hero.shown: f"{wish} {WORDS}",
+            }
         result = pair = None
         for result in backend.restore(image, **settings):
             if not wishes.stands(wish):
                 return
             if pair is None:
                 pair = Pair.of(result)
-                yield self._seen(result, pair, name, say) | {self.shown: f"{wish} {PICTURES}"}
+                yield self._seen(result, pair, name, say) | {self.hero.shown: f"{wish} {PICTURES}"}
                 if not wishes.stands(wish):
                     return
         if result is not None and pair is not None:
             backend.note_time(result)
-            yield self._told(Look(result, pair, Details.of(result)), name, say) | {self.shown: f"{wish} {ALL}"}
+            yield self._told(Look(result, pair, Details.of(result.comparison, result.clean)), name, say) | {
+                self.hero.shown: f"{wish} {ALL}"
+            }
 
     def follow(self, wishes: Wishes, request: gr.Request) -> Iterator[Updates]:
         """Show what a link asks for, if the page was opened by one; the first example, if it asks for what is not here."""
@@ -414,30 +304,19 @@ class Workbench:
 
     def _seen(self, result: Result, pair: Pair, name: str, say: Translate) -> Updates:
         """Return the two pictures of a result and the line below them."""
-        return {self.slider: (pair.before, pair.after), self.status: status_line(result, say, name)}
+        return self.hero.seen(pair, status_line(result, say, name))
 
     def _told(self, look: Look, name: str, say: Translate) -> Updates:
         """Return what the page shows of a result besides the two pictures of the slider."""
         result, details = look.result, look.details
-        before, after = details.differences
-        words = "Restored, against the input" if result.clean is None else "Restored, against the ground truth"
-        updates = {
-            self.status: status_line(result, say, name),
-            self.details: gr.update(visible=True),
-            self.scores: score_table(result, say),
-            self.close_ups: details.close_up_panels(say),
-            self.views: buttons(details.frames, result, say),
-            self.truth: image_update(details.clean),
-            self.lost: image_update(before),
-            self.left: image_update(after, label=say(words), alt_text=say(words)),
-        }
-        updates |= {shown: image_update(path) for shown, path in zip(self.improved, details.improved, strict=True)}
+        updates = {self.hero.status: status_line(result, say, name), self.details: gr.update(visible=True)}
+        updates |= self.hero.told(details, say, mixed(result)) | self.closer.updates(result.comparison, details, say)
         pictures = (look.pair.before, look.pair.after, details.clean)
         updates |= {part: image_update(path) for part, path in zip(self.trio, pictures, strict=True)}
         if self.degrades:
             updates |= {self.film: None, self.scrubber: gr.update(maximum=STEPS, value=STEPS)}
         else:  # offered where the head is small, or there is none
-            updates[self.faces] = gr.update(visible=result.is_doubted or result.faces is not None)
+            updates[self.faces] = gr.update(visible=result.comparison.is_doubted or result.faces is not None)
         return updates
 
     def pick(self, gallery: gr.Gallery) -> Updates:

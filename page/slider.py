@@ -7,12 +7,15 @@ import gradio as gr
 from page.i18n.translate import label
 
 
-def input_and_restored(kind: str, max_height: int) -> tuple[gr.ImageSlider, gr.Slider]:
+def two_pictures(
+    kind: str, max_height: int, divider: str = "Divider: input to the left, restored to the right"
+) -> gr.ImageSlider:
     """Lay both out where this is called, the divider below the pictures.
 
     Args:
         kind: Of the tab, as in the ids of its parts.
         max_height: Of the pictures, pixels of the page.
+        divider: What it is called to those who cannot see it.
     """
     slider = gr.ImageSlider(
         label=label("Input and restored"),
@@ -23,17 +26,17 @@ def input_and_restored(kind: str, max_height: int) -> tuple[gr.ImageSlider, gr.S
         elem_id=f"{kind}-slider",
         buttons=["download", "fullscreen"],
     )
-    divider = gr.Slider(
+    moving = gr.Slider(
         0,
         100,
         50,
         step=1,
-        label=label("Divider: input to the left, restored to the right"),
+        label=label(divider),
         buttons=[],
         elem_id=f"{kind}-divider",
         elem_classes="divider",
         interactive=True,
     )
     moved: dict[str, Any] = {"js": "(at) => ({__type__: 'update', slider_position: at})", "api_visibility": "private"}
-    divider.input(None, divider, slider, **moved)
-    return slider, divider
+    moving.input(None, moving, slider, **moved)
+    return slider

@@ -8,8 +8,8 @@ from typing import Any
 import gradio as gr
 
 from enhancer.imaging.io import to_bytes
-from enhancer.messages import Message
-from enhancer.results import Translate, patience, status_line
+from enhancer.messages import Message, Translate
+from enhancer.results import note_list, patience, status_line
 from enhancer.splats.formats.contents import Conventions
 from page import backend
 from page.archive import safe_names
@@ -21,7 +21,7 @@ from page.i18n.translate import label, refusal, translator
 from page.limits import SPLAT_SIZE
 from page.outputs import Pair
 from page.player import picture_address
-from page.slider import input_and_restored
+from page.slider import two_pictures
 from page.video_tab import LatestRun, Outcome, scratch, steadiness, stopped
 
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
@@ -56,7 +56,7 @@ class SplatTab:
                     with gr.Column(elem_id="splat-live") as self.live:
                         self.view = gr.HTML(label(NOTHING), padding=False, elem_id="splat-view")
                     with gr.Column(visible=False, elem_id="splat-restored") as self.restored:
-                        self.slider, self.divider = input_and_restored("splat", 500)
+                        self.slider = two_pictures("splat", 500)
                 self.status = gr.HTML(padding=False, elem_classes="status", elem_id="splat-about")
         with gr.Column(elem_classes="details", elem_id="splat-turntable"):
             self._lay_out_turntable()
@@ -248,6 +248,5 @@ class SplatTab:
 
 
 def _about(scene: Scene, say: Translate) -> str:
-    notes = "".join(f"<li>{escape(say(note))}</li>" for note in scene.notes)
     words = f"{len(scene.file.cloud)} {say('Gaussians')} · {scene.file.format}"
-    return f"<p role='status'>{escape(words)}</p>" + (f'<ul class="quiet">{notes}</ul>' if notes else "")
+    return f"<p role='status'>{escape(words)}</p>{note_list(scene.notes, say)}"

@@ -10,8 +10,7 @@ from typing import Any
 import gradio as gr
 from gradio.utils import get_upload_folder
 
-from enhancer.messages import Message
-from enhancer.results import Translate
+from enhancer.messages import Message, Translate
 from page import backend
 from page.archive import safe_names
 from page.backend import shown_to_visitor

@@ -11,13 +11,13 @@ CLOSE = ("eyes", "mouth")  # regions worth a close look
 Frame = tuple[float, float, float, float]  # left, top, width, height, as shares of the picture
 
 
-def buttons(frames: Mapping[str, Frame], result: Result, say: Translate) -> str:
+def buttons(frames: Mapping[str, Frame], say: Translate, attributes: str = "") -> str:
     """Return the buttons as HTML.
 
     Args:
         frames: Region -> where it is; one that is not there gets no button.
-        result: That is shown: its strengths are where mixing begins.
         say: Puts an English phrase into the reader's language.
+        attributes: More of the HTML element's, such as those of `mixed`.
     """
     views = [("whole", say("Whole picture"), "")]
     views += [(name, say(name.capitalize()), " ".join(f"{share:.4f}" for share in frames[name])) for name in frames]
@@ -27,9 +27,13 @@ def buttons(frames: Mapping[str, Frame], result: Result, say: Translate) -> str:
         f"{escape(words)}</button>"
         for name, words, frame in views
     )
+    return (
+        f'<div class="views" role="group" aria-label="{escape(say("What is shown large"))}" {attributes}>{drawn}</div>'
+    )
+
+
+def mixed(result: Result) -> str:
+    """Return HTML attributes that say of what, and how strong, a result is: there the page begins to mix its pictures."""
     record, given = result.record, blake2b(result.degraded.tobytes(), digest_size=8).hexdigest()
     regions = " ".join(f"{name}={amount}" for name, amount in sorted(record.regions.items()) if amount != 1)
-    return (
-        f'<div class="views" role="group" aria-label="{escape(say("What is shown large"))}" '
-        f'data-given="{given}" data-strength="{record.strength}" data-regions="{escape(regions)}">{drawn}</div>'
-    )
+    return f'data-given="{given}" data-strength="{record.strength}" data-regions="{escape(regions)}"'

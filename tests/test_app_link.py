@@ -109,8 +109,8 @@ def test_who_comes_by_a_link_sees_its_example_and_settings(tab, head):
         asked_in("en", example="head_02", preset="v1", seed="9", strength="0.5", restore_hair="0"),
     )
     first, then = tab.follow(Wishes(), asked)
-    assert read_record(first[tab.slider][1]).seed == 9
-    assert "<table" in then[tab.scores]
+    assert read_record(first[tab.hero.slider][1]).seed == 9
+    assert "<table" in then[tab.closer.scores]
     updates = tab.share.opened(asked)
     assert (updates[tab.damage.preset], updates[tab.damage.seed]) == ("v1", 9)
     assert updates[tab.restoration.strength] == 0.5
@@ -124,7 +124,7 @@ def test_a_link_to_nothing_says_so_and_shows_the_first_example(tab, monkeypatch)
     assert tab.share.opened(asked) == gr.skip()
     assert "gezeigt wird stattdessen das erste Beispiel" in said[0]
     first, _ = tab.follow(Wishes(), asked)
-    assert read_record(first[tab.slider][1]).seed == 0
+    assert read_record(first[tab.hero.slider][1]).seed == 0
 
 
 def test_a_link_is_made_of_the_result_of_an_example_and_of_nothing_else(tab, head, small_head, tmp_path):

@@ -34,6 +34,7 @@ from page.archive import safe_names, scores_csv, settings_json
 from page.backend import HEADS, RENDERS
 from page.batch_run import Latest
 from page.batch_tab import MOST, BatchTab
+from page.compare_tab import AS_IT_IS, COMPARE, CompareTab
 from page.controls import Given, rgb_of
 from page.i18n import de, en
 from page.i18n.translate import label, said_in, translator
@@ -67,7 +68,9 @@ def tabs():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         with gr.Blocks(analytics_enabled=False):
-            yield {TRY: Workbench(TRY), RENDER: Workbench(RENDER), "batch": BatchTab()}
+            with gr.Tab() as tab:
+                compare = CompareTab(tab)
+            yield {TRY: Workbench(TRY), RENDER: Workbench(RENDER), COMPARE: compare, "batch": BatchTab()}
         gc.collect()  # gradio leaves event loops behind: here, lest it happen in another module's test
 
 
@@ -79,7 +82,7 @@ def values(tab, image, **changed):
     """What the page would hand over: every setting at its start."""
     parts = [*tab.restoration.all, *(tab.damage.all if tab.damage else [])]
     chosen = {part: part.value for part in parts} | {tab.image: image, tab.checkpoint: "pocket"}
-    chosen |= {tab.wishes: Wishes(), tab.wish: 1}
+    chosen |= {tab.hero.wishes: Wishes(), tab.hero.wish: 1}
     if not tab.damage:
         chosen |= {tab.reference: changed.get("reference"), tab.faces: changed.get("faces", False)}
     return chosen
@@ -88,13 +91,13 @@ def values(tab, image, **changed):
 def test_the_picture_comes_first_and_the_scores_after(tabs, small_head):
     tab = tabs[TRY]
     first, then = tab.run(values(tab, Given(small_head.image)), asked_in("en"))
-    assert set(first) == {tab.slider, tab.status, tab.shown}
-    assert (first[tab.shown], then[tab.shown]) == ("1 pictures", "1 all")
-    assert "PSNR" not in first[tab.status]
-    assert "PSNR" in then[tab.status]
+    assert set(first) == {tab.hero.slider, tab.hero.status, tab.hero.shown}
+    assert (first[tab.hero.shown], then[tab.hero.shown]) == ("1 pictures", "1 all")
+    assert "PSNR" not in first[tab.hero.status]
+    assert "PSNR" in then[tab.hero.status]
     assert set(then) | set(first) == set(tab.outputs)
-    assert "<table" in then[tab.scores]
-    assert len(then[tab.close_ups]) == 6
+    assert "<table" in then[tab.closer.scores]
+    assert len(then[tab.closer.close_ups]) == 6
 
 
 def test_where_there_is_no_face_to_believe_each_face_is_offered_to_be_found(tabs, small_head, monkeypatch):
@@ -106,7 +109,7 @@ def test_where_there_is_no_face_to_believe_each_face_is_offered_to_be_found(tabs
     monkeypatch.setattr("enhancer.service.is_plausible", lambda regions: False)
     *_, then = tab.run(values(tab, Given(small_head.image)), asked_in("en"))
     assert then[tab.faces]["visible"]
-    assert "arranged" in then[tab.status]
+    assert "arranged" in then[tab.hero.status]
 
 
 def test_a_run_that_is_overtaken_ends_and_one_that_came_too_late_does_not_begin(tabs, service, small_head, monkeypatch):
@@ -114,12 +117,60 @@ def test_a_run_that_is_overtaken_ends_and_one_that_came_too_late_does_not_begin(
     monkeypatch.setattr(Service, "scored", lambda self, result: scored.append(result) or result)
     chosen = values(tab, Given(small_head.image))
     run = tab.run(chosen, asked_in("en"))
-    assert tab.slider in next(run)
-    chosen[tab.wishes].note(2)
+    assert tab.hero.slider in next(run)
+    chosen[tab.hero.wishes].note(2)
     assert list(run) == []
     assert scored == []
     assert list(tab.run(chosen, asked_in("en"))) == []
-    assert len(list(tab.run(chosen | {tab.wish: 2}, asked_in("en")))) == 2
+    assert len(list(tab.run(chosen | {tab.hero.wish: 2}, asked_in("en")))) == 2
+
+
+def compared(tab, first, second, reference=None, by=(AS_IT_IS, "pocket")):
+    chosen = {tab.hero.wishes: Wishes(), tab.hero.wish: 1, tab.reference: reference}
+    for side, given, checkpoint in zip(tab.sides, (first, second), by, strict=True):
+        chosen |= {side.picture: given, side.checkpoint: checkpoint}
+    return chosen
+
+
+def test_two_pictures_are_compared_the_pictures_first(tabs, service, small_head):
+    tab, image = tabs[COMPARE], small_head.image
+    made = Record("<other>", "fedcba9876")
+    first, second = Given(image, made, name="<a>.png"), Given(image, notes=(Message("b", "About B."),), name="b.png")
+    chosen = compared(tab, first, second, Given(image))
+    shown, then = tab.run(chosen, asked_in("en"))
+    assert (shown[tab.hero.shown], then[tab.hero.shown]) == ("1 pictures", "1 all")
+    left, right = shown[tab.hero.slider]
+    assert (read_record(left), read_record(right).checkpoint) == (made, "<bright>")
+    np.testing.assert_array_equal(read_image(right), service.restore(image).restored)
+    told = then[tab.hero.status]
+    assert "A: &lt;a&gt;.png, as it is: restored before by &lt;other&gt; (fedcba9)" in told
+    assert "B: b.png, restored by &lt;bright&gt; (abcdef0)" in told
+    assert "<li>About B.</li>" in told
+    assert "PSNR" in told
+    assert set(shown) | set(then) == {*tab.hero.all, tab.details, *tab.closer.all}
+    assert then[tab.closer.left]["label"] == "B – ground truth"
+
+
+def test_two_pictures_without_a_ground_truth_are_shown_without_scores_in_german(tabs, small_head):
+    tab, given = tabs[COMPARE], Given(small_head.image, name="a.png")
+    *_, then = tab.run(compared(tab, given, given, by=(AS_IT_IS, AS_IT_IS)), asked_in("de"))
+    assert "A: a.png, wie es ist" in then[tab.hero.status]
+    assert "Keine Bewertung" in then[tab.closer.scores]
+    assert not then[tab.closer.lost]["visible"]
+    assert then[tab.closer.left]["label"] == "A – B"
+
+
+def test_a_comparison_that_is_overtaken_ends_and_one_of_nothing_says_so(tabs, small_head):
+    tab, given = tabs[COMPARE], Given(small_head.image)
+    chosen = compared(tab, given, given, Given(small_head.image))
+    run = tab.run(chosen, asked_in("en"))
+    assert tab.hero.slider in next(run)
+    chosen[tab.hero.wishes].note(2)
+    assert list(run) == []
+    with pytest.raises(gr.Error, match="There is no picture yet"):
+        list(tab.run(compared(tab, given, None), asked_in("en")))
+    with pytest.raises(gr.Error, match="The first picture is"):
+        list(tab.run(compared(tab, given, Given(small_head.image[:64, :64])), asked_in("en")))
 
 
 def test_splats_whose_picture_is_no_longer_wanted_are_fitted_no_further(tabs, small_head):
@@ -129,7 +180,7 @@ def test_splats_whose_picture_is_no_longer_wanted_are_fitted_no_further(tabs, sm
 
     def progress(share, desc):
         seen.append(share)
-        chosen[tab.wishes].note(2)
+        chosen[tab.hero.wishes].note(2)
 
     assert list(tab.run(chosen, asked_in("en"), progress)) == []
     assert len(seen) == 1
@@ -140,9 +191,9 @@ def test_splats_are_fitted_without_the_sliders_of_the_steps(tabs, small_head):
     chosen = values(tab, Given(small_head.image)) | {tab.damage.preset: "splat-coarse"}
     assert tab.damage.read(chosen) == {"preset": "splat-coarse", "seed": 0, "strengths": {}}
     first, then = tab.run(chosen, asked_in("de"))
-    assert tab.slider in first
-    assert tab.scores in then
-    before = first[tab.slider][0]
+    assert tab.hero.slider in first
+    assert tab.closer.scores in then
+    before = first[tab.hero.slider][0]
     shown = tab.show_steps(then[tab.trio[0]]["value"], before, asked_in("de"))
     captions = [caption for _, caption in shown[tab.film]["value"]]
     assert captions[0] == "1. sauberes Bild"
@@ -167,7 +218,7 @@ def test_masks_are_made_once_for_a_result_and_each_picture_loses_its_alpha_once(
     for module in (service_module, background):
         monkeypatch.setattr(module, "composite", counted("composite", composite))
     *_, last = tabs[TRY].run(values(tabs[TRY], Given(small_head.image)), asked_in("en"))
-    assert "<table" in last[tabs[TRY].scores]
+    assert "<table" in last[tabs[TRY].closer.scores]
     assert made["blur"] == len(REGION_NAMES)
     assert made["composite"] == 4  # the clean, degraded and restored picture, and what the parser sees
 
@@ -175,30 +226,30 @@ def test_masks_are_made_once_for_a_result_and_each_picture_loses_its_alpha_once(
 def test_a_render_is_taken_as_it_is_and_says_that_it_has_no_scores(tabs, small_head):
     tab = tabs[RENDER]
     first, then = tab.run(values(tab, Given(small_head.image)), asked_in("en"))
-    assert "No scores" in then[tab.scores]
-    assert not any(then[shown]["visible"] for shown in tab.improved)
-    assert not then[tab.lost]["visible"]
-    assert read_record(first[tab.slider][1]).preset is None
+    assert "No scores" in then[tab.closer.scores]
+    assert not any(then[shown]["visible"] for shown in tab.closer.improved)
+    assert not then[tab.closer.lost]["visible"]
+    assert read_record(first[tab.hero.slider][1]).preset is None
 
 
 def test_a_render_with_its_clean_picture_is_scored(tabs, small_head):
     tab = tabs[RENDER]
     given = values(tab, Given(small_head.image), reference=Given(small_head.image))
     *_, last = tab.run(given, asked_in("en"))
-    assert "<table" in last[tab.scores]
+    assert "<table" in last[tab.closer.scores]
 
 
 def test_a_checkpoints_name_is_no_html(tabs, small_head):
     tab = tabs[TRY]
     *_, last = tab.run(values(tab, Given(small_head.image)), asked_in("en"))
-    assert "&lt;bright&gt; (abcdef0)" in last[tab.status]
+    assert "&lt;bright&gt; (abcdef0)" in last[tab.hero.status]
 
 
 def test_a_german_is_answered_in_german(tabs, small_head):
     tab = tabs[TRY]
     *_, last = tab.run(values(tab, Given(small_head.image)), asked_in("de-AT,de;q=0.9,en;q=0.5"))
-    assert "Restauriert in" in last[tab.status]
-    assert "Ganzes Bild" in last[tab.scores]
+    assert "Restauriert in" in last[tab.hero.status]
+    assert "Ganzes Bild" in last[tab.closer.scores]
 
 
 def test_without_a_picture_there_is_one_sentence(tabs):
@@ -235,7 +286,7 @@ def test_notes_and_the_reasons_inside_them_are_german_for_a_german(tabs, service
     *_, last = tab.run(values(tab, Given(small_head.image)), asked_in("de"))
     assert (
         "https://hub.example ist nicht zu erreichen (silent for 10 s). Genommen wird die Kopie von a/b"
-        in last[tab.status]
+        in last[tab.hero.status]
     )
 
 
@@ -245,8 +296,8 @@ def test_a_slow_restoration_is_announced_before_it_begins(tabs, service, small_h
     monkeypatch.setattr(backend, "_taken", {})
     tab = tabs[RENDER]
     announced, *shown = tab.run(values(tab, Given(small_head.image)), asked_in("en"))
-    assert set(announced) == {tab.status, tab.shown}
-    assert "takes about <strong>4 min" in announced[tab.status]
+    assert set(announced) == {tab.hero.status, tab.hero.shown}
+    assert "takes about <strong>4 min" in announced[tab.hero.status]
     assert len(shown) == 2
 
 
@@ -323,7 +374,7 @@ def test_a_picture_that_was_only_degraded_or_is_given_as_a_render_is_no_false_or
 def test_scores_of_a_restored_picture_that_is_degraded_again_come_with_a_note(tabs, small_head, tmp_path):
     ours = Given(small_head.image, Record("pocket", preset="v1", seed=9))
     *_, last = tabs[TRY].run(values(tabs[TRY], ours), asked_in("de"))
-    assert "wurde schon restauriert" in last[tabs[TRY].status]
+    assert "wurde schon restauriert" in last[tabs[TRY].hero.status]
     write_recorded(small_head.image, tmp_path / "ours.png", ours.record)
     *_, last = batch(tabs["batch"], [tmp_path / "ours.png"], degrade_first=True)
     with zipfile.ZipFile(last[tabs["batch"].download]["value"]) as archive:
@@ -338,7 +389,7 @@ def test_a_strangers_picture_sets_nothing(tabs, small_head):
 def test_the_film_strip_has_fourteen_steps(tabs, small_head):
     tab = tabs[TRY]
     first, then = tab.run(values(tab, Given(small_head.image)), asked_in("de"))
-    updates = tab.show_steps(then[tab.trio[0]]["value"], first[tab.slider][0], asked_in("de"))
+    updates = tab.show_steps(then[tab.trio[0]]["value"], first[tab.hero.slider][0], asked_in("de"))
     captions = [caption for _, caption in updates[tab.film]["value"]]
     assert len(captions) == 14
     assert captions[3] == "4. Haut unscharf"
@@ -625,7 +676,7 @@ def test_a_link_shows_its_tab_and_a_wrong_one_the_first_example(tabs):
     assert list(tab.follow(Wishes(), asked_in("en"))) == []  # no link: the other tab has something to show
     for name in (HEADS[2].stem, "nobody"):
         *_, last = tab.follow(Wishes(), asked_in("en", example=name, seed="3"))
-        assert (HEADS[2] if name != "nobody" else HEADS[0]).name in last[tab.status]
+        assert (HEADS[2] if name != "nobody" else HEADS[0]).name in last[tab.hero.status]
 
 
 def test_an_example_of_a_render_brings_its_ground_truth(tabs):
@@ -656,5 +707,5 @@ def test_links_lead_to_what_is_known(monkeypatch, space, checkpoint, count):
 
 def test_who_comes_first_sees_the_picture_before_the_scores(tabs):
     first, then = tabs[RENDER].first(Wishes(), asked_in("en"))
-    assert set(first) == {tabs[RENDER].slider, tabs[RENDER].status}
-    assert "<table" in then[tabs[RENDER].scores]
+    assert set(first) == {tabs[RENDER].hero.slider, tabs[RENDER].hero.status}
+    assert "<table" in then[tabs[RENDER].closer.scores]

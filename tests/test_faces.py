@@ -11,6 +11,7 @@ import pytest
 import skimage
 
 from enhancer.__main__ import main
+from enhancer.comparison import score_table
 from enhancer.detection import Found, find
 from enhancer.detection.blazeface import EMBEDDED, BlazeFace
 from enhancer.errors import UnavailableError
@@ -20,7 +21,7 @@ from enhancer.imaging.io import composite, read_image, read_labels, to_levels, w
 from enhancer.imaging.regions import REGION_NAMES, region_map
 from enhancer.lfs import START
 from enhancer.parts import Restorer
-from enhancer.results import result_row, score_table
+from enhancer.results import result_row
 from enhancer.seeding import rng_for
 from enhancer.service import DOUBTED, NO_FACE, NO_FACES, Service
 from tests.stand_ins import PlainScorer
@@ -125,22 +126,22 @@ def test_where_the_parse_is_doubted_no_region_is_scored_or_named_and_that_is_sai
     )
     image = composite(head.image)
     result = upside_down.restore(image, reference=image).noting((NO_FACES,))
-    assert result.is_doubted
+    assert result.comparison.is_doubted
     assert result.notes[:2] == (DOUBTED, NO_FACES)
-    assert all(not mask.any() for mask in result.masks.values())
-    table = score_table(result)
+    assert all(not mask.any() for mask in result.comparison.masks.values())
+    table = score_table(result.comparison)
     assert "Whole picture" in table
     assert not any(name.capitalize() in table for name in REGION_NAMES)
     believed = service.restore(image, reference=image)
-    assert not believed.is_doubted
-    assert "Nose" in score_table(believed)
+    assert not believed.comparison.is_doubted
+    assert "Nose" in score_table(believed.comparison)
 
 
 def test_a_label_map_that_was_given_is_believed(head, service):
     image = composite(head.image)
     result = service.restore(image, labels=head.labels[::-1])
-    assert not result.is_doubted
-    assert result.masks["nose"].any()
+    assert not result.comparison.is_doubted
+    assert result.comparison.masks["nose"].any()
 
 
 # --- finding -----------------------------------------------------------------------------------------------------
@@ -254,8 +255,8 @@ def test_each_face_is_restored_and_every_other_pixel_stays(group, service):
 def test_regions_are_those_of_all_faces(group, service):
     result = service.restore_faces(group, reference=group)
     for found in result.faces:
-        assert found.square.of(result.masks["nose"]).max() > 0.5
-    assert result.scores_restored["regions"].keys() == set(REGION_NAMES)
+        assert found.square.of(result.comparison.masks["nose"]).max() > 0.5
+    assert result.comparison.scores[1]["regions"].keys() == set(REGION_NAMES)
     row = result_row(result)["faces"]
     left, top, right, bottom = row[0]["box"]
     assert left < GROUP[0][0] < right

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
+from enhancer.comparison import halves, score_table, won_by_region
 from enhancer.degrade import STEP_NAMES
 from enhancer.errors import CheckpointError, ImageError, LabelError, SettingsError
 from enhancer.imaging.blend import Restoration
@@ -15,7 +16,7 @@ from enhancer.imaging.io import composite, fill_transparent, read_image, split_a
 from enhancer.imaging.regions import region_map
 from enhancer.metrics.catalogue import LPIPS, PSNR
 from enhancer.parts import Restorer
-from enhancer.results import failed_row, result_row, score_table, status_line, won_by_region, write_report
+from enhancer.results import failed_row, result_row, status_line, write_report
 from enhancer.service import NO_FACE, Service
 from page.i18n.translate import said_in
 
@@ -96,9 +97,9 @@ def test_degrading_first_restores_the_degraded_picture_and_scores_both(service, 
     result = service.restore(opaque, degrade_first=True, seed=3)
     np.testing.assert_array_equal(result.degraded, service.degrade(opaque, seed=3).image)
     np.testing.assert_allclose(result.restored, brighten(result.degraded), atol=1 / 255)
-    assert result.scores_degraded["psnr"] == pytest.approx(((result.degraded - opaque) ** 2).sum(2).mean())
-    assert result.scores_restored["psnr"] == pytest.approx(((result.restored - opaque) ** 2).sum(2).mean())
-    assert set(result.scores_restored["regions"]) == {"skin", "eyes", "nose", "mouth", "hair"}
+    assert result.comparison.scores[0]["psnr"] == pytest.approx(((result.degraded - opaque) ** 2).sum(2).mean())
+    assert result.comparison.scores[1]["psnr"] == pytest.approx(((result.restored - opaque) ** 2).sum(2).mean())
+    assert set(result.comparison.scores[1]["regions"]) == {"skin", "eyes", "nose", "mouth", "hair"}
     assert {"parse", "degrade", "restore", "score"} == set(result.timings)
     assert result.seconds == result.timings["restore"]
     assert (result.record.checkpoint, result.device, result.parser) == ("bright", "cpu", "known")
@@ -131,7 +132,7 @@ def test_splats_degrade_first_too_and_tell_how_far_they_are(service, opaque):
 
 def test_as_it_is_there_is_nothing_to_score_against(service, opaque):
     result = service.restore(opaque)
-    assert (result.clean, result.scores_degraded, result.scores_restored) == (None, None, None)
+    assert (result.clean, result.comparison.scores) == (None, None)
     np.testing.assert_array_equal(result.degraded, opaque)
 
 
@@ -139,7 +140,7 @@ def test_a_reference_scores_a_picture_that_is_degraded_already(service, opaque):
     degraded = service.degrade(opaque, seed=3).image
     with_reference = service.restore(degraded, reference=opaque)
     made_here = service.restore(opaque, degrade_first=True, seed=3)
-    assert with_reference.scores_restored == made_here.scores_restored
+    assert with_reference.comparison.scores == made_here.comparison.scores
     np.testing.assert_array_equal(with_reference.restored, made_here.restored)
 
 
@@ -153,9 +154,9 @@ def test_a_saved_picture_scores_as_the_service_said(service, opaque, tmp_path):
 def test_scores_can_wait_until_the_picture_is_shown(service, opaque):
     at_once = service.restore(opaque, degrade_first=True, seed=3)
     shown = service.restore(opaque, degrade_first=True, seed=3, with_scores=False)
-    assert shown.scores_restored is None
+    assert shown.comparison.scores is None
     later = service.scored(shown)
-    assert later.scores_restored == at_once.scores_restored
+    assert later.comparison.scores == at_once.comparison.scores
     np.testing.assert_array_equal(later.restored, at_once.restored)
 
 
@@ -163,7 +164,7 @@ def test_no_face_is_looked_for_where_nothing_needs_it(service, opaque):
     nobody = replace(service, parser=None)  # fails when it is asked
     alone = nobody.restore(opaque, with_regions=False)
     np.testing.assert_array_equal(alone.restored, service.restore(opaque).restored)
-    assert (alone.masks, alone.parser, alone.notes) == (None, None, ())
+    assert (alone.comparison.masks, alone.parser, alone.notes) == (None, None, ())
     half_the_skin = Restoration(regions={"skin": 0.5})
     for asked in ({"degrade_first": True}, {"reference": opaque}, {"restoration": half_the_skin}):
         assert service.restore(opaque, with_regions=False, **asked).parser == "known"
@@ -197,14 +198,14 @@ def test_alpha_belongs_to_a_picture_and_its_reference(service, small_head, one_s
     alpha = split_alpha(small_head.image)[1]
     degraded = service.degrade(small_head.image).image
     asked = {"labels": small_head.labels, "restoration": Restoration(background=blue)}
-    truth = service.restore(degraded, reference=small_head.image, **asked).flat
+    truth = service.restore(degraded, reference=small_head.image, **asked).comparison.flat
     if one_sided == "picture":
-        flat = service.restore(degraded, reference=composite(small_head.image, black), **asked).flat
+        flat = service.restore(degraded, reference=composite(small_head.image, black), **asked).comparison.flat
     else:
-        flat = service.restore(composite(degraded, black), reference=small_head.image, **asked).flat
+        flat = service.restore(composite(degraded, black), reference=small_head.image, **asked).comparison.flat
     np.testing.assert_allclose(flat.clean, truth.clean, atol=1e-6)
-    np.testing.assert_allclose(flat.degraded, truth.degraded, atol=1e-6)
-    for rgb in (flat.clean, flat.degraded, flat.restored):
+    np.testing.assert_allclose(flat.before, truth.before, atol=1e-6)
+    for rgb in (flat.clean, flat.before, flat.after):
         np.testing.assert_allclose(rgb[alpha == 0], np.broadcast_to(blue, rgb[alpha == 0].shape), atol=1e-6)
 
 
@@ -271,7 +272,7 @@ def test_no_face_is_said_and_no_reason_to_stop(small_head, opaque):
     service = Service(KnownParser(np.zeros_like(small_head.labels)), Restorer(brighten, "bright"), PlainScorer())
     result = service.restore(opaque, degrade_first=True)
     assert result.notes == (NO_FACE,)
-    assert all(scores is None for scores in result.scores_restored["regions"].values())
+    assert all(scores is None for scores in result.comparison.scores[1]["regions"].values())
 
 
 def test_what_stands_in_for_something_better_is_said(service, opaque):
@@ -318,7 +319,7 @@ def test_the_report_holds_every_score_and_is_strict_json(service, opaque, tmp_pa
     report = json.loads((tmp_path / "r.json").read_text(), parse_constant=pytest.fail)
     good, bad = report["images"]
     assert (report["schema"], report["version"]) == (1, "1.2.3")
-    assert good["scores"]["restored"] == result.scores_restored
+    assert good["scores"]["restored"] == result.comparison.scores[1]
     assert (good["seed"], good["preset"], good["error"], good["lpips_net"]) == (3, "v2", None, "LPIPS (fake)")
     assert set(bad) == set(good)
     assert (bad["error"], bad["scores"], bad["seconds"]) == ("It is bad.", None, None)
@@ -333,18 +334,23 @@ def test_a_report_that_cannot_be_written_leaves_the_old_one(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def scored(result, before, after):
+    """Return it with these scores."""
+    return replace(result, comparison=replace(result.comparison, scores=(before, after)))
+
+
 def test_the_table_never_shows_a_number_that_is_not_there(service, opaque):
     poor = replace(service, scorer=PlainScorer(lpips_missing="No LPIPS."))
-    table = score_table(poor.restore(opaque, degrade_first=True))
+    table = score_table(poor.restore(opaque, degrade_first=True).comparison)
     assert "LPIPS" not in table  # a column of nothing; the notes say why
-    assert "No scores" in score_table(poor.restore(opaque))
+    assert "No scores" in score_table(poor.restore(opaque).comparison)
 
 
 def test_the_table_says_which_way_is_better(service, opaque):
-    result = service.restore(opaque, degrade_first=True)
+    compared = service.restore(opaque, degrade_first=True).comparison
     scores = {"psnr": 20.0, "ssim": 0.5, "lpips": 0.4, "regions": {}}
     better = scores | {"psnr": 23.456, "lpips": 0.5}
-    table = score_table(replace(result, scores_degraded=scores, scores_restored=better))
+    table = score_table(replace(compared, scores=(scores, better)))
     assert '<span class="better">▲ 3.46 better</span>' in table
     assert '<span class="same">= 0.000 same</span>' in table
     assert '<span class="worse">▲ 0.100 worse</span>' in table
@@ -355,9 +361,9 @@ def test_scores_and_times_have_a_comma_in_german(service, opaque):
     result = service.restore(opaque, degrade_first=True)
     before = {"psnr": 20.0, "ssim": 0.5, "lpips": 0.3171, "regions": {}}
     after = before | {"psnr": 24.25, "lpips": 0.2149}
-    shown = replace(result, scores_degraded=before, scores_restored=after, timings={"restore": 12.34})
+    shown = replace(scored(result, before, after), timings={"restore": 12.34})
     german = said_in("de")
-    plain = re.sub("<[^>]*>", "", status_line(shown, german) + score_table(shown, german))
+    plain = re.sub("<[^>]*>", "", status_line(shown, german) + score_table(shown.comparison, german))
     for number in ("0,317", "0,215", "+4,2&nbsp;dB", "12,3 s", "20,00", "24,25 dB", "▲ 4,25"):
         assert number in plain
     assert not re.search(r"\d\.\d", plain)
@@ -366,17 +372,17 @@ def test_scores_and_times_have_a_comma_in_german(service, opaque):
 def test_lpips_comes_first_and_the_decibels_after(service, opaque):
     result = service.restore(opaque, degrade_first=True)
     before = {"psnr": 20.0, "ssim": 0.5, "lpips": 0.3171, "regions": {}}
-    shown = replace(result, scores_degraded=before, scores_restored=before | {"psnr": 24.0, "lpips": 0.2149})
+    shown = scored(result, before, before | {"psnr": 24.0, "lpips": 0.2149})
     plain = re.sub("<[^>]*>", "", status_line(shown))
     assert plain.startswith(
         "LPIPS 0.317PSNR&nbsp;20.0&nbsp;dBLPIPS 0.215, 32 % lowercloser to the ground truth · PSNR&nbsp;+4.0&nbsp;dB"
     )
-    without = replace(shown, scores_restored=before | {"psnr": 19.0, "lpips": None})
+    without = scored(result, before, before | {"psnr": 19.0, "lpips": None})
     assert 'class="lost">PSNR&nbsp;-1.0&nbsp;dB<' in status_line(without)
-    worse = replace(shown, scores_restored=before | {"psnr": 24.0, "lpips": 0.4})
+    worse = scored(result, before, before | {"psnr": 24.0, "lpips": 0.4})
     assert 'class="lost"' in status_line(worse)
     assert "% higher<" in status_line(worse)
-    same = re.sub("<[^>]*>", " ", status_line(replace(shown, scores_restored=before | {"lpips": 0.31705})))
+    same = re.sub("<[^>]*>", " ", status_line(scored(result, before, before | {"lpips": 0.31705})))
     assert "LPIPS  0.317, same" in same
     assert "lower" not in same
 
@@ -385,7 +391,35 @@ def test_a_map_says_what_each_region_won(service, opaque):
     result = service.restore(opaque, degrade_first=True)
     before = {"regions": {"skin": {"psnr": 20.0, "lpips": 0.4}, "eyes": None, "nose": {"psnr": 30.0, "lpips": None}}}
     after = {"regions": {"skin": {"psnr": 23.0, "lpips": 0.3}, "eyes": None, "nose": {"psnr": 15.0, "lpips": None}}}
-    scored = replace(result, scores_degraded=before, scores_restored=after)
-    assert won_by_region(scored, PSNR) == {"skin": (0.5, "+3.0"), "nose": (-1.0, "-15.0")}
-    assert won_by_region(scored, LPIPS) == {"skin": (pytest.approx(0.5), "-25 %")}
-    assert won_by_region(replace(result, scores_degraded=None), PSNR) == {}
+    compared = scored(result, before, after).comparison
+    assert won_by_region(compared, PSNR) == {"skin": (0.5, "+3.0"), "nose": (-1.0, "-15.0")}
+    assert won_by_region(compared, LPIPS) == {"skin": (pytest.approx(0.5), "-25 %")}
+    assert won_by_region(replace(compared, scores=None), PSNR) == {}
+
+
+def test_two_pictures_of_one_view_are_compared_as_a_restoration_with_its_input(service, opaque):
+    result = service.restore(opaque, degrade_first=True)
+    both = (result.degraded, result.restored)
+    compared = service.compare(both, reference=opaque)
+    assert (compared.names, compared.scores, compared.notes) == (("A", "B"), None, ())
+    scored = compared.scored_by(service.scorer)
+    assert scored.scores == result.comparison.scores
+    assert compared.scored_by(PlainScorer(lpips_missing="No LPIPS.")).notes == ("No LPIPS.",)
+    alone = service.compare(both)
+    assert alone.scored_by(service.scorer) is alone
+    assert alone.masks["hair"].any()
+
+
+def test_pictures_that_do_not_go_together_are_not_compared(service, opaque):
+    with pytest.raises(ImageError, match="The first picture is 128x128 pixels, the second 64x64"):
+        service.compare((opaque, opaque[:64, :64]))
+    with pytest.raises(ImageError, match="The reference is 64x64 pixels"):
+        service.compare((opaque, opaque), reference=opaque[:64, :64])
+
+
+def test_what_stands_above_the_scores_of_each_half_is_no_html(service, opaque):
+    compared = service.compare((opaque, opaque))
+    shown = halves(compared, str, ("<b>.png", "mine"))
+    assert "&lt;b&gt;.png" in shown
+    assert "PSNR" not in shown
+    assert halves(compared, str) == ""

@@ -281,7 +281,7 @@ class _Restoring:
             before, after = scores["degraded"], scores["restored"]
             line += f"  PSNR {before['psnr']:.2f} -> {after['psnr']:.2f} dB"
             if after["lpips"] is not None:
-                line += f"  {result.lpips_name} {before['lpips']:.3f} -> {after['lpips']:.3f}"
+                line += f"  {result.comparison.lpips_name} {before['lpips']:.3f} -> {after['lpips']:.3f}"
         return _Made(pictures, row, (line, result.notes), self._made_from(name, given.stamps))
 
     def _write(self, picture: Input, made: _Made) -> LogLines:

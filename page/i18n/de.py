@@ -74,9 +74,6 @@ WORDS = {
     "What is shown large": "Was groß gezeigt wird",
     "Eyes and mouth": "Augen und Mund",
     "Difference": "Unterschied",
-    "Input, against the ground truth": "Eingabe gegen Original",
-    "Restored, against the ground truth": "Restauriert gegen Original",
-    "Restored, against the input": "Restauriert gegen Eingabe",
     "Step by step": "Schritt für Schritt",
     "The degradation, step by step": "Die Degradation, Schritt für Schritt",
     "Step": "Schritt",
@@ -98,7 +95,7 @@ WORDS = {
     "higher: further from it": "höher: weiter davon weg",
     "No scores: they say how close a picture is to its ground truth,": "Keine Bewertung: Sie sagt, wie nah ein Bild an seinem Original ist,",
     "and this one came without.": "und dieses kam ohne.",
-    "Scores against the ground truth: input → restored": "Bewertung gegen das Original: Eingabe → restauriert",
+    "Scores against the ground truth": "Bewertung gegen das Original",
     "Region": "Region",
     "Whole picture": "Ganzes Bild",
     "higher is better": "höher ist besser",
@@ -133,6 +130,15 @@ WORDS = {
     "strands": "Haare im Gesicht",
     "mottling": "fleckige Haut",
     "holes": "Löcher",
+    # two pictures
+    "Where B is better": "Wo B besser ist",
+    "Compare": "Vergleich",
+    "as it is": "wie es ist",
+    "as it is: restored before by": "wie es ist: schon restauriert von",
+    "restored by": "restauriert von",
+    "Restored by": "Restauriert von",
+    "Ground truth, for scores": "Original, zum Bewerten",
+    "Divider: A to the left, B to the right": "Teiler: links A, rechts B",
     # batch
     "Pictures of faces": "Bilder von Gesichtern",
     "They are clean: degrade them first, then score them": "Sie sind sauber: erst degradieren, dann bewerten",
@@ -256,6 +262,7 @@ MESSAGES = {
     "labels.id": "Die Labelkarte enthält die Nummer {id}, aber nur 0 bis {last} haben Namen. "
     "Nehmen Sie die 19 Nummern von CelebAMask-HQ oder die 7 der Beispielköpfe.",
     "labels.size": "Die Labelkarte hat {size} Pixel, ihr Bild aber {wanted}. Nehmen Sie die Labelkarte genau dieses Bildes, in gleicher Größe.",
+    "compare.size": "Das erste Bild hat {first} Pixel, das zweite {second}. Nehmen Sie zwei Bilder derselben Ansicht, in gleicher Größe.",
     "reference.size": "Das saubere Bild hat {size} Pixel, das andere aber {wanted}. Nehmen Sie das saubere Bild zu genau diesem, in gleicher Größe.",
     "reference.scores": "Eine Bewertung braucht zwei Bilder gleicher Größe; diese haben {first} und {second} Pixel.",
     "reference.unneeded": "Ein sauberes Bild zum Vergleich gehört zu einem schon beschädigten; dieses sollte erst beschädigt werden. "
@@ -462,6 +469,8 @@ PASSAGES = {
     f"<p>Code: Apache-2.0. Die eingebetteten Gewichte: nur für nichtkommerzielle Forschung und Lehre; ein anderer Modellstand hat die Bedingungen "
     f"seiner Karte. {links({'code': 'Code', 'card': 'Modellkarte', 'licence': 'Lizenz'})}</p>",
     "waking": "<p role='status'>Wacht auf: Nach einer Pause braucht das Modell etwa zehn Sekunden.</p>",
+    "compare": "<p>Zwei Bilder derselben Ansicht in einem Schieber: zwei Modellstände, zwei Anpassungen, eine Restaurierung und die von jemand "
+    "anderem. Jedes wird gezeigt, wie es ist, oder erst restauriert. Hier: 12.000 Gauß-Splats, wie sie sind, und 5.000, restauriert.</p>",
     "stopped": "<p role='status' data-stopped='Angehalten. Gezeigt wird das Ergebnis davor.'></p>",
     "gpu is lent": "<p role='status'>Wählen Sie ein Gesicht oder drücken Sie auf Restaurieren. Für jedes Bild wird eine GPU geliehen: Nach "
     "einer Pause braucht das erste etwa zehn Sekunden.</p>",

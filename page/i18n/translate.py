@@ -6,8 +6,7 @@ from typing import Any
 import gradio as gr
 from gradio.context import LocalContext
 
-from enhancer.messages import Message, Number
-from enhancer.results import Translate
+from enhancer.messages import Message, Number, Translate
 from page.i18n import de, en
 
 LANGUAGES = ("en", "de")

@@ -135,8 +135,6 @@ def visit(address, browser, request):
             page.wait_for_selector("#render-slider img")  # what it opens with
             page.get_by_role("tab", name="Clean picture").or_(page.get_by_role("tab", name="Sauberes Bild")).click()
             page.wait_for_function(f"() => {ALL_IS_SHOWN}")  # what is chosen there is restored when it is looked at
-            page.wait_for_timeout(1000)  # and once more, when the gallery says that its example was chosen
-            page.wait_for_function(f"() => {ALL_IS_SHOWN}")
         page.wait_for_selector("#try-slider img" if tab == "Clean picture" else "#render-slider img")
         return page
 

@@ -11,7 +11,6 @@ from PIL import Image
 from enhancer.imaging.io import MIN_SIDE, read_image
 from enhancer.imaging.provenance import Record, png_bytes, read_record
 from page.backend import RENDERS
-from tests.browser.conftest import ALL_IS_SHOWN
 from tests.browser.visitor import IN_A_BROWSER, clear, drop, source_of_result, toast, wait_for_new
 from tests.stand_ins import encoded
 
@@ -230,18 +229,19 @@ def test_a_phone_shows_everything_without_sideways_scrolling(visit):
     page = visit(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     page.locator("#try-scores table").wait_for()
     assert page.evaluate("document.documentElement.scrollWidth") == 390
-    for name in ("Batch", "How it works", "Step by step", "Pictures"):  # none behind three dots
+    for name in ("Batch", "Compare", "How it works", "Step by step", "Pictures"):  # none behind three dots
         assert page.get_by_role("tab", name=name, exact=True).first.is_visible()
     box = page.locator("#try-slider").bounding_box()
     assert box["y"] + box["height"] <= 844
+    page.get_by_role("tab", name="Compare").click()
+    page.locator("#compare-scores table").wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_nothing_is_found_by_axe(visit, theme):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     page = visit(f"?__theme={theme}", color_scheme=theme, reduced_motion="reduce")
-    page.wait_for_timeout(1500)  # the gallery may say that its example was chosen, and have it restored once more
-    page.wait_for_function(f"() => {ALL_IS_SHOWN}")
     page.locator("#try-scores table").wait_for()
     assert page.evaluate("document.body.classList.contains('dark')") == (theme == "dark")
     found = {"Clean picture": broken(axe, page)}
@@ -256,12 +256,15 @@ def test_nothing_is_found_by_axe(visit, theme):
         "Video",
         "My splat",
         "Batch",
+        "Compare",
         "How it works",
     ):
         page.get_by_role("tab", name=tab, exact=True).first.click()
         page.get_by_role("tab", name=tab, exact=True, selected=True).first.wait_for()
         if tab in ("Video", "My splat"):
             page.locator("#video-player img" if tab == "Video" else "#splat-view img").first.wait_for()
+        if tab == "Compare":
+            page.locator("#compare-scores table").wait_for()
         if tab == "Step by step":
             page.locator("#try-film .caption", has_text="14. noise").wait_for()
         found[tab] = broken(axe, page)

@@ -23,20 +23,20 @@ def wait_for_new(page, old, kind="try"):
     )
 
 
-def clear(page, kind):
+def clear(page, kind, where="picture"):
     """Take the picture out of a picture input, if there is one."""
     button = page.locator(
-        f"#{kind}-picture button[aria-label='Clear'], #{kind}-picture button[aria-label='Remove Image']"
+        f"#{kind}-{where} button[aria-label='Clear'], #{kind}-{where} button[aria-label='Remove Image']"
     )
     if button.count():
         button.first.click()
 
 
-def drop(page, kind, name, content):
+def drop(page, kind, name, content, where="picture"):
     """Put a file into a picture input, as dropping it does."""
-    clear(page, kind)
+    clear(page, kind, where)
     files = [{"name": name, "mimeType": "image/png", "buffer": content}]
-    page.locator(f"#{kind}-picture input[type=file]").set_input_files(files)
+    page.locator(f"#{kind}-{where} input[type=file]").set_input_files(files)
 
 
 def toast(page, words):

@@ -1,0 +1,86 @@
+"""Two pictures of one view in a slider, each as it is or restored first."""
+
+import io
+
+import numpy as np
+
+from enhancer.imaging.io import read_image
+from enhancer.imaging.provenance import png_bytes, read_record
+from page.backend import FINER, RENDERS
+from tests.browser.visitor import IN_A_BROWSER, drop, source_of_result, toast, wait_for_new
+
+pytestmark = IN_A_BROWSER
+
+
+def open_tab(visit, **options):
+    page = visit(tab="Splat render", **options)
+    page.get_by_role("tab", name="Compare").click()
+    page.locator("#compare-scores table").wait_for()
+    return page
+
+
+def shown_in(page):
+    """Return the files to the left and to the right."""
+    sources = [image.get_attribute("src") for image in page.locator("#compare-slider img").all()]
+    return [page.request.get(source).body() for source in sources]
+
+
+def test_two_pictures_are_compared_when_the_tab_is_looked_at(visit, pace):
+    before = pace.calls
+    page = open_tab(visit)
+    left, right = shown_in(page)
+    np.testing.assert_array_equal(read_image(left), read_image(FINER))
+    assert read_record(io.BytesIO(left)) is None
+    assert read_record(io.BytesIO(right)).checkpoint == "<stand-in>"
+    said = page.locator("#compare-status")
+    assert f"A: {FINER.name}, as it is" in said.inner_text()
+    assert f"B: {RENDERS[0].name}, restored by <stand-in> (0123456)" in said.inner_text()
+    assert said.get_by_text("PSNR").count() == 2
+    assert "A → B" in page.locator("#compare-scores caption").inner_text()
+    page.get_by_role("tab", name="Splat render").click()
+    page.get_by_role("tab", name="Compare").click()
+    page.wait_for_timeout(1000)
+    assert pace.calls - before <= 2  # once, beside what the page begins with
+
+
+def test_another_checkpoint_is_asked_for_by_a_click(visit):
+    page = open_tab(visit)
+    old = source_of_result(page, "compare")
+    page.locator("#compare-b-by").get_by_label("as it is").check()
+    wait_for_new(page, old, "compare")
+    _, right = shown_in(page)
+    np.testing.assert_array_equal(read_image(right), read_image(RENDERS[0]))
+
+
+def test_a_restored_file_says_what_restored_it(visit):
+    page = open_tab(visit)
+    _, restored = shown_in(page)
+    page.locator("#compare-b-by").get_by_label("as it is").check()
+    old = source_of_result(page, "compare")
+    drop(page, "compare", "mine.png", restored, where="b")
+    wait_for_new(page, old, "compare")
+    page.locator(
+        "#compare-status", has_text="B: mine.png, as it is: restored before by <stand-in> (0123456)"
+    ).wait_for()
+
+
+def test_pictures_of_two_sizes_are_refused_in_words(visit, head):
+    page = open_tab(visit)
+    drop(page, "compare", "small.png", png_bytes(head.image[:256, :256]), where="a")
+    toast(page, "The first picture is 256x256 pixels, the second 512x512.")
+
+
+def test_a_file_dropped_on_the_second_picture_goes_there(visit):
+    page = open_tab(visit)
+    old = source_of_result(page, "compare")
+    page.evaluate(
+        """bytes => {
+          const files = new DataTransfer();
+          files.items.add(new File([new Uint8Array(bytes)], "dropped.png", { type: "image/png" }));
+          const drop = new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer: files });
+          document.querySelector("#compare-b img").dispatchEvent(drop);
+        }""",
+        list(FINER.read_bytes()),
+    )
+    wait_for_new(page, old, "compare")
+    page.locator("#compare-status", has_text="B: dropped.png").wait_for()
