@@ -135,6 +135,8 @@ def status_line(result: Result, say: Translate = str, picture: str = "") -> str:
         f"{escape(say('Restored in'))} {_duration(result.seconds, say)}",
         f"<strong>{escape(made_by(result.record))}</strong> {escape(say('on'))} {escape(result.device.upper())}",
     ]
+    if result.faces is not None:
+        facts.append(f"{escape(say('Faces restored'))}: {len(result.faces)}")
     if result.parser is not None:
         facts.append(f"{escape(say('regions from'))} {escape(say(result.parser))}")
     told = f'<p role="status">{halves(result.comparison, say)}<span>{" · ".join(facts)}</span></p>'

@@ -63,6 +63,7 @@ FULL = Restoration()
 # further they come out worse, for the damage is then larger than any the model was trained on: squares of 134 px do best at
 # 256, of 179 at 192 to 256, of 246 and 358 at 384.
 ENLARGED, ENLARGED_TO = 1.5, (256, 384)
+SMALL_FACE = 0.6  # of the picture's shorter side: a smaller square round a face leaves the model's frame half empty
 
 
 class Degradation(TypedDict, total=False):
@@ -281,9 +282,15 @@ class Service:
             restored = to_levels(pasted(image, patches), restoration.bits)
         seen = _together(image.shape, looks) if needed else _Seen()
         said = tuple(notes) if found else (NO_FACES,)
-        result = self._result((clean, image, restored), Record(), restoration, seen, clock, said)
+        result = self._result((clean, image, restored), Record(faces=True), restoration, seen, clock, said)
         result = replace(result, faces=found)
         return self.scored(result) if with_scores else result
+
+    def has_faces_apart(self, image: ImageLike) -> bool:
+        """Say whether a picture has several faces, or one that is small in it: then `restore_faces` is worth a try."""
+        image = _as_image(image)
+        squares = [Found.of(face, image.shape).square for face in self.find(composite(image))]
+        return len(squares) > 1 or any(square.side < SMALL_FACE * min(image.shape[:2]) for square in squares)
 
     def _result(
         self,

@@ -222,6 +222,14 @@ def compare(
             yield compared.scored_by(parts.scorer), made
 
 
+def has_faces_apart(image: np.ndarray) -> bool:
+    """Say whether a picture has several faces, or a small one, that had better be restored each by itself."""
+    if example_in(image) is not None:  # they have one face, which fills them
+        return False
+    with shown_to_visitor():
+        return service().has_faces_apart(image)
+
+
 def expected_seconds(image: np.ndarray, checkpoint: str | None = None) -> float:
     """Return roughly how long restoring takes, by how long it took before; 0 where it is not worth saying."""
     return expected_seconds_of(image.shape[0] * image.shape[1], checkpoint=checkpoint)

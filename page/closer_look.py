@@ -30,7 +30,7 @@ class CloserLook:
             first: What the first is called, which shows where the second picture is better.
         """
         with gr.Tab(label(first)), gr.Row(elem_classes="improved"):
-            with gr.Tabs(elem_classes="maps"):
+            with gr.Tabs(elem_classes="maps") as self.maps:
                 self.improved = [_map(kind, metric) for metric in MAPPED]
             self.scores = gr.HTML(padding=False, elem_classes="score-panel", elem_id=f"{kind}-scores")
         with gr.Tab(label("Close-ups")):
@@ -53,13 +53,14 @@ class CloserLook:
     @property
     def all(self) -> list[Any]:
         """Every component."""
-        return [*self.improved, self.scores, self.close_ups, self.lost, self.left]
+        return [self.maps, *self.improved, self.scores, self.close_ups, self.lost, self.left]
 
     def updates(self, compared: Comparison, details: Details, say: Translate) -> dict[Any, Any]:
         """Return what to show of two pictures."""
         first, second = compared.names
         against = [(first, "ground truth"), (second, "ground truth")] if details.clean else [("", ""), (first, second)]
         updates = {self.scores: score_table(compared, say), self.close_ups: details.close_up_panels(say)}
+        updates[self.maps] = gr.update(visible=any(details.improved))
         updates |= {shown: image_update(path) for shown, path in zip(self.improved, details.improved, strict=True)}
         for shown, path, names in zip((self.lost, self.left), details.differences, against, strict=True):
             one, other = (say(name) for name in names)

@@ -182,7 +182,13 @@ class Workbench:
         if not self.damage:  # an example's ground truth is none of what is uploaded
             uploaded(None, self.reference, self.reference, js=f"(given) => {NO_EXAMPLES_TRUTH}", **PRIVATE)
         # in the queue, though quick: only there does an error reach the page in words
-        read = uploaded(self.read_back, self.image, [*settings, self.as_render], show_progress="hidden", **PRIVATE)
+        read = uploaded(
+            self.read_back,
+            self.image,
+            [*settings, self.as_render, *([] if self.degrades else [self.faces])],
+            show_progress="hidden",
+            **PRIVATE,
+        )
         read.failure(lambda: None, None, self.image, **QUICK)
         self.hero.ask_on(read.success, before="")
         linked = [self.share.example.change] if self.degrades else []
@@ -315,8 +321,9 @@ class Workbench:
         updates |= {part: image_update(path) for part, path in zip(self.trio, pictures, strict=True)}
         if self.degrades:
             updates |= {self.film: None, self.scrubber: gr.update(maximum=STEPS, value=STEPS)}
-        else:  # offered where the head is small, or there is none
-            updates[self.faces] = gr.update(visible=result.comparison.is_doubted or result.faces is not None)
+        else:  # offered where there are several, or one that is small, or none was recognised
+            offered = result.comparison.is_doubted or result.faces is not None
+            updates[self.faces] = gr.update(visible=offered or backend.has_faces_apart(result.degraded))
         return updates
 
     def pick(self, gallery: gr.Gallery) -> Updates:
@@ -340,6 +347,8 @@ class Workbench:
         if is_no_original:
             gr.Warning(say(RESTORED_BEFORE))
         updates |= self.restoration.updates(given.record)
+        if not self.degrades:
+            updates[self.faces] = gr.update(value=True, visible=True) if given.record.faces else False
         return updates | (self.damage.updates(given.record) if self.damage else {})
 
     def show_steps(self, clean: str | None, before: str | None, request: gr.Request) -> Updates:

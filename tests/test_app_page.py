@@ -21,6 +21,7 @@ from huggingface_hub import constants
 
 import enhancer.service as service_module
 from enhancer.degrade import STEP_NAMES, face_render, trace
+from enhancer.detection import Face
 from enhancer.errors import CheckpointError, SettingsError
 from enhancer.imaging import background, masks
 from enhancer.imaging.io import composite, read_image, to_pil, write_png
@@ -100,8 +101,9 @@ def test_the_picture_comes_first_and_the_scores_after(tabs, small_head):
     assert len(then[tab.closer.close_ups]) == 6
 
 
-def test_where_there_is_no_face_to_believe_each_face_is_offered_to_be_found(tabs, small_head, monkeypatch):
+def test_where_a_face_does_not_fill_the_picture_each_is_offered_to_be_found(tabs, service, small_head, monkeypatch):
     tab = tabs[RENDER]
+    left, right = (Face(x, 64, 40, 1.0) for x in (40, 80))
     *_, then = tab.run(values(tab, Given(small_head.image)), asked_in("en"))
     assert not then[tab.faces]["visible"]
     *_, then = tab.run(values(tab, Given(small_head.image), faces=True), asked_in("en"))
@@ -110,6 +112,11 @@ def test_where_there_is_no_face_to_believe_each_face_is_offered_to_be_found(tabs
     *_, then = tab.run(values(tab, Given(small_head.image)), asked_in("en"))
     assert then[tab.faces]["visible"]
     assert "arranged" in then[tab.hero.status]
+    monkeypatch.undo()
+    monkeypatch.setattr(backend, "service", lambda checkpoint=None: replace(service, find=lambda rgb: (left, right)))
+    *_, then = tab.run(values(tab, Given(small_head.image)), asked_in("en"))
+    assert then[tab.faces]["visible"]  # for there are two
+    assert not then[tab.closer.maps]["visible"]  # without a ground truth
 
 
 def test_a_run_that_is_overtaken_ends_and_one_that_came_too_late_does_not_begin(tabs, service, small_head, monkeypatch):
@@ -368,6 +375,9 @@ def test_a_picture_that_was_only_degraded_or_is_given_as_a_render_is_no_false_or
     for kind, record in ((TRY, Record(preset="v1", seed=9)), (RENDER, Record("pocket", preset="v1", seed=9))):
         updates = tabs[kind].read_back(Given(small_head.image, record), asked_in("en"))
         assert not updates[tabs[kind].as_render]["visible"]
+    assert updates[tabs[RENDER].faces] is False
+    again = tabs[RENDER].read_back(Given(small_head.image, replace(record, faces=True)), asked_in("en"))
+    assert again[tabs[RENDER].faces]["value"]
     assert said == []
 
 

@@ -21,7 +21,7 @@ from enhancer.imaging.io import composite, read_image, read_labels, to_levels, w
 from enhancer.imaging.regions import REGION_NAMES, region_map
 from enhancer.lfs import START
 from enhancer.parts import Restorer
-from enhancer.results import result_row
+from enhancer.results import result_row, status_line
 from enhancer.seeding import rng_for
 from enhancer.service import DOUBTED, NO_FACE, NO_FACES, Service
 from tests.stand_ins import PlainScorer
@@ -262,6 +262,25 @@ def test_regions_are_those_of_all_faces(group, service):
     assert left < GROUP[0][0] < right
     assert top < GROUP[0][1] < bottom
     json.dumps(row)
+
+
+def test_several_faces_or_a_small_one_are_worth_their_own_restoration(group, head, service):
+    assert service.has_faces_apart(group)
+    alone = composite(head.image)
+    assert not service.has_faces_apart(alone)
+    small = np.full((1024, 1024, 3), 0.5, np.float32)
+    small[200:712, 200:712] = alone
+    assert service.has_faces_apart(small)
+    assert not service.has_faces_apart(np.zeros_like(small))
+
+
+def test_a_result_tells_that_its_faces_were_restored_one_by_one(group, service):
+    result = service.restore_faces(group)
+    assert result.record.faces
+    assert "Faces restored: 3" in status_line(result)
+    whole = service.restore(group)
+    assert not whole.record.faces
+    assert "Faces restored" not in status_line(whole)
 
 
 def test_alpha_is_kept(group, service):

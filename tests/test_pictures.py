@@ -86,7 +86,9 @@ def test_a_close_up_of_a_region_at_the_edge_stays_inside(rgb):
     assert close_up(rgb, mask, 50).shape[1] == 50
 
 
-RECORD = Record("pocket", "ab12", preset="v1", seed=7, strengths={"eyes": 0.5}, strength=0.9, regions={"hair": 0})
+RECORD = Record(
+    "pocket", "ab12", preset="v1", seed=7, strengths={"eyes": 0.5}, strength=0.9, regions={"hair": 0}, faces=True
+)
 
 
 def test_a_picture_says_how_it_was_made_and_its_pixels_are_untouched(small_head, rgb):

@@ -38,6 +38,7 @@ class Record:
         strength: Of the restoration, from 0 to 1.
         regions: Region -> strength of the restoration, from 0 to 1.
         background: What a transparent picture was compared over, as "#rrggbb".
+        faces: Each face was found and restored by itself.
     """
 
     checkpoint: str | None = None
@@ -49,6 +50,7 @@ class Record:
     strength: float = 1.0
     regions: Mapping[str, float] = field(default_factory=dict)
     background: str = "#ffffff"
+    faces: bool = False
 
     @property
     def of_degraded(self) -> "Record | None":
@@ -131,6 +133,8 @@ def _record(given: dict[str, Any]) -> Record:
     for key in ("strengths", "regions"):
         if isinstance(value := given.get(key), dict):
             kept[key] = {name: value[name] for name in REGION_NAMES if _is_share(value.get(name))}
+    if isinstance(value := given.get("faces"), bool):
+        kept["faces"] = value
     if is_colour(given.get("background")):
         kept["background"] = given["background"]
     return Record(**kept)
