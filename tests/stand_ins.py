@@ -6,6 +6,7 @@ import socket
 import warnings
 from contextlib import contextmanager
 
+import cv2
 import numpy as np
 
 from enhancer.imaging.io import to_levels
@@ -13,8 +14,13 @@ from enhancer.imaging.keep import keep
 from enhancer.imaging.regions import region_map
 
 
+def brighten(rgb):
+    """Stand in for a model."""
+    return np.clip(rgb + 0.1, 0, 1).astype(np.float32)
+
+
 class KnownParser:
-    """Finds the regions it was told, in a picture of any size."""
+    """Finds the regions it was told, at the size of the picture."""
 
     name = "known"
     notice = None
@@ -26,7 +32,8 @@ class KnownParser:
         pass
 
     def regions(self, rgb):
-        return region_map(np.resize(self.labels, rgb.shape[:2]))
+        assert rgb.shape[2] == 3
+        return cv2.resize(region_map(self.labels), rgb.shape[1::-1], interpolation=cv2.INTER_NEAREST_EXACT)
 
 
 class PlainScorer:

@@ -30,7 +30,7 @@ from page.i18n.translate import said_in
 from page.player import about, progress
 from page.splat_tab import SplatTab
 from page.video_tab import LatestRun, VideoTab
-from tests.stand_ins import KnownParser, PlainScorer, import_app
+from tests.stand_ins import KnownParser, PlainScorer, brighten, import_app
 
 pytest.importorskip("av", reason="needs pip install -e '.[video]'")
 app = import_app()
@@ -41,10 +41,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
 ]
 COUNT = 8
-
-
-def brighten(rgb):
-    return np.clip(rgb + 0.1, 0, 1).astype(np.float32)
 
 
 @pytest.fixture(scope="module")

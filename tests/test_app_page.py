@@ -42,16 +42,12 @@ from page.i18n.translate import label, said_in, translator
 from page.links import links
 from page.restore_tab import RENDER, TRY, Workbench
 from page.wishes import Wishes
-from tests.stand_ins import KnownParser, PlainScorer
+from tests.stand_ins import KnownParser, PlainScorer, brighten
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:unclosed event loop:ResourceWarning"),
     pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
 ]
-
-
-def brighten(rgb):
-    return np.clip(rgb + 0.1, 0, 1).astype(np.float32)
 
 
 @pytest.fixture(scope="module")

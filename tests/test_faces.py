@@ -24,33 +24,12 @@ from enhancer.parts import Restorer
 from enhancer.results import result_row, status_line
 from enhancer.seeding import rng_for
 from enhancer.service import DOUBTED, NO_FACE, NO_FACES, Service
-from tests.stand_ins import PlainScorer
+from tests.stand_ins import KnownParser, PlainScorer, brighten
 from training.data.crop import face_crop
 
 HEADS = sorted(Path("examples/heads").glob("head_??.png"))
 SKIN, EYES, NOSE, MOUTH, _ = range(1, 6)
 GROUP = [(300, 250, 220), (640, 200, 90), (700, 420, 48)]  # middle across and down, and size of a head, px
-
-
-class ResizingParser:
-    """Finds the regions it was told, at the size of the picture."""
-
-    name = "known"
-    notice = None
-
-    def __init__(self, labels):
-        self.labels = labels
-
-    def prepare(self):
-        pass
-
-    def regions(self, rgb):
-        size = rgb.shape[1::-1]
-        return region_map(cv2.resize(self.labels, size, interpolation=cv2.INTER_NEAREST_EXACT))
-
-
-def brighten(rgb):
-    return np.clip(rgb + 0.1, 0, 1).astype(np.float32)
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +48,7 @@ def group(head):
 
 @pytest.fixture
 def service(head):
-    return Service(ResizingParser(head.labels), Restorer(brighten, "bright"), PlainScorer())
+    return Service(KnownParser(head.labels), Restorer(brighten, "bright"), PlainScorer())
 
 
 def turned(regions, degrees):
@@ -122,7 +101,7 @@ def test_a_face_beside_more_that_is_none_is_not_believed(head):
 
 def test_where_the_parse_is_doubted_no_region_is_scored_or_named_and_that_is_said_first(head, service):
     upside_down = Service(
-        ResizingParser(head.labels[::-1]), Restorer(brighten, "bright", notices=(NO_FACE,)), PlainScorer()
+        KnownParser(head.labels[::-1]), Restorer(brighten, "bright", notices=(NO_FACE,)), PlainScorer()
     )
     image = composite(head.image)
     result = upside_down.restore(image, reference=image).noting((NO_FACES,))

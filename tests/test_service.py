@@ -13,29 +13,12 @@ from enhancer.degrade import STEP_NAMES
 from enhancer.errors import CheckpointError, ImageError, LabelError, SettingsError
 from enhancer.imaging.blend import Restoration
 from enhancer.imaging.io import composite, fill_transparent, read_image, split_alpha, to_pil, write_png
-from enhancer.imaging.regions import region_map
 from enhancer.metrics.catalogue import LPIPS, PSNR
 from enhancer.parts import Restorer
 from enhancer.results import failed_row, result_row, status_line, write_report
 from enhancer.service import NO_FACE, Service
 from page.i18n.translate import said_in
-
-
-class KnownParser:
-    """Finds the regions it was told."""
-
-    name = "known"
-    notice = None
-
-    def __init__(self, labels):
-        self.labels = labels
-
-    def prepare(self):
-        pass
-
-    def regions(self, rgb):
-        assert rgb.shape[2] == 3
-        return region_map(self.labels)
+from tests.stand_ins import KnownParser, brighten
 
 
 @dataclass
@@ -58,10 +41,6 @@ class PlainScorer:
 
         whole = row(np.ones(rgb.shape[:2]))
         return whole | {"regions": {name: row(mask) if mask.any() else None for name, mask in masks.items()}}
-
-
-def brighten(rgb):
-    return np.clip(rgb + 0.1, 0, 1).astype(np.float32)
 
 
 @pytest.fixture
