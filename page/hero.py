@@ -9,7 +9,7 @@ from enhancer.messages import Translate
 from page.i18n.translate import label
 from page.link import LINKED
 from page.outputs import Details, Pair, image_update
-from page.slider import two_pictures
+from page.slider import INPUT_AND_RESTORED, two_pictures
 from page.views import buttons
 from page.wishes import NOW, Wishes, outdated_in, shown_in, stopped_in
 
@@ -22,9 +22,7 @@ Updates = dict[Any, Any]
 class Hero:
     """The slider with its views, "Stop" and the line below; beside it, on wide screens, the ground truth."""
 
-    def __init__(
-        self, kind: str, hello: Any, *, divider: str = "Divider: input to the left, restored to the right"
-    ) -> None:
+    def __init__(self, kind: str, hello: Any, *, divider: str = INPUT_AND_RESTORED) -> None:
         """Lay it out where this is called.
 
         Args:

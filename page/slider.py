@@ -6,10 +6,10 @@ import gradio as gr
 
 from page.i18n.translate import label
 
+INPUT_AND_RESTORED = "Divider: input to the left, restored to the right"
 
-def two_pictures(
-    kind: str, max_height: int, divider: str = "Divider: input to the left, restored to the right"
-) -> gr.ImageSlider:
+
+def two_pictures(kind: str, max_height: int, divider: str = INPUT_AND_RESTORED) -> gr.ImageSlider:
     """Lay both out where this is called, the divider below the pictures.
 
     Args:
