@@ -137,7 +137,7 @@ def change(metric: Metric, before: Scores | None, after: Scores | None, say: Tra
     )
 
 
-def won_by_region(compared: Comparison, metric: Metric) -> dict[str, Won]:
+def won_by_region(compared: Comparison, metric: Metric, say: Translate = str) -> dict[str, Won]:
     """Return what the second picture won in each region by a metric, for a map: decibels of PSNR, else percent.
 
     Regions that are too small to score, or lack this score, are left out.
@@ -148,7 +148,7 @@ def won_by_region(compared: Comparison, metric: Metric) -> dict[str, Won]:
         if not was or now is None or not math.isfinite(now - was):
             continue
         if metric is PSNR:
-            share, words = (now - was) / FULL_DECIBELS, f"{now - was:+.1f}"
+            share, words = (now - was) / FULL_DECIBELS, number(now - was, "+.1f", say)
         else:
             change = now / was - 1
             share, words = (change if metric.higher_is_better else -change) / FULL_SHARE, f"{100 * change:+.0f} %"

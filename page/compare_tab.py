@@ -77,6 +77,10 @@ class CompareTab:
                     elem_classes="picture",
                     alt_text=label("The ground truth"),
                 )
+                with gr.Row(elem_classes="buttons"):
+                    self.button = gr.Button(
+                        label("Compare both"), variant="primary", size="lg", elem_id=f"{COMPARE}-both"
+                    )
             self.hero = Hero(COMPARE, "", divider="Divider: A to the left, B to the right")
         with gr.Column(visible=False, elem_classes="details") as self.details, gr.Tabs(overflow_behavior="wrap"):
             self.closer = CloserLook(COMPARE, "Where B is better")
@@ -84,6 +88,7 @@ class CompareTab:
         self.hero.wire(self.run, chosen | {self.reference}, [*self.hero.all, self.details, *self.closer.all])
         for picture in (*(side.picture for side in self.sides), self.reference):
             self.hero.ask_on(picture.upload)
+        self.hero.ask_on(self.button.click)
         self.hero.ask_on(self.reference.clear)
         for side in self.sides:
             self.hero.ask_on(side.checkpoint.input)
@@ -113,7 +118,7 @@ class CompareTab:
         if not wishes.stands(wish):
             return
         compared, _ = next(steps, (compared, made))
-        details = Details.of(compared, clean)
+        details = Details.of(compared, clean, say)
         yield {
             self.hero.status: _told(compared, given, made, say),
             self.details: gr.update(visible=True),

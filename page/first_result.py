@@ -5,12 +5,15 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from enhancer.imaging.io import read_image
+from enhancer.messages import Translate
 from enhancer.results import Result
 from page import backend
 from page.backend import RENDERS, TRUTH
+from page.i18n.translate import said_in
 from page.outputs import KEPT, Details, Pair
 
 SHOWN = RENDERS[0]
+ENGLISH = said_in("en")
 _making = threading.RLock()
 _warm: dict[str, float] = {}  # seconds of the same work once everything is loaded
 
@@ -36,10 +39,16 @@ def _first_pair() -> tuple[Result, Pair]:
 
 
 @cache
-def _first_look() -> Look:
-    result, pair = _first_pair()
-    scored = backend.service().scored(result)
-    return Look(scored, pair, Details.of(scored.comparison, scored.clean, KEPT.name))
+def _first_scored() -> Result:
+    result, _ = _first_pair()
+    return backend.service().scored(result)
+
+
+@cache
+def _first_look(say: Translate) -> Look:
+    _, pair = _first_pair()
+    scored = _first_scored()
+    return Look(scored, pair, Details.of(scored.comparison, scored.clean, say, KEPT.name))
 
 
 def first_pair() -> tuple[Result, Pair]:
@@ -49,11 +58,11 @@ def first_pair() -> tuple[Result, Pair]:
     return _as_timed(result), pair
 
 
-def first_look() -> Look:
-    """Return the same with its scores, and everything drawn from them."""
+def first_look(say: Translate = ENGLISH) -> Look:
+    """Return the same with its scores, and everything drawn from them in a reader's notation."""
     first_pair()  # let go of in between: whoever waits for the pictures need not wait for the scores
     with _making:
-        look = _first_look()
+        look = _first_look(say)
     return replace(look, result=_as_timed(look.result))
 
 

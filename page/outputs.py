@@ -14,10 +14,10 @@ from enhancer.comparison import Comparison, won_by_region
 from enhancer.imaging.masks import Masks
 from enhancer.imaging.plots import close_up, difference, frame, improvement
 from enhancer.imaging.provenance import Record, png_bytes
+from enhancer.messages import Translate
 from enhancer.metrics.catalogue import LPIPS, PSNR
 from enhancer.results import Result
 from enhancer.runtime.files import atomic_write
-from page.i18n.translate import Translate
 from page.views import CLOSE, Frame
 
 KEPT = tempfile.TemporaryDirectory(prefix="splat-enhancer-")  # for pictures shown to every visitor
@@ -67,8 +67,10 @@ class Details:
     frames: dict[str, Frame]  # region -> where its close-ups are
 
     @classmethod
-    def of(cls, compared: Comparison, clean: np.ndarray | None, folder: str | None = None) -> "Details":
-        """Draw and write them."""
+    def of(
+        cls, compared: Comparison, clean: np.ndarray | None, say: Translate = str, folder: str | None = None
+    ) -> "Details":
+        """Draw and write them, numbers in a reader's notation."""
         masks, (first, second) = compared.masks, compared.names
         assert masks is not None  # the page always asks for them
         flat = {first: compared.flat.before, second: compared.flat.after}
@@ -76,7 +78,7 @@ class Details:
             flat["ground truth"] = compared.flat.clean
         maps: list[str | None] = []
         for metric in MAPPED:
-            won = won_by_region(compared, metric)
+            won = won_by_region(compared, metric, say)
             drawn = improvement(flat["ground truth"], masks, won) if won else None
             maps.append(None if drawn is None else saved(drawn, f"improved_{metric.key}", folder=folder))
         reference = flat.get("ground truth")

@@ -282,7 +282,7 @@ class Workbench:
                     return
         if result is not None and pair is not None:
             backend.note_time(result)
-            yield self._told(Look(result, pair, Details.of(result.comparison, result.clean)), name, say) | {
+            yield self._told(Look(result, pair, Details.of(result.comparison, result.clean, say)), name, say) | {
                 self.hero.shown: f"{wish} {ALL}"
             }
 
@@ -304,7 +304,7 @@ class Workbench:
         result, pair = first_pair()
         if wishes.stands(0):
             yield self._seen(result, pair, RENDERS[0].name, say)
-        look = first_look()
+        look = first_look(say)
         if wishes.stands(0):
             yield self._told(look, RENDERS[0].name, say)
 

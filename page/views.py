@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from hashlib import blake2b
 from html import escape
 
+from enhancer.messages import Translate
 from enhancer.results import Result
-from page.i18n.translate import Translate
 
 CLOSE = ("eyes", "mouth")  # regions worth a close look
 Frame = tuple[float, float, float, float]  # left, top, width, height, as shares of the picture

@@ -78,7 +78,7 @@ def test_the_first_result_tells_how_long_it_takes_not_how_long_loading_took(head
     service = Service(KnownParser(head.labels), Restorer(slow_at_first, "slow"), PlainScorer())
     monkeypatch.setattr(backend, "service", lambda checkpoint=None: service)
     monkeypatch.setattr(first_result, "_warm", {})
-    made_once = (first_result._first_pair, first_result._first_look)  # pyright: ignore[reportPrivateUsage]
+    made_once = (first_result._first_pair, first_result._first_scored, first_result._first_look)  # pyright: ignore[reportPrivateUsage]
     for made in made_once:
         made.cache_clear()
     assert first_result.first_look().result.seconds > 0.5

@@ -372,6 +372,7 @@ def test_a_map_says_what_each_region_won(service, opaque):
     after = {"regions": {"skin": {"psnr": 23.0, "lpips": 0.3}, "eyes": None, "nose": {"psnr": 15.0, "lpips": None}}}
     compared = scored(result, before, after).comparison
     assert won_by_region(compared, PSNR) == {"skin": (0.5, "+3.0"), "nose": (-1.0, "-15.0")}
+    assert won_by_region(compared, PSNR, said_in("de"))["skin"].words == "+3,0"
     assert won_by_region(compared, LPIPS) == {"skin": (pytest.approx(0.5), "-25 %")}
     assert won_by_region(replace(compared, scores=None), PSNR) == {}
 

@@ -134,6 +134,7 @@ WORDS = {
     # two pictures
     "Where B is better": "Wo B besser ist",
     "Compare": "Vergleich",
+    "Compare both": "Beide vergleichen",
     "as it is": "wie es ist",
     "as it is: restored before by": "wie es ist: schon restauriert von",
     "restored by": "restauriert von",

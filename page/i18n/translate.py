@@ -29,7 +29,11 @@ def label(phrase: str) -> Any:  # gradio's own hints say str where it takes this
 
 def said_in(language: str) -> Translate:
     """Return what puts a message or an English phrase into a language; what is not known stays English."""
-    return _in_german if language == "de" else lambda phrase: I18N.translations["en"].get(phrase, phrase)
+    return _in_german if language == "de" else _in_english
+
+
+def _in_english(phrase: str) -> str:
+    return I18N.translations["en"].get(phrase, phrase)
 
 
 def _in_german(phrase: str) -> str:

@@ -18,7 +18,7 @@ def address(service):
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {"SYSTEM": "spaces", "SPACE_ID": "user/demo", "GRADIO_SSR_MODE": "true"}.items():
             patch.setenv(name, value)
-        for made in (first_result._first_pair, first_result._first_look):  # pyright: ignore[reportPrivateUsage]
+        for made in (first_result._first_pair, first_result._first_scored, first_result._first_look):  # pyright: ignore[reportPrivateUsage]
             made.cache_clear()  # a Space that wakes up has restored nothing
         with served(service) as address:
             yield address
