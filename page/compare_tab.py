@@ -12,13 +12,14 @@ from enhancer.results import Result, made_by, note_list, patience
 from page import backend
 from page.backend import FINER, RENDERS, TRUTH, Half
 from page.closer_look import CloserLook
-from page.controls import Given, image_of, picture_input
-from page.hero import Hero
+from page.controls import Given, image_of, picture_input, unless_one_of
+from page.hero import PRIVATE, Hero
 from page.i18n.translate import label, translator
 from page.outputs import Details, Pair, saved
 from page.wishes import ALL, PICTURES, WORDS
 
 COMPARE = "compare"
+EXAMPLES = (FINER, RENDERS[0], backend.beside(RENDERS[0], TRUTH))
 AS_IT_IS = ""  # in place of a checkpoint
 Updates = dict[Any, Any]
 
@@ -86,8 +87,9 @@ class CompareTab:
             self.closer = CloserLook(COMPARE, "Where B is better")
         chosen = {part for side in self.sides for part in (side.picture, side.checkpoint)}
         self.hero.wire(self.run, chosen | {self.reference}, [*self.hero.all, self.details, *self.closer.all])
-        for picture in (*(side.picture for side in self.sides), self.reference):
-            self.hero.ask_on(picture.upload)
+        for side, other in (self.sides, self.sides[::-1]):
+            self._wire_upload(side.picture, other.picture)
+        self.hero.ask_on(self.reference.upload)
         self.hero.ask_on(self.button.click)
         self.hero.ask_on(self.reference.clear)
         for side in self.sides:
@@ -95,13 +97,24 @@ class CompareTab:
         if not backend.ON_ZERO_GPU:
             self.hero.begin_with(tab)
 
+    def _wire_upload(self, picture: gr.Image, other: gr.Image) -> None:
+        """Have a picture that comes in compared, without the examples that were there before."""
+        kept = ", ".join(unless_one_of(EXAMPLES, name) for name in ("other", "given"))
+        uploaded: Any = picture.upload
+        alone = [other, self.reference]
+        cleared = uploaded(
+            None, alone, alone, js=f"(other, given) => {{ {self.hero.outdated} return [{kept}]; }}", **PRIVATE
+        )
+        self.hero.ask_on(cleared.then, before="")
+
     def run(self, values: Mapping[Any, Any], request: gr.Request) -> Iterator[Updates]:
         """Restore what is to be restored, and show both: the pictures first, then scores and details."""
         say = translator(request)
         wishes, wish = values[self.hero.wishes], values[self.hero.wish]
         if not wishes.stands(wish):
             return
-        given = [values[side.picture] for side in self.sides]
+        first, second = (values[side.picture] for side in self.sides)
+        given = [first or second, second or first]  # one alone is compared with what a checkpoint makes of it
         both = [
             Half(image_of(own), values[side.checkpoint] or None) for own, side in zip(given, self.sides, strict=True)
         ]

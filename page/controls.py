@@ -1,6 +1,6 @@
 """What goes into the page: pictures by our own reader, and the settings with their words."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -110,6 +110,11 @@ def picture_input(of_labels: bool = False, **options: Any) -> gr.Image:
     setattr(component, "preprocess", preprocess)  # noqa: B010  a subclass would make gradio write an app.pyi
     take_uploads_only(component)
     return component
+
+
+def unless_one_of(files: Iterable[Path], variable: str) -> str:
+    """Return JavaScript of the file that a variable holds, null where it is one of our own: it is none of what a visitor brings."""
+    return f"({variable} && {[file.name for file in files]}.includes({variable}.path.split('/').pop()) ? null : {variable})"
 
 
 def take_uploads_only(component: Component) -> None:

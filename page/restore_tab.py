@@ -16,7 +16,15 @@ from enhancer.results import Result, patience, status_line
 from page import backend
 from page.backend import HEADS, RENDERS, TRUTH, shown_to_visitor
 from page.closer_look import PICTURE, CloserLook
-from page.controls import RESTORED_BEFORE, DamageControls, Given, RestorationControls, image_of, picture_input
+from page.controls import (
+    RESTORED_BEFORE,
+    DamageControls,
+    Given,
+    RestorationControls,
+    image_of,
+    picture_input,
+    unless_one_of,
+)
 from page.first_result import Look, first_look, first_pair
 from page.hero import PRIVATE, QUICK, Hero
 from page.i18n.en import DROP_HERE
@@ -30,8 +38,7 @@ from page.wishes import ALL, NOW, PICTURES, WORDS, OvertakenError, Wishes, mixed
 
 TRY, RENDER = "try", "render"
 STEPS = 14
-# JavaScript of the reference that is `given`, without that of an example: it is none of what a visitor brings
-NO_EXAMPLES_TRUTH = f"given && {[backend.beside(render, TRUTH).name for render in RENDERS]}.includes(given.path.split('/').pop()) ? null : given"
+NO_EXAMPLES_TRUTH = unless_one_of((backend.beside(render, TRUTH) for render in RENDERS), "given")
 FITTING = gr.Progress()  # of splats that are fitted to a picture: the rest is quick
 SETTINGS_READ = Message("picture.settings_read", "This picture tells how it was made: its settings are set now.")
 Updates = dict[Any, Any]

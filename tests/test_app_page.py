@@ -163,6 +163,14 @@ def test_two_pictures_without_a_ground_truth_are_shown_without_scores_in_german(
     assert then[tab.closer.left]["label"] == "A – B"
 
 
+def test_a_picture_alone_is_compared_with_itself(tabs, small_head):
+    tab, given = tabs[COMPARE], Given(small_head.image, name="a.png")
+    for pair in ((given, None), (None, given)):
+        *_, then = tab.run(compared(tab, *pair), asked_in("en"))
+        assert "A: a.png, as it is" in then[tab.hero.status]
+        assert "B: a.png, restored by" in then[tab.hero.status]
+
+
 def test_a_comparison_that_is_overtaken_ends_and_one_of_nothing_says_so(tabs, small_head):
     tab, given = tabs[COMPARE], Given(small_head.image)
     chosen = compared(tab, given, given, Given(small_head.image))
@@ -171,7 +179,7 @@ def test_a_comparison_that_is_overtaken_ends_and_one_of_nothing_says_so(tabs, sm
     chosen[tab.hero.wishes].note(2)
     assert list(run) == []
     with pytest.raises(gr.Error, match="There is no picture yet"):
-        list(tab.run(compared(tab, given, None), asked_in("en")))
+        list(tab.run(compared(tab, None, None), asked_in("en")))
     with pytest.raises(gr.Error, match="The first picture is"):
         list(tab.run(compared(tab, given, Given(small_head.image[:64, :64])), asked_in("en")))
 

@@ -62,8 +62,20 @@ def test_a_restored_file_says_what_restored_it(visit):
     ).wait_for()
 
 
+def test_a_picture_alone_is_compared_with_what_is_made_of_it(visit, head):
+    page = open_tab(visit)
+    drop(page, "compare", "mine.png", png_bytes(head.image[:256, :256]), where="a")
+    said = page.locator("#compare-status")
+    said.get_by_text("A: mine.png, as it is").wait_for()
+    said.get_by_text("B: mine.png, restored by <stand-in>").wait_for()
+    assert page.locator("#compare-reference img, #compare-b img").count() == 0  # the examples are gone
+    assert said.get_by_text("PSNR").count() == 0
+
+
 def test_pictures_of_two_sizes_are_refused_in_words(visit, head):
     page = open_tab(visit)
+    drop(page, "compare", "large.png", png_bytes(head.image), where="b")
+    page.get_by_text("B: large.png").wait_for()
     drop(page, "compare", "small.png", png_bytes(head.image[:256, :256]), where="a")
     toast(page, "The first picture is 256x256 pixels, the second 512x512.")
 
