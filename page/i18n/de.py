@@ -472,7 +472,7 @@ PASSAGES = {
     f"seiner Karte. {links({'code': 'Code', 'card': 'Modellkarte', 'licence': 'Lizenz'})}</p>",
     "waking": "<p role='status'>Wacht auf: Nach einer Pause braucht das Modell etwa zehn Sekunden.</p>",
     "compare": "<p>Zwei Bilder derselben Ansicht in einem Schieber: zwei Modellstände, zwei Anpassungen, eine Restaurierung und die von jemand "
-    "anderem. Jedes wird gezeigt, wie es ist, oder erst restauriert; ein Bild allein wird mit sich selbst verglichen. Hier: 12.000 Gauß-Splats, wie sie sind, und 5.000, restauriert.</p>",
+    "anderem. Jedes wird gezeigt, wie es ist, oder erst restauriert; ein Bild allein steht auf beiden Seiten. Hier: 12.000 Gauß-Splats, wie sie sind, und 5.000, restauriert.</p>",
     "stopped": "<p role='status' data-stopped='Angehalten. Gezeigt wird das Ergebnis davor.'></p>",
     "gpu is lent": "<p role='status'>Wählen Sie ein Gesicht oder drücken Sie auf Restaurieren. Für jedes Bild wird eine GPU geliehen: Nach "
     "einer Pause braucht das erste etwa zehn Sekunden.</p>",

@@ -58,7 +58,7 @@ PASSAGES = {
     f"card. {links({'code': 'Code', 'card': 'Model card', 'licence': 'Licence'})}</p>",
     "waking": "<p role='status'>Waking up: after a pause the model takes some ten seconds to load.</p>",
     "compare": "<p>Two pictures of the same view in one slider: two checkpoints, two fits, a restoration and somebody else’s. Each is "
-    "shown as it is, or restored first; a picture alone is compared with itself. Here: 12,000 Gaussians as they are, and 5,000, restored.</p>",
+    "shown as it is, or restored first; one alone is taken for both sides. Here: 12,000 Gaussians as they are, and 5,000, restored.</p>",
     "stopped": "<p role='status' data-stopped='Stopped. What is shown is the result before.'></p>",
     # on ZeroGPU nothing is restored before somebody asks for it
     "gpu is lent": "<p role='status'>Choose a face, or press Restore. A GPU is lent for each picture: after a pause the first one "
