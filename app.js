@@ -12,8 +12,7 @@
   const mend = () => {
     // both pictures of the slider come without words
     for (const slider of document.querySelectorAll(".slider")) {
-      const names = slider.id === "compare-slider" ? ["A", "B"] : words;
-      slider.querySelectorAll("img").forEach((image, k) => set(image, "alt", names[k] ?? ""));
+      slider.querySelectorAll("img").forEach((image, k) => set(image, "alt", words[k] ?? ""));
     }
     // a thumbnail with a caption is called by it, and its picture need not repeat it
     for (const thumbnail of document.querySelectorAll(".thumbnail-item, .thumbnail-small")) {
@@ -294,7 +293,7 @@
 
   // A file may be dropped anywhere in a tab: it goes to the tab's first input.
   const dropped = (event) => {
-    const tab = [...event.dataTransfer?.types ?? []].includes("Files") && event.target.closest?.("[role=tabpanel]:has(.stage)");
+    const tab = [...event.dataTransfer?.types ?? []].includes("Files") && event.target.closest?.("[role=tabpanel]");
     const stage = tab ? tab.querySelector(".stage:has(input[type=file])") : null;
     return event.target.closest?.(".picture:not(:has(img)) , .settings .picture, #batch-files") ? null : stage;
   };

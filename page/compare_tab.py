@@ -13,10 +13,10 @@ from page import backend
 from page.backend import FINER, RENDERS, TRUTH, Half
 from page.closer_look import CloserLook
 from page.controls import Given, image_of, picture_input, unless_one_of
-from page.hero import PRIVATE, QUICK, Hero
+from page.hero import PRIVATE, Hero
 from page.i18n.translate import label, translator
 from page.outputs import Details, Pair, saved
-from page.wishes import ALL, NOW, PICTURES, WORDS
+from page.wishes import ALL, PICTURES, WORDS
 
 COMPARE = "compare"
 EXAMPLES = (FINER, RENDERS[0], backend.beside(RENDERS[0], TRUTH))
@@ -49,7 +49,7 @@ class Side:
             self.checkpoint = gr.Radio(
                 [(label("as it is"), AS_IT_IS), *((offered, offered) for offered in backend.checkpoints())],
                 value=checkpoint,
-                label=label(f"{name}, restored by"),
+                label=label("Restored by"),
                 elem_id=f"{COMPARE}-{name.lower()}-by",
             )
 
@@ -89,9 +89,7 @@ class CompareTab:
         self.hero.wire(self.run, chosen | {self.reference}, [*self.hero.all, self.details, *self.closer.all])
         for side, other in (self.sides, self.sides[::-1]):
             self._wire_upload(side.picture, other.picture)
-            gone: Any = side.picture.clear  # nothing is asked for: another one may be on its way
-            gone(None, None, self.hero.dropped, js=f"() => {{ {self.hero.outdated} return {NOW}; }}", **PRIVATE)
-        self._take(self.reference.upload, self.reference)
+        self.hero.ask_on(self.reference.upload)
         self.hero.ask_on(self.button.click)
         self.hero.ask_on(self.reference.clear)
         for side in self.sides:
@@ -107,13 +105,7 @@ class CompareTab:
         cleared = uploaded(
             None, alone, alone, js=f"(other, given) => {{ {self.hero.outdated} return [{kept}]; }}", **PRIVATE
         )
-        self._take(cleared.then, picture)
-
-    def _take(self, event: Any, picture: gr.Image) -> None:
-        """Have a picture that came in compared, or refused in words and taken away."""
-        taken = event(_refuse_unreadable, picture, None, show_progress="hidden", **PRIVATE)
-        taken.failure(lambda: None, None, picture, **QUICK)
-        self.hero.ask_on(taken.success)
+        self.hero.ask_on(cleared.then, before="")
 
     def run(self, values: Mapping[Any, Any], request: gr.Request) -> Iterator[Updates]:
         """Restore what is to be restored, and show both: the pictures first, then scores and details."""
@@ -147,11 +139,6 @@ class CompareTab:
             **self.closer.updates(compared, details, say),
             self.hero.shown: f"{wish} {ALL}",
         }
-
-
-def _refuse_unreadable(given: Given | None) -> None:
-    if given is not None:
-        _ = given.image  # raises what is wrong with it
 
 
 def _saved(given: Sequence[Given], made: Sequence[Result | None]) -> Pair:

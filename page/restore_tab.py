@@ -204,7 +204,7 @@ class Workbench:
         chosen: Any = self.gallery.select
         hidden = "{__type__: 'update', visible: false}"
         chosen(None, None, self.as_render, js=f"() => {{ {self.hero.outdated} return {hidden}; }}", **PRIVATE)
-        given = [self.image] if self.damage else [self.image, self.reference, self.faces]
+        given = [self.image] if self.damage else [self.image, self.reference]
         picked = chosen(self.pick, self.gallery, given, trigger_mode="always_last", **QUICK)
         self.hero.ask_on(picked.success, before="")
 
@@ -339,8 +339,7 @@ class Workbench:
         if self.degrades:
             return {self.image: file_of(HEADS[number])}
         render = RENDERS[number]
-        truth = file_of(backend.beside(render, TRUTH))
-        return {self.image: file_of(render), self.reference: truth, self.faces: False}
+        return {self.image: file_of(render), self.reference: file_of(backend.beside(render, TRUTH))}
 
     def read_back(self, given: Given | None, request: gr.Request) -> Any:
         """Take over the settings that a picture of ours tells; one that is no clean one is offered to the other tab."""
@@ -348,8 +347,6 @@ class Workbench:
             return gr.skip()
         is_no_original = given.image is not None and self.degrades and given.was_restored  # a bad one raises here
         updates: Updates = {self.as_render: gr.update(visible=is_no_original)}
-        if not self.degrades:  # what was ticked was meant for the picture before
-            updates[self.faces] = False
         if given.record is None:
             return updates
         say = translator(request)
@@ -357,8 +354,8 @@ class Workbench:
         if is_no_original:
             gr.Warning(say(RESTORED_BEFORE))
         updates |= self.restoration.updates(given.record)
-        if not self.degrades and given.record.faces:
-            updates[self.faces] = gr.update(value=True, visible=True)
+        if not self.degrades:
+            updates[self.faces] = gr.update(value=True, visible=True) if given.record.faces else False
         return updates | (self.damage.updates(given.record) if self.damage else {})
 
     def show_steps(self, clean: str | None, before: str | None, request: gr.Request) -> Updates:

@@ -138,8 +138,7 @@ WORDS = {
     "as it is": "wie es ist",
     "as it is: restored before by": "wie es ist: schon restauriert von",
     "restored by": "restauriert von",
-    "A, restored by": "A, restauriert von",
-    "B, restored by": "B, restauriert von",
+    "Restored by": "Restauriert von",
     "Ground truth, for scores": "Original, zum Bewerten",
     "Divider: A to the left, B to the right": "Teiler: links A, rechts B",
     # batch

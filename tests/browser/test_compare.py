@@ -7,7 +7,7 @@ import numpy as np
 from enhancer.imaging.io import read_image
 from enhancer.imaging.provenance import png_bytes, read_record
 from page.backend import FINER, RENDERS
-from tests.browser.visitor import IN_A_BROWSER, clear, drop, source_of_result, toast, wait_for_new
+from tests.browser.visitor import IN_A_BROWSER, drop, source_of_result, toast, wait_for_new
 
 pytestmark = IN_A_BROWSER
 
@@ -70,23 +70,6 @@ def test_a_picture_alone_is_compared_with_what_is_made_of_it(visit, head):
     said.get_by_text("B: mine.png, restored by <stand-in>").wait_for()
     assert page.locator("#compare-reference img, #compare-b img").count() == 0  # the examples are gone
     assert said.get_by_text("PSNR").count() == 0
-
-
-def test_what_cannot_be_read_is_refused_and_taken_away(visit):
-    page = open_tab(visit)
-    drop(page, "compare", "notes.png", b"no picture", where="b")
-    toast(page, "This file is not a picture")
-    page.locator("#compare-b img").wait_for(state="detached")
-    page.get_by_text("A: 12000", exact=False).wait_for(state="hidden")
-
-
-def test_a_picture_that_is_taken_away_leaves_an_earlier_result(visit):
-    page = open_tab(visit)
-    clear(page, "compare", "a")
-    page.wait_for_function(
-        "document.querySelector('#compare-slider').closest('[role=tabpanel]').dataset.shown == 'nothing'"
-    )
-    assert [image.get_attribute("alt") for image in page.locator("#compare-slider img").all()] == ["A", "B"]
 
 
 def test_pictures_of_two_sizes_are_refused_in_words(visit, head):
