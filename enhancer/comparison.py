@@ -1,7 +1,7 @@
 """Two pictures of one view: how close each is to the ground truth, and that as HTML."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from html import escape
@@ -71,6 +71,11 @@ class Comparison:
     lpips_name: str | None = None  # names the network behind LPIPS; None without scores
     notes: tuple[Message, ...] = ()  # on the regions and the scores
     is_doubted: bool = False  # no face was seen that can be believed: the first note says so, and no region is scored
+
+    def notes_with(self, told: Iterable[Message]) -> tuple[Message, ...]:
+        """Return the notes with more of them; a doubt stays first."""
+        first = int(self.is_doubted)
+        return (*self.notes[:first], *told, *self.notes[first:])
 
     def scored_by(self, scorer: ScoreKeeper | None) -> "Comparison":
         """Return it with scores, where there is a clean picture to compare with."""

@@ -51,8 +51,7 @@ class Result:
     @property
     def notes(self) -> tuple[Message, ...]:
         """Everything worth saying; a doubt comes first."""
-        first = int(self.comparison.is_doubted)
-        return (*self.comparison.notes[:first], *self.told, *self.comparison.notes[first:])
+        return self.comparison.notes_with(self.told)
 
     def noting(self, notes: tuple[Message, ...]) -> "Result":
         """Return the same with notes on how its picture was read."""

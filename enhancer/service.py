@@ -338,7 +338,6 @@ class Service:
         *,
         reference: ImageLike | None = None,
         labels: np.ndarray | None = None,
-        names: tuple[str, str] = ("A", "B"),
         background: Colour = WHITE,
     ) -> Comparison:
         """Compare two pictures of one view, such as two restorations; `Comparison.scored_by` tells their scores.
@@ -347,7 +346,6 @@ class Service:
             pictures: The two, of one size.
             reference: The clean picture of the same size, to score against.
             labels: (H, W) label ids of the same size, where they are known; else the parser finds the regions.
-            names: What the two are called.
             background: What transparent pictures are laid over, RGB in [0, 1].
 
         Raises:
@@ -368,7 +366,7 @@ class Service:
         if clean is not None:
             _require_fitting_reference(clean, first)
         seen = self._look(second if clean is None else clean, labels, _Clock())
-        return replace(_compared((first, second), clean, background, seen), names=names)
+        return replace(_compared((first, second), clean, background, seen), names=("A", "B"))
 
     def _look(self, image: np.ndarray, labels: np.ndarray | None, clock: "_Clock") -> "_Seen":
         """Find the regions of a picture, by its label map or by the parser."""

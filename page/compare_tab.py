@@ -158,9 +158,7 @@ def _told(compared: Comparison, given: Sequence[Given], made: Sequence[Result | 
     ]
     notes = [note for own in given for note in own.notes]
     notes += [note for result in made if result for note in result.notes]
-    first = int(compared.is_doubted)
-    said = (*compared.notes[:first], *notes, *compared.notes[first:])
-    return f'<p role="status">{halves(compared, say, (whose[0], whose[1]))}</p>{note_list(said, say)}'
+    return f'<p role="status">{halves(compared, say, (whose[0], whose[1]))}</p>{note_list(compared.notes_with(notes), say)}'
 
 
 def _origin(given: Given, made: Result | None, say: Translate) -> str:
