@@ -12,7 +12,8 @@
   const mend = () => {
     // both pictures of the slider come without words
     for (const slider of document.querySelectorAll(".slider")) {
-      slider.querySelectorAll("img").forEach((image, k) => set(image, "alt", words[k] ?? ""));
+      const names = slider.id === "compare-slider" ? ["A", "B"] : words;
+      slider.querySelectorAll("img").forEach((image, k) => set(image, "alt", names[k] ?? ""));
     }
     // a thumbnail with a caption is called by it, and its picture need not repeat it
     for (const thumbnail of document.querySelectorAll(".thumbnail-item, .thumbnail-small")) {
@@ -291,9 +292,9 @@
     }
   }).observe(document.body, { subtree: true, characterData: true, childList: true });
 
-  // A file may be dropped anywhere in a tab: it goes to the tab's first input.
+  // A file may be dropped anywhere in a tab: it goes to the input that it was dropped on or beside, or to the tab's first.
   const dropped = (event) => {
-    const tab = [...event.dataTransfer?.types ?? []].includes("Files") && event.target.closest?.("[role=tabpanel]");
+    const tab = [...event.dataTransfer?.types ?? []].includes("Files") && event.target.closest?.("[role=tabpanel]:has(.stage)");
     const stage = tab ? tab.querySelector(".stage:has(input[type=file])") : null;
     return event.target.closest?.(".picture:not(:has(img)) , .settings .picture, #batch-files") ? null : stage;
   };
@@ -304,7 +305,7 @@
     if (!stage) return;
     event.preventDefault();
     stage.classList.add("dropping");
-  });
+  }, true);
   document.addEventListener("dragleave", (event) => event.relatedTarget || leave());
   document.addEventListener("drop", (event) => {
     const stage = dropped(event);
@@ -312,11 +313,19 @@
     if (!stage) return;
     event.preventDefault();
     event.stopImmediatePropagation();
-    const input = (event.target.closest(".picture:has(input[type=file])") ?? stage).querySelector("input[type=file]");
-    const files = new DataTransfer();
-    [...event.dataTransfer.files].slice(0, input.multiple ? undefined : 1).forEach((file) => files.items.add(file));
-    input.files = files.files;
-    input.dispatchEvent(new Event("change", { bubbles: true }));
+    event.target.dispatchEvent(new DragEvent("dragleave", { bubbles: true })); // gradio's own mark of the place
+    const place = event.target.closest(".picture:has(input[type=file]), .sides > *") ?? stage;
+    const first = place.querySelector("input[type=file]");
+    // of two pictures side by side, each has its own file
+    const inputs = [...(first.closest(".sides") ?? first.parentElement).querySelectorAll("input[type=file]")];
+    const given = [...event.dataTransfer.files];
+    for (const input of inputs.slice(inputs.indexOf(first))) {
+      const files = new DataTransfer();
+      given.splice(0, input.multiple ? given.length : 1).forEach((file) => files.items.add(file));
+      if (!files.files.length) break;
+      input.files = files.files;
+      input.dispatchEvent(new Event("change", { bubbles: true }));
+    }
   }, true);
 
   // Strength is a blend, so the page shows it while it is moved: the restored picture, as strong as it was made, over the one
@@ -328,6 +337,7 @@
     return `${given} ${regions}`;
   };
   const unmix = (tab) => {
+    delete tab.dataset.mixing;
     const restored = pair(tab)[1];
     if (!restored) return;
     if (restored.src === restored.dataset.borrowed) restored.src = restored.dataset.own; // gradio would not: to it nothing changed
@@ -340,6 +350,7 @@
     const restored = pair(tab)[1];
     const made = Number(tab.querySelector(".views")?.dataset.strength ?? 0);
     if (!restored || !["all", "mixed", undefined].includes(tab.dataset.shown)) return;
+    tab.dataset.mixing = ""; // what is told is of another strength
     const wanted = Number(event.target.value);
     const whole = full.get(keyOf(tab));
     if (whole && restored.src !== whole) {

@@ -19,6 +19,13 @@ from enhancer.metrics.catalogue import LPIPS, PSNR, SSIM, Metric
 from enhancer.parts import ScoreKeeper
 
 Scores = Mapping[str, Any]  # {"psnr": dB, "ssim": .., "lpips": .. or None, "regions": {name: {"psnr", ..}, or None}}
+NO_SCORES = "No scores: they say how close a picture is to its ground truth, and none was given."
+CLOSER = {  # by LPIPS, and does PSNR agree
+    (True, True): "closer to the ground truth",
+    (True, False): "closer by LPIPS",
+    (False, True): "further from the ground truth",
+    (False, False): "further by LPIPS",
+}
 FULL_DECIBELS, FULL_SHARE = 6.0, 0.5  # of PSNR, and of another score: at which a region's tint is full
 
 
@@ -95,10 +102,7 @@ def score_table(compared: Comparison, say: Translate = str) -> str:
         say: Puts an English phrase into the reader's language.
     """
     if compared.scores is None:
-        return (
-            f'<p class="quiet">{escape(say("No scores: they say how close a picture is to its ground truth,"))} '
-            f"{escape(say('and this one came without.'))}</p>"
-        )
+        return f'<p class="quiet">{escape(say(NO_SCORES))}</p>'
     before, after = compared.scores
     rows = [("Whole picture", before, after)]
     if not compared.is_doubted:
@@ -156,7 +160,8 @@ def won_by_region(compared: Comparison, metric: Metric, say: Translate = str) ->
             share, words = (now - was) / FULL_DECIBELS, number(now - was, "+.1f", say)
         else:
             change = now / was - 1
-            share, words = (change if metric.higher_is_better else -change) / FULL_SHARE, f"{100 * change:+.0f} %"
+            share = (change if metric.higher_is_better else -change) / FULL_SHARE
+            words = f"{number(100 * change, '+.0f', say)} %"
         found[name] = Won(max(-1.0, min(1.0, share)), words)
     return found
 
@@ -179,21 +184,21 @@ def halves(compared: Comparison, say: Translate, whose: tuple[str, str] = ("", "
 
 def _scored_halves(compared: Comparison, say: Translate) -> tuple[str, str]:
     before, after = compared.scores or ({}, {})
-    gain = after["psnr"] - before["psnr"]
+    gain = round(after["psnr"] - before["psnr"], 1)  # as it is shown
     decibels = tuple(
         f"PSNR&nbsp;{number(value, form, say)}&nbsp;dB" for value, form in ((before["psnr"], ".1f"), (gain, "+.1f"))
     )
     if before.get("lpips") and after.get("lpips") is not None:
         name = f'<abbr title="{escape(compared.lpips_name or "LPIPS")}">LPIPS</abbr>'
-        change = after["lpips"] / before["lpips"] - 1
-        gain = -change
-        way = say("lower: closer to the ground truth") if change <= 0 else say("higher: further from it")
-        word, _, meaning = way.partition(": ")
         was, now = (number(scores["lpips"], ".3f", say) for scores in (before, after))
-        firsts = f"{name} {was}", f"{name} {now}, {100 * abs(change):.0f} % {escape(word)}"
-        seconds = decibels[0], f"{escape(meaning)} · {decibels[1]}"
-        if was == now:  # as far as it is shown
-            gain, firsts, seconds = 0.0, (firsts[0], f"{name} {now}, {escape(say('same'))}"), decibels
+        lower = round(100 * (1 - after["lpips"] / before["lpips"]))  # %, as it is shown
+        if lower == 0:
+            words, seconds = say("same"), decibels
+        else:
+            words = f"{abs(lower)} % {say('lower' if lower > 0 else 'higher')}"
+            meaning = CLOSER[lower > 0, gain == 0 or (gain > 0) == (lower > 0)]
+            seconds = decibels[0], f"{escape(say(meaning))} · {decibels[1]}"
+        firsts, gain = (f"{name} {was}", f"{name} {now}, {escape(words)}"), lower
     else:
         firsts, seconds = decibels, ("", "")
     verdicts = "quiet", "quiet" if gain == 0 else "won" if gain > 0 else "lost"
@@ -205,8 +210,14 @@ def _scored_halves(compared: Comparison, say: Translate) -> tuple[str, str]:
 
 
 def number(value: float, form: str, say: Translate) -> str:
-    """Return a number in the reader's notation; `form` is how Python formats it, such as ".3f"."""
-    return say(Number(format(value, form)))
+    """Return a number in the reader's notation, with a true minus; `form` is how Python formats it, such as ".3f".
+
+    What is shown as zero has no sign that says otherwise: "-0.0" is "0.0".
+    """
+    written = format(value, form)
+    if float(written) == 0:
+        written = written.lstrip("+-")
+    return say(Number(written.replace("-", "−")))
 
 
 def _metric_head(metric: Metric, lpips_name: str | None, say: Translate) -> str:

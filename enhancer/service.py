@@ -42,7 +42,7 @@ PARSING = STEP_NAMES[1]  # the step that changes no pixel: its regions are shown
 NO_FACE = Message(
     "note.no_face",
     "No face was found, or it is too small: what is done region by region had nothing to work on, "
-    "and the model knows only faces.",
+    "and the model knows only faces. Where faces are small in the picture, restore each by itself (restore --faces on the command line).",
 )
 DOUBTED = Message(
     "note.doubted",

@@ -20,7 +20,7 @@ from page.backend import shown_to_visitor
 from page.clips import Made, restore_clip, take
 from page.clouds import Given as GivenCloud
 from page.clouds import View, opened, rendered
-from page.controls import THIS_FILE, WHITE, Given, image_of, picture_input, rgb_of, take_uploads_only
+from page.controls import THIS_FILE, WHITE, Given, image_of, picture_input, restored_before, rgb_of, take_uploads_only
 from page.i18n.translate import refusal
 from page.outputs import saved, steps_shown
 from page.player import flicker_row
@@ -75,7 +75,7 @@ def restore_face(
         degrade_first=degrade_first,
         reference=None if reference is None else reference.image,
         restoration=restoration,
-        notes=() if image is None else image.notes,
+        notes=() if image is None else image.notes + restored_before(image.record, as_clean=degrade_first),
         faces=faces,
         **degradation,
     )

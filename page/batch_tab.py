@@ -19,7 +19,7 @@ from page.archive import safe_names
 from page.backend import shown_to_visitor
 from page.batch_run import Done, Files, Latest, Run
 from page.batch_table import batch_table
-from page.controls import KINDS, RESTORED_BEFORE, RestorationControls, take_uploads_only, whole_seed
+from page.controls import KINDS, RestorationControls, restored_before, take_uploads_only, whole_seed
 from page.i18n.translate import label, refusal, translator
 from page.limits import LARGEST_SIDE, require_few_bytes
 from page.outputs import Pair, stored
@@ -230,8 +230,7 @@ def _done(path: Path, reference: Path | None, stem: str, *, has_references: bool
         require_few_bytes(path, IT)
         reading, record = read_recorded(path, IT, LARGEST_SIDE)
         notes += reading.notes()
-        if settings["degrade_first"] and record is not None and record.checkpoint is not None:
-            notes += (RESTORED_BEFORE,)
+        notes += restored_before(record, as_clean=settings["degrade_first"])
         if reference is not None:
             named = Message("name.reference", "Its clean picture {file}", file=reference.name)
             require_few_bytes(reference, named)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio_client.utils import strip_invalid_filename_characters
 
 from enhancer.comparison import Comparison, halves
 from enhancer.messages import Translate
@@ -12,7 +13,7 @@ from enhancer.results import Result, made_by, note_list, patience
 from page import backend
 from page.backend import FINER, RENDERS, TRUTH, Half
 from page.closer_look import CloserLook
-from page.controls import Given, image_of, picture_input, unless_one_of
+from page.controls import Given, image_of, picture_input, restored_before, unless_one_of
 from page.hero import PRIVATE, Hero
 from page.i18n.translate import label, translator
 from page.outputs import Details, Pair, saved
@@ -39,17 +40,14 @@ class Side:
             self.picture = picture_input(
                 value=str(example),
                 label=name,
-                sources=["upload", "clipboard"],
                 height=190,
-                buttons=[],
                 elem_id=f"{COMPARE}-{name.lower()}",
-                elem_classes="picture",
                 alt_text=name,
             )
             self.checkpoint = gr.Radio(
                 [(label("as it is"), AS_IT_IS), *((offered, offered) for offered in backend.checkpoints())],
                 value=checkpoint,
-                label=label("Restored by"),
+                label=label(f"{name}, restored by"),
                 elem_id=f"{COMPARE}-{name.lower()}-by",
             )
 
@@ -71,11 +69,8 @@ class CompareTab:
                 self.reference = picture_input(
                     value=str(backend.beside(RENDERS[0], TRUTH)),
                     label=label("Ground truth, for scores"),
-                    sources=["upload", "clipboard"],
                     height=190,
-                    buttons=[],
                     elem_id=f"{COMPARE}-reference",
-                    elem_classes="picture",
                     alt_text=label("The ground truth"),
                 )
                 with gr.Row(elem_classes="buttons"):
@@ -89,7 +84,9 @@ class CompareTab:
         self.hero.wire(self.run, chosen | {self.reference}, [*self.hero.all, self.details, *self.closer.all])
         for side, other in (self.sides, self.sides[::-1]):
             self._wire_upload(side.picture, other.picture)
-        self.hero.ask_on(self.reference.upload)
+            self.hero.drop_on(side.picture.clear)  # nothing is asked for: another one may be on its way
+        self.hero.drop_on(self.reference.upload)
+        self.hero.take(self.reference.upload, self.reference)
         self.hero.ask_on(self.button.click)
         self.hero.ask_on(self.reference.clear)
         for side in self.sides:
@@ -101,11 +98,10 @@ class CompareTab:
         """Have a picture that comes in compared, without the examples that were there before."""
         kept = ", ".join(unless_one_of(EXAMPLES, name) for name in ("other", "given"))
         uploaded: Any = picture.upload
+        self.hero.drop_on(uploaded)
         alone = [other, self.reference]
-        cleared = uploaded(
-            None, alone, alone, js=f"(other, given) => {{ {self.hero.outdated} return [{kept}]; }}", **PRIVATE
-        )
-        self.hero.ask_on(cleared.then, before="")
+        left = uploaded(None, alone, alone, js=f"(other, given) => [{kept}]", **PRIVATE)
+        self.hero.take(left.then, picture)
 
     def run(self, values: Mapping[Any, Any], request: gr.Request) -> Iterator[Updates]:
         """Restore what is to be restored, and show both: the pictures first, then scores and details."""
@@ -143,10 +139,14 @@ class CompareTab:
 
 def _saved(given: Sequence[Given], made: Sequence[Result | None]) -> Pair:
     """Write both; one that is compared as it is keeps what its file told of how it was made."""
-    files = [
-        saved(own.image, name, own.record) if result is None else saved(result.restored, name, result.record)
-        for name, own, result in zip(("a", "b"), given, made, strict=True)
-    ]
+    files: list[str] = []
+    for side, own, result in zip(("a", "b"), given, made, strict=True):
+        name = strip_invalid_filename_characters(f"{side}_{Path(own.name).stem}")
+        files.append(
+            saved(own.image, name, own.record)
+            if result is None
+            else saved(result.restored, f"{name}_restored", result.record)
+        )
     return Pair(files[0], files[1])
 
 
@@ -157,7 +157,8 @@ def _told(compared: Comparison, given: Sequence[Given], made: Sequence[Result | 
         for side, own, result in zip(compared.names, given, made, strict=True)
     ]
     notes = [note for own in given for note in own.notes]
-    notes += [note for result in made if result for note in result.notes]
+    for own, result in zip(given, made, strict=True):
+        notes += (*restored_before(own.record), *result.notes) if result else ()
     return f'<p role="status">{halves(compared, say, (whose[0], whose[1]))}</p>{note_list(compared.notes_with(notes), say)}'
 
 

@@ -40,9 +40,10 @@ ELSEWHERE = Message(
     "picture.elsewhere",
     "Pictures are not fetched from other addresses. Upload the picture, or send it as a data: address.",
 )
-
-
 NO_SEED = Message("settings.page_seed_none", "nothing")
+RESTORED_AGAIN = Message(
+    "picture.restored_again", "This picture was restored before: what is shown is restored a second time."
+)
 RESTORED_BEFORE = Message(
     "picture.restored_before",
     "This picture was restored before: taken for the clean one, it makes the scores better than they are. To restore it "
@@ -78,11 +79,11 @@ class Given:
     @property
     def was_restored(self) -> bool:
         """Say whether the file tells that a checkpoint made it."""
-        return self.record is not None and self.record.checkpoint is not None
+        return bool(restored_before(self.record))
 
 
 def picture_input(of_labels: bool = False, **options: Any) -> gr.Image:
-    """Return an image input decoded by our own reader: gradio's fails on, or flattens, what ours takes or explains.
+    """Return an image input for files and what was copied, decoded by our own reader: gradio's fails on, or flattens, what ours takes or explains.
 
     Its functions get a `Given`, or None.
 
@@ -106,7 +107,16 @@ def picture_input(of_labels: bool = False, **options: Any) -> gr.Image:
         except MemoryError:
             return Given(None)
 
-    component = gr.Image(type="filepath", image_mode=None, format="png", interactive=True, **options)
+    component = gr.Image(
+        type="filepath",
+        image_mode=None,
+        format="png",
+        interactive=True,
+        sources=["upload", "clipboard"],
+        buttons=[],
+        elem_classes="picture",
+        **options,
+    )
     setattr(component, "preprocess", preprocess)  # noqa: B010  a subclass would make gradio write an app.pyi
     take_uploads_only(component)
     return component
@@ -130,6 +140,24 @@ def take_uploads_only(component: Component) -> None:
         return await move(path)
 
     setattr(component, "async_move_resource_to_block_cache", uploaded)  # noqa: B010  as above
+
+
+def restored_before(record: Record | None, *, as_clean: bool = False) -> tuple[Message, ...]:
+    """Return what to say where a file tells that a checkpoint made it and it is about to be restored; else nothing.
+
+    Args:
+        record: That is in the file.
+        as_clean: It is taken for a clean picture, to be degraded first.
+    """
+    if record is None or record.checkpoint is None:
+        return ()
+    return (RESTORED_BEFORE if as_clean else RESTORED_AGAIN,)
+
+
+def readable(given: Given | None) -> None:
+    """Raise what is wrong with a picture, if there is one."""
+    if given is not None:
+        _ = given.image
 
 
 def image_of(given: Given | None) -> np.ndarray:

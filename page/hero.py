@@ -6,6 +6,7 @@ from typing import Any
 import gradio as gr
 
 from enhancer.messages import Translate
+from page.controls import readable
 from page.i18n.translate import label
 from page.link import LINKED
 from page.outputs import Details, Pair, image_update
@@ -107,6 +108,24 @@ class Hero:
             js=f"() => {{ {self.outdated if before is None else before} return {NOW}; }}",
             **PRIVATE,
         )
+
+    def drop_on(self, event: Any) -> None:
+        """Have an event, such as a picture that is taken away, end all work and leave what is shown as an earlier result."""
+        event(None, None, self.dropped, js=f"() => {{ {self.outdated} return {NOW}; }}", **PRIVATE)
+
+    def take(self, event: Any, picture: gr.Image, read: Callable[..., Any] = readable, outputs: Any = None) -> None:
+        """Have a picture that came in read and what is chosen then asked for; or refused in words and taken away.
+
+        Args:
+            event: After which the picture is there.
+            picture: Where it came in.
+            read: What reads it; raises what is wrong with it.
+            outputs: What that updates.
+        """
+        # in the queue, though quick: only there does an error reach the page in words
+        taken = event(read, picture, outputs, show_progress="hidden", **PRIVATE)
+        taken.failure(lambda: None, None, picture, **QUICK)
+        self.ask_on(taken.success, before="")
 
     def begin_with(self, tab: gr.Tab) -> None:
         """Have what is chosen answered when the tab is first looked at, unless a link brings its own."""

@@ -22,6 +22,7 @@ from page.views import CLOSE, Frame
 
 KEPT = tempfile.TemporaryDirectory(prefix="splat-enhancer-")  # for pictures shown to every visitor
 MAPPED = (LPIPS, PSNR)  # what a map tells of each region
+WIDEST = 0.9  # of the picture: a closer look at what is wider, such as the eyes of several faces, is none
 Panel = tuple[str, str]  # path, caption
 
 
@@ -89,14 +90,15 @@ class Details:
                 saved(difference(flat[name], reference), f"difference_{name}", folder=folder) for name in compared.names
             )
             pair = (lost, left)
+        places = _frames(masks)
         close_ups = [
             (saved(part, f"{region}_{name}", folder=folder), region, name)
-            for region in CLOSE
+            for region in places
             for name, rgb in flat.items()
             if (part := close_up(rgb, masks[region])) is not None
         ]
         truth = None if clean is None else saved(clean, "clean", folder=folder)
-        return cls(truth, tuple(maps), pair, tuple(close_ups), _frames(masks))
+        return cls(truth, tuple(maps), pair, tuple(close_ups), places)
 
     def close_up_panels(self, say: Translate) -> list[Panel]:
         """Return the close-ups with their captions."""
@@ -104,12 +106,12 @@ class Details:
 
 
 def _frames(masks: Masks) -> dict[str, Frame]:
-    """Return where the regions are that are worth a close look; one that is not there is left out."""
+    """Return where the regions are that are worth a close look; one that is not there is left out, or all over the picture."""
     found = {name: (frame(masks[name]), masks[name].shape) for name in CLOSE}
     return {
         name: (place[0] / width, place[1] / height, place[2] / width, place[3] / height)
         for name, (place, (height, width)) in found.items()
-        if place is not None
+        if place is not None and place[2] < WIDEST * width
     }
 
 

@@ -23,6 +23,7 @@ from page.controls import (
     RestorationControls,
     image_of,
     picture_input,
+    restored_before,
     unless_one_of,
 )
 from page.first_result import Look, first_look, first_pair
@@ -84,12 +85,9 @@ class Workbench:
         self.image = picture_input(
             value=str(examples[0]),
             label=label("or drop a clean picture" if self.degrades else "or drop yours"),
-            sources=["upload", "clipboard"],
             height=250,
-            buttons=[],
             placeholder=label(DROP_HERE),
             elem_id=f"{self.kind}-picture",
-            elem_classes="picture",
             alt_text=label("The picture to restore"),
         )
         self.as_render = gr.Button(label("Open it in “Splat render”"), visible=False, elem_id=f"{self.kind}-as-render")
@@ -116,11 +114,8 @@ class Workbench:
                 self.reference = picture_input(
                     value=str(backend.beside(RENDERS[0], TRUTH)),
                     label=label("The same view, as it should be"),
-                    sources=["upload", "clipboard"],
                     height=200,
-                    buttons=[],
                     elem_id="render-reference",
-                    elem_classes="picture",
                     alt_text=label("The ground truth"),
                 )
         with gr.Accordion(label("Restoration"), open=False, elem_classes="settings"):
@@ -185,26 +180,22 @@ class Workbench:
     def _wire_picture(self, settings: list[Any]) -> None:
         """Have a picture come in: an upload, or an example."""
         uploaded: Any = self.image.upload
-        uploaded(None, None, self.hero.dropped, js=f"() => {{ {self.hero.outdated} return {NOW}; }}", **PRIVATE)
+        self.hero.drop_on(uploaded)
+        self.hero.drop_on(self.image.clear)
         if not self.damage:  # an example's ground truth is none of what is uploaded
             uploaded(None, self.reference, self.reference, js=f"(given) => {NO_EXAMPLES_TRUTH}", **PRIVATE)
-        # in the queue, though quick: only there does an error reach the page in words
-        read = uploaded(
-            self.read_back,
-            self.image,
-            [*settings, self.as_render, *([] if self.degrades else [self.faces])],
-            show_progress="hidden",
-            **PRIVATE,
-        )
-        read.failure(lambda: None, None, self.image, **QUICK)
-        self.hero.ask_on(read.success, before="")
+            self.hero.drop_on(self.reference.upload)
+            self.hero.take(self.reference.upload, self.reference)
+            self.hero.ask_on(self.reference.clear)
+        told = [*settings, self.as_render, *([] if self.degrades else [self.faces])]
+        self.hero.take(uploaded, self.image, self.read_back, told)
         linked = [self.share.example.change] if self.degrades else []
         for away in (uploaded, self.image.clear, *linked):  # what is shown there is no example any more, or another
             away(None, None, self.gallery, js="() => ({__type__: 'update', selected_index: null})", **PRIVATE)
         chosen: Any = self.gallery.select
         hidden = "{__type__: 'update', visible: false}"
         chosen(None, None, self.as_render, js=f"() => {{ {self.hero.outdated} return {hidden}; }}", **PRIVATE)
-        given = [self.image] if self.damage else [self.image, self.reference]
+        given = [self.image] if self.damage else [self.image, self.reference, self.faces]
         picked = chosen(self.pick, self.gallery, given, trigger_mode="always_last", **QUICK)
         self.hero.ask_on(picked.success, before="")
 
@@ -229,8 +220,8 @@ class Workbench:
             f"{{__type__: 'update', selected: '{other.kind}'}}",
             "{__type__: 'update', selected_index: null}",
         )
-        moved = f"(image, given) => [image, {no_example}, {NO_EXAMPLES_TRUTH}, {shown}]"
-        outputs = [other.image, other.gallery, other.reference, tabs]
+        moved = f"(image, given) => [image, {no_example}, {NO_EXAMPLES_TRUTH}, false, {shown}]"
+        outputs = [other.image, other.gallery, other.reference, other.faces, tabs]
         handed = self.as_render.click(None, [self.image, other.reference], outputs, js=moved, **PRIVATE)
         other.hero.ask_on(handed.then)
 
@@ -246,9 +237,8 @@ class Workbench:
             damage = self.damage.read(values) if self.damage else {}
         given = None if self.damage else values[self.reference]
         about: dict[str, Any] = {"checkpoint": values[self.checkpoint], "reference": given and given.image}
-        about["notes"], about["faces"] = values[self.image].notes, not self.degrades and values[self.faces]
-        if self.degrades and values[self.image].was_restored:
-            about["notes"] += (RESTORED_BEFORE,)
+        about["faces"] = not self.degrades and values[self.faces]
+        about["notes"] = values[self.image].notes + restored_before(values[self.image].record, as_clean=self.degrades)
         if damage and not backend.ON_ZERO_GPU:  # there the work is in another process
 
             def fitted(share: float) -> None:
@@ -339,7 +329,8 @@ class Workbench:
         if self.degrades:
             return {self.image: file_of(HEADS[number])}
         render = RENDERS[number]
-        return {self.image: file_of(render), self.reference: file_of(backend.beside(render, TRUTH))}
+        truth = file_of(backend.beside(render, TRUTH))
+        return {self.image: file_of(render), self.reference: truth, self.faces: False}
 
     def read_back(self, given: Given | None, request: gr.Request) -> Any:
         """Take over the settings that a picture of ours tells; one that is no clean one is offered to the other tab."""
@@ -347,6 +338,8 @@ class Workbench:
             return gr.skip()
         is_no_original = given.image is not None and self.degrades and given.was_restored  # a bad one raises here
         updates: Updates = {self.as_render: gr.update(visible=is_no_original)}
+        if not self.degrades:  # what was ticked was meant for the picture before
+            updates[self.faces] = False
         if given.record is None:
             return updates
         say = translator(request)
@@ -354,8 +347,8 @@ class Workbench:
         if is_no_original:
             gr.Warning(say(RESTORED_BEFORE))
         updates |= self.restoration.updates(given.record)
-        if not self.degrades:
-            updates[self.faces] = gr.update(value=True, visible=True) if given.record.faces else False
+        if not self.degrades and given.record.faces:
+            updates[self.faces] = gr.update(value=True, visible=True)
         return updates | (self.damage.updates(given.record) if self.damage else {})
 
     def show_steps(self, clean: str | None, before: str | None, request: gr.Request) -> Updates:

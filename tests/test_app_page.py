@@ -398,6 +398,9 @@ def test_scores_of_a_restored_picture_that_is_degraded_again_come_with_a_note(ta
 def test_a_strangers_picture_sets_nothing(tabs, small_head):
     tab = tabs[TRY]
     assert list(tab.read_back(Given(small_head.image), asked_in("en"))) == [tab.as_render]
+    tab = tabs[RENDER]
+    updates = tab.read_back(Given(small_head.image), asked_in("en"))
+    assert updates == {tab.as_render: gr.update(visible=False), tab.faces: False}
 
 
 def test_the_film_strip_has_fourteen_steps(tabs, small_head):

@@ -357,13 +357,17 @@ def test_lpips_comes_first_and_the_decibels_after(service, opaque):
         "LPIPS 0.317PSNR&nbsp;20.0&nbsp;dBLPIPS 0.215, 32 % lowercloser to the ground truth · PSNR&nbsp;+4.0&nbsp;dB"
     )
     without = scored(result, before, before | {"psnr": 19.0, "lpips": None})
-    assert 'class="lost">PSNR&nbsp;-1.0&nbsp;dB<' in status_line(without)
+    assert 'class="lost">PSNR&nbsp;−1.0&nbsp;dB<' in status_line(without)
     worse = scored(result, before, before | {"psnr": 24.0, "lpips": 0.4})
     assert 'class="lost"' in status_line(worse)
     assert "% higher<" in status_line(worse)
     same = re.sub("<[^>]*>", " ", status_line(scored(result, before, before | {"lpips": 0.31705})))
     assert "LPIPS  0.317, same" in same
     assert "lower" not in same
+    mixed = re.sub("<[^>]*>", "", status_line(scored(result, before, before | {"psnr": 19.96, "lpips": 0.2})))
+    assert "closer to the ground truth · PSNR&nbsp;0.0&nbsp;dB" in mixed  # no sign, for nothing is to be seen of it
+    mixed = re.sub("<[^>]*>", "", status_line(scored(result, before, before | {"psnr": 19.0, "lpips": 0.2})))
+    assert "closer by LPIPS · PSNR&nbsp;−1.0&nbsp;dB" in mixed
 
 
 def test_a_map_says_what_each_region_won(service, opaque):
@@ -371,9 +375,9 @@ def test_a_map_says_what_each_region_won(service, opaque):
     before = {"regions": {"skin": {"psnr": 20.0, "lpips": 0.4}, "eyes": None, "nose": {"psnr": 30.0, "lpips": None}}}
     after = {"regions": {"skin": {"psnr": 23.0, "lpips": 0.3}, "eyes": None, "nose": {"psnr": 15.0, "lpips": None}}}
     compared = scored(result, before, after).comparison
-    assert won_by_region(compared, PSNR) == {"skin": (0.5, "+3.0"), "nose": (-1.0, "-15.0")}
+    assert won_by_region(compared, PSNR) == {"skin": (0.5, "+3.0"), "nose": (-1.0, "−15.0")}
     assert won_by_region(compared, PSNR, said_in("de"))["skin"].words == "+3,0"
-    assert won_by_region(compared, LPIPS) == {"skin": (pytest.approx(0.5), "-25 %")}
+    assert won_by_region(compared, LPIPS) == {"skin": (pytest.approx(0.5), "−25 %")}
     assert won_by_region(replace(compared, scores=None), PSNR) == {}
 
 

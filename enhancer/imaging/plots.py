@@ -128,6 +128,7 @@ def _place(mask: np.ndarray, between: bool) -> tuple[int, int] | None:
 
 def _label(pen: ImageDraw.ImageDraw, middle: tuple[int, int], text: str, font: Any) -> None:
     """Write white words on a dark pill."""
+    text = text.replace("−", "-")  # Pillow's own font has no true minus
     left, top, right, bottom = pen.textbbox(middle, text, font=font, anchor="mm")
     height = bottom - top
     box = (left - 0.6 * height, top - 0.5 * height, right + 0.6 * height, bottom + 0.5 * height)

@@ -92,10 +92,13 @@ WORDS = {
     "Faces restored": "Gesichter restauriert",
     "regions from": "Regionen von",
     "label map": "Labelkarte",
-    "lower: closer to the ground truth": "niedriger: näher am Original",
-    "higher: further from it": "höher: weiter davon weg",
-    "No scores: they say how close a picture is to its ground truth,": "Keine Bewertung: Sie sagt, wie nah ein Bild an seinem Original ist,",
-    "and this one came without.": "und dieses kam ohne.",
+    "lower": "niedriger",
+    "higher": "höher",
+    "closer to the ground truth": "näher am Original",
+    "closer by LPIPS": "näher nach LPIPS",
+    "further from the ground truth": "weiter weg vom Original",
+    "further by LPIPS": "weiter weg nach LPIPS",
+    "No scores: they say how close a picture is to its ground truth, and none was given.": "Keine Bewertung: Sie sagt, wie nah ein Bild an seinem Original ist, und keines kam mit.",
     "Scores against the ground truth": "Bewertung gegen das Original",
     "Region": "Region",
     "Whole picture": "Ganzes Bild",
@@ -138,7 +141,8 @@ WORDS = {
     "as it is": "wie es ist",
     "as it is: restored before by": "wie es ist: schon restauriert von",
     "restored by": "restauriert von",
-    "Restored by": "Restauriert von",
+    "A, restored by": "A, restauriert von",
+    "B, restored by": "B, restauriert von",
     "Ground truth, for scores": "Original, zum Bewerten",
     "Divider: A to the left, B to the right": "Teiler: links A, rechts B",
     # batch
@@ -254,6 +258,7 @@ MESSAGES = {
     "checkpoint.not_finite": "Der Modellstand antwortet mit Werten, die unendlich oder keine Zahlen sind; so gibt es kein Bild. "
     "Er ist beschädigt, oder dieses Bild ist zu weit von denen entfernt, an denen er gelernt hat: Versuchen Sie ein anderes.",
     "picture.restored_before": "Dieses Bild wurde schon restauriert: Als sauberes Bild genommen, macht es die Bewertung besser, als sie ist. Um es noch einmal zu restaurieren, öffnen Sie es in „Splat-Rendering“.",
+    "picture.restored_again": "Dieses Bild wurde schon restauriert: Was gezeigt wird, ist zum zweiten Mal restauriert.",
     "picture.settings_read": "Dieses Bild sagt, wie es entstand: Seine Einstellungen sind jetzt gesetzt.",
     # label maps and references
     "labels.unreadable": "Die Labelkarte kann nicht gelesen werden. {problem}",
@@ -298,7 +303,7 @@ MESSAGES = {
     "Versuchen Sie es in einer Minute wieder, oder mit einem kleineren Bild.",
     # notes about a result
     "note.no_face": "Kein Gesicht wurde gefunden, oder es ist zu klein: Was Region für Region geschieht, fand nichts vor, "
-    "und das Modell kennt nur Gesichter.",
+    "und das Modell kennt nur Gesichter. Sind Gesichter im Bild klein, restaurieren Sie jedes für sich (restore --faces auf der Kommandozeile).",
     "note.doubted": "Was für ein Gesicht gehalten wurde, ist zu klein oder nicht angeordnet wie ein Gesicht; deshalb wurde keine Region für sich "
     "bewertet oder behandelt. Sind Gesichter im Bild klein, restaurieren Sie jedes für sich (restore --faces auf der Kommandozeile).",
     "note.no_faces": "Es wurde kein Gesicht gefunden, das für sich restauriert werden könnte; das Bild ist, wie es gegeben wurde. Gefunden werden "

@@ -7,7 +7,7 @@ import numpy as np
 from enhancer.imaging.io import read_image
 from enhancer.imaging.provenance import png_bytes, read_record
 from page.backend import FINER, RENDERS
-from tests.browser.visitor import IN_A_BROWSER, drop, source_of_result, toast, wait_for_new
+from tests.browser.visitor import IN_A_BROWSER, drag, drop, source_of_result, toast, wait_for_new
 
 pytestmark = IN_A_BROWSER
 
@@ -37,6 +37,7 @@ def test_two_pictures_are_compared_when_the_tab_is_looked_at(visit, pace):
     assert f"B: {RENDERS[0].name}, restored by <stand-in> (0123456)" in said.inner_text()
     assert said.get_by_text("PSNR").count() == 2
     assert "A → B" in page.locator("#compare-scores caption").inner_text()
+    assert [image.get_attribute("alt") for image in page.locator("#compare-slider img").all()] == ["A", "B"]
     page.get_by_role("tab", name="Splat render").click()
     page.get_by_role("tab", name="Compare").click()
     page.wait_for_timeout(1000)
@@ -72,6 +73,16 @@ def test_a_picture_alone_is_compared_with_what_is_made_of_it(visit, head):
     assert said.get_by_text("PSNR").count() == 0
 
 
+def test_what_cannot_be_read_is_refused_and_taken_away(visit):
+    page = open_tab(visit)
+    drop(page, "compare", "notes.png", b"no picture", where="b")
+    toast(page, "This file is not a picture")
+    page.locator("#compare-b img").wait_for(state="detached")
+    page.get_by_text("A: 12000", exact=False).wait_for(state="hidden")
+    drop(page, "compare", "notes.png", b"no picture", where="reference")
+    page.locator("#compare-reference img").wait_for(state="detached")
+
+
 def test_pictures_of_two_sizes_are_refused_in_words(visit, head):
     page = open_tab(visit)
     drop(page, "compare", "large.png", png_bytes(head.image), where="b")
@@ -80,17 +91,19 @@ def test_pictures_of_two_sizes_are_refused_in_words(visit, head):
     toast(page, "The first picture is 256x256 pixels, the second 512x512.")
 
 
-def test_a_file_dropped_on_the_second_picture_goes_there(visit):
+def test_a_file_dropped_on_the_second_picture_or_beside_it_goes_there(visit):
     page = open_tab(visit)
-    old = source_of_result(page, "compare")
-    page.evaluate(
-        """bytes => {
-          const files = new DataTransfer();
-          files.items.add(new File([new Uint8Array(bytes)], "dropped.png", { type: "image/png" }));
-          const drop = new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer: files });
-          document.querySelector("#compare-b img").dispatchEvent(drop);
-        }""",
-        list(FINER.read_bytes()),
-    )
-    wait_for_new(page, old, "compare")
-    page.locator("#compare-status", has_text="B: dropped.png").wait_for()
+    for spot, name in (("#compare-b img", "on.png"), ("#compare-b-by", "beside.png")):
+        drag(page, spot, (name, FINER.read_bytes()))
+        page.locator("#compare-status", has_text=f"B: {name}").wait_for()
+        assert [page.locator(f"#compare-{side} img").count() for side in "ab"] == [0, 1]  # A was an example
+
+
+def test_of_two_files_dropped_each_picture_has_its_own(visit):
+    page = open_tab(visit)
+    drag(page, "#compare-scores", ("one.png", FINER.read_bytes()), ("two.png", RENDERS[0].read_bytes()))
+    said = page.locator("#compare-status")
+    said.get_by_text("A: one.png, as it is").wait_for()
+    said.get_by_text("B: two.png, restored by <stand-in>").wait_for()
+    names = [image.get_attribute("src").split("/")[-1] for image in page.locator("#compare-slider img").all()]
+    assert names == ["a_one.png", "b_two_restored.png"]

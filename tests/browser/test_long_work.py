@@ -6,7 +6,7 @@ import zipfile
 import pytest
 
 from enhancer.imaging.provenance import png_bytes
-from tests.browser.visitor import IN_A_BROWSER, source_of_result, toast, wait_for_new
+from tests.browser.visitor import IN_A_BROWSER, drag, source_of_result, toast, wait_for_new
 
 pytestmark = IN_A_BROWSER
 
@@ -131,23 +131,11 @@ def test_no_guess_of_gradios_stands_beside_the_time(visit, pace):
         wait_for_new(page, old)
 
 
-DROP = """([spot, bytes]) => {
-  const files = new DataTransfer();
-  files.items.add(new File([new Uint8Array(bytes)], "dropped.png", { type: "image/png" }));
-  const about = { dataTransfer: files, bubbles: true, cancelable: true };
-  const target = document.querySelector(spot);
-  target.dispatchEvent(new DragEvent("dragover", about));
-  const marked = document.querySelectorAll(".dropping").length;
-  target.dispatchEvent(new DragEvent("drop", about));
-  return marked;
-}"""
-
-
 def test_a_file_dropped_anywhere_in_the_tab_is_restored_by_itself(visit, head):
     page = visit()
     page.locator("#try-scores table").wait_for()
-    content = list(png_bytes(head.image[:256, :256]))
-    assert page.evaluate(DROP, ["#try-slider", content]) == 1
+    content = png_bytes(head.image[:256, :256])
+    drag(page, "#try-slider", ("dropped.png", content))
     page.locator("#try-status", has_text="dropped.png").wait_for()
     page.locator("#try-picture img").wait_for()
     assert page.locator("#try-examples .selected").count() == 0  # that is not what is shown
@@ -156,5 +144,5 @@ def test_a_file_dropped_anywhere_in_the_tab_is_restored_by_itself(visit, head):
     assert page.locator("#try-examples .selected").count() == 1
     page.get_by_role("tab", name="Splat render").click()
     page.locator("#render-restore").wait_for()
-    page.evaluate(DROP, ["#render-restore", content])
+    drag(page, "#render-scores", ("dropped.png", content))
     page.locator("#render-status", has_text="dropped.png").wait_for()

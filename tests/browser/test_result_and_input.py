@@ -8,7 +8,7 @@ import numpy as np
 from enhancer.imaging.io import read_image
 from enhancer.imaging.provenance import Record, png_bytes, read_record
 from page.backend import HEADS
-from tests.browser.visitor import IN_A_BROWSER, drop, source_of_result, toast
+from tests.browser.visitor import IN_A_BROWSER, clear, drop, source_of_result, toast
 
 pytestmark = IN_A_BROWSER
 SHOWN = "kind => document.querySelector(`#${kind}-slider`).closest('[role=tabpanel]').dataset.shown"
@@ -80,6 +80,33 @@ def test_beside_a_dropped_picture_no_score_of_another_stands(visit, head):
     page.locator("#try-status", has_text="mine.png").wait_for()
 
 
+def test_a_picture_that_is_taken_away_leaves_an_earlier_result(visit):
+    page = visit()
+    for kind, tab in (("try", "Clean picture"), ("render", "Splat render"), ("compare", "Compare")):
+        page.get_by_role("tab", name=tab).click()
+        page.locator(f"#{kind}-scores table").wait_for()
+        clear(page, kind, "a" if kind == "compare" else "picture")
+        page.wait_for_function(
+            "kind => document.querySelector(`#${kind}-slider`).closest('[role=tabpanel]').dataset.shown == 'nothing'",
+            arg=kind,
+        )
+        assert page.locator(f"#{kind}-status").is_hidden()
+
+
+def test_a_ground_truth_is_scored_with_as_soon_as_it_is_there(visit, head):
+    page = visit(tab="Splat render")
+    drop(page, "render", "mine.png", png_bytes(head.image))
+    said = page.locator("#render-status")
+    said.get_by_text("mine.png").wait_for()
+    assert said.get_by_text("PSNR").count() == 0
+    page.get_by_role("button", name="Scores: give the ground truth too").click()
+    drop(page, "render", "truth.png", png_bytes(head.image * 0.9), where="reference")
+    said.get_by_text("PSNR").first.wait_for()
+    clear(page, "render", "reference")
+    said.get_by_text("PSNR").first.wait_for(state="detached")
+    said.get_by_text("mine.png").wait_for()
+
+
 def test_after_stop_nothing_that_was_kept_for_later_begins(visit, pace):
     page = visit()
     page.locator("#try-scores table").wait_for()
@@ -133,7 +160,8 @@ def test_a_restored_picture_is_no_clean_one_and_is_offered_to_my_render(visit, h
     page.locator("#render-picture img").wait_for()
     page.locator("#render-restore").click()
     wait_for_all(page, "render")
-    assert page.locator("#render-status li", has_text="was restored before").count() == 0
+    said = page.locator("#render-status li", has_text="was restored before")
+    assert said.inner_text() == "This picture was restored before: what is shown is restored a second time."
     page.get_by_role("tab", name="Clean picture").click()
     page.get_by_label("Thumbnail 2 of 6").first.click()
     page.locator("#try-as-render").wait_for(state="hidden")

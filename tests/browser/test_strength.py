@@ -50,10 +50,12 @@ def test_strength_mixes_at_once_and_the_file_follows_on_release(visit, pace):
     assert page.evaluate(OPACITY) == "0.4"
     assert source_of_result(page) == old
     assert pace.calls == before  # nothing runs while it is moved
+    assert page.locator("#try-status").is_hidden()  # its scores are of another strength
     slider.evaluate(RELEASE)
     wait_for_new(page, old)
     page.wait_for_function(f"() => ({SHOWN})() == 'all' && ({OPACITY})() == '1'")
     assert record_of_result(page).strength == 0.4
+    assert page.locator("#try-status").is_visible()
     slider.evaluate(MOVE, 0.8)  # more than what is shown was made with: mixed from the full one, which was there
     assert source_of_result(page) == old
     assert page.evaluate(OPACITY) == "0.8"

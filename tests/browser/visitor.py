@@ -39,5 +39,26 @@ def drop(page, kind, name, content, where="picture"):
     page.locator(f"#{kind}-{where} input[type=file]").set_input_files(files)
 
 
+DROP = """([spot, files]) => {
+  const carried = new DataTransfer();
+  for (const [name, bytes] of files) carried.items.add(new File([new Uint8Array(bytes)], name, { type: "image/png" }));
+  const about = { dataTransfer: carried, bubbles: true, cancelable: true };
+  const target = document.querySelector(spot);
+  for (const kind of ["dragenter", "dragover"]) target.dispatchEvent(new DragEvent(kind, about));
+  const marked = document.querySelectorAll(".dropping").length;
+  const drop = new DragEvent("drop", about);
+  target.dispatchEvent(drop);
+  return [marked, drop.defaultPrevented];
+}"""
+
+
+def drag(page, spot, *files):
+    """Drag files onto an element and leave them there; the page marks where they go, and keeps the browser from opening them."""
+    marked, is_taken = page.evaluate(DROP, [spot, [(name, list(content)) for name, content in files]])
+    assert marked == 1
+    assert is_taken
+    assert page.locator(".dropping").count() == 0
+
+
 def toast(page, words):
     page.locator(".toast-body", has_text=words).first.wait_for()
