@@ -28,6 +28,7 @@ from enhancer.runtime.command_line import ArgumentParser
 ROOT = Path(__file__).parents[1]
 SCREENS: dict[str, dict[str, Any]] = {
     "desktop": {"viewport": {"width": 1280, "height": 900}},
+    "wide": {"viewport": {"width": 1920, "height": 1080}},
     "phone": {
         "viewport": {"width": 390, "height": 844},
         "device_scale_factor": 2,

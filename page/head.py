@@ -1,4 +1,4 @@
-"""The HTML of the page as it leaves: a head of our own for whoever shows a link to it, and compressed."""
+"""The HTML of the page as it leaves: a head of our own for whoever shows a link to it, how wide it is, and compressed."""
 
 import gzip
 import re
@@ -19,6 +19,14 @@ DESCRIPTION = (
 PREVIEW = Path(__file__).with_name("link_preview.jpg")  # drawn by `python -m benchmarks.link_preview`
 PREVIEW_WORDS = "A head as rendered from splats, with blurred hair and skin; restored, sharper; and the ground truth"
 PREVIEW_SIZE = (1200, 630)  # pixels
+# app.css comes with gradio's JavaScript, after a first look at the page: what is as wide as this from the start moves no more
+FRAME = """<link rel="preload" as="font" type="font/woff2" href="{address}/static/fonts/IBMPlexSans/IBMPlexSans-Regular.woff2" crossorigin />
+<link rel="preload" as="font" type="font/woff2" href="{address}/static/fonts/IBMPlexSans/IBMPlexSans-Bold.woff2" crossorigin />
+<style>
+.gradio-container .main, .gradio-container > main { max-width: 1180px !important; margin-inline: auto; padding: 18px 24px 32px !important; }
+.gradio-container > .main > .wrap.full { position: fixed !important; inset: 0; } /* what says that the page loads: so at last, too */
+@media (min-width: 1600px) { .gradio-container .main, .gradio-container > main { max-width: 1560px !important; } }
+</style>"""
 A_DAY = 86_400  # seconds
 GZIP_LEVEL = 6  # a tenth of the page's 375 kB, in 10 ms
 # gradio's tags for those who show a link: a set of its own advertising, with "{url}" as it stands, and one of the app's
@@ -26,7 +34,7 @@ _SHOWN_TAG = re.compile(r"\s*<meta\s+(?:property|name)=\"(?:og|twitter):[^>]*>",
 
 
 def own_head(html: str, address: str) -> str:
-    """Return a page's HTML with our tags for shared links in place of gradio's.
+    """Return a page's HTML with our tags for shared links in place of gradio's, and as wide as it will be.
 
     Args:
         html: As gradio gives it.
@@ -51,7 +59,7 @@ def own_head(html: str, address: str) -> str:
     }  # the rest of Twitter's fall back on these
     tags = [f'<meta property="{name}" content="{escape(content)}" />' for name, content in shown.items()]
     tags += [f'<meta name="{name}" content="{escape(content)}" />' for name, content in named.items()]
-    tags.append(f'<link rel="canonical" href="{escape(address)}/" />')
+    tags += [f'<link rel="canonical" href="{escape(address)}/" />', FRAME.replace("{address}", escape(address))]
     head, closing, rest = html.partition("</head>")
     head = _SHOWN_TAG.sub("", head)
     if "<title" not in head:  # gradio's comes with its JavaScript, which those who show links do not run

@@ -54,7 +54,11 @@ def client():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         mounted = gr.mount_gradio_app(
-            fastapi.FastAPI(), app.build_page(), path="/demo", app_kwargs=app.LAUNCH["app_kwargs"]
+            fastapi.FastAPI(),
+            app.build_page(),
+            path="/demo",
+            app_kwargs=app.LAUNCH["app_kwargs"],
+            theme=app.LAUNCH["theme"],
         )
         with TestClient(mounted) as client:
             gc.collect()
@@ -82,6 +86,16 @@ def test_a_shared_link_has_one_title_one_picture_and_one_address_of_ours(client,
     names = [name for name, _ in tags.said if name and name.startswith(("og:", "twitter:"))]
     assert len(names) == len(set(names))
     assert "gradio" not in " ".join(content for name, content in tags.said if name in names).lower()
+
+
+def test_the_fonts_that_are_asked_for_first_are_those_of_the_page(client):
+    fonts = Tags(client.get("/demo/").text.partition("</head>")[0]).all("preload")
+    used = {
+        f"http://testserver/demo/{path}" for path in re.findall(r"url\('([^']+)'\)", client.get("/demo/theme.css").text)
+    }
+    assert len(fonts) == 2
+    assert set(fonts) <= used
+    assert all(client.get(font).headers["content-type"] == "font/woff2" for font in fonts)
 
 
 def test_the_picture_beside_a_link_is_served_in_the_size_that_is_told(client):
