@@ -212,11 +212,11 @@ def _scored_halves(compared: Comparison, say: Translate) -> tuple[str, str]:
 def number(value: float, form: str, say: Translate) -> str:
     """Return a number in the reader's notation, with a true minus; `form` is how Python formats it, such as ".3f".
 
-    What is shown as zero has no sign that says otherwise: "-0.0" is "0.0".
+    What is shown as zero has no sign that says otherwise: "-0.0" is "0.0", and a change of that is "±0.0".
     """
     written = format(value, form)
     if float(written) == 0:
-        written = written.lstrip("+-")
+        written = ("±" if "+" in form else "") + written.lstrip("+-")
     return say(Number(written.replace("-", "−")))
 
 

@@ -106,6 +106,7 @@ def test_a_bad_picture_is_named_in_one_sentence_as_it_is_dropped(visit):
 def test_nothing_and_a_reference_of_another_size_are_named(visit, head):
     page = visit()
     page.get_by_role("tab", name="Splat render").click()
+    drop(page, "render", "mine.png", head.image_path.read_bytes())
     clear(page, "render")
     page.locator("#render-picture img").wait_for(state="detached")
     page.locator("#render-restore").click()
@@ -116,8 +117,7 @@ def test_nothing_and_a_reference_of_another_size_are_named(visit, head):
     page.locator("#render-reference input[type=file]").wait_for(state="attached")  # the example's is gone
     other = [{"name": "other.png", "mimeType": "image/png", "buffer": encoded(Image.new("RGB", (200, 200), "red"))}]
     page.locator("#render-reference input[type=file]").set_input_files(other)
-    page.locator("#render-reference img").wait_for()
-    page.locator("#render-restore").click()
+    page.locator("#render-reference img").wait_for()  # scored with by itself
     toast(page, "reference is 200x200 pixels")
 
 

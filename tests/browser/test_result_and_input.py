@@ -80,12 +80,15 @@ def test_beside_a_dropped_picture_no_score_of_another_stands(visit, head):
     page.locator("#try-status", has_text="mine.png").wait_for()
 
 
-def test_a_picture_that_is_taken_away_leaves_an_earlier_result(visit):
+def test_a_picture_that_is_taken_away_leaves_an_earlier_result(visit, head):
     page = visit()
     for kind, tab in (("try", "Clean picture"), ("render", "Splat render"), ("compare", "Compare")):
         page.get_by_role("tab", name=tab).click()
-        page.locator(f"#{kind}-scores table").wait_for()
-        clear(page, kind, "a" if kind == "compare" else "picture")
+        where = "a" if kind == "compare" else "picture"
+        drop(page, kind, "mine.png", png_bytes(head.image), where)
+        page.locator(f"#{kind}-status", has_text="mine.png").wait_for()
+        wait_for_all(page, kind)
+        clear(page, kind, where)
         page.wait_for_function(
             "kind => document.querySelector(`#${kind}-slider`).closest('[role=tabpanel]').dataset.shown == 'nothing'",
             arg=kind,

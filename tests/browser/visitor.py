@@ -24,17 +24,12 @@ def wait_for_new(page, old, kind="try"):
 
 
 def clear(page, kind, where="picture"):
-    """Take the picture out of a picture input, if there is one."""
-    button = page.locator(
-        f"#{kind}-{where} button[aria-label='Clear'], #{kind}-{where} button[aria-label='Remove Image']"
-    )
-    if button.count():
-        button.first.click()
+    """Take the picture out of a picture input."""
+    page.locator(f"#{kind}-{where} button[aria-label='Remove Image']").click()
 
 
 def drop(page, kind, name, content, where="picture"):
-    """Put a file into a picture input, as dropping it does."""
-    clear(page, kind, where)
+    """Put a file into a picture input, as choosing it does."""
     files = [{"name": name, "mimeType": "image/png", "buffer": content}]
     page.locator(f"#{kind}-{where} input[type=file]").set_input_files(files)
 
