@@ -286,11 +286,15 @@ class Service:
         result = replace(result, faces=found)
         return self.scored(result) if with_scores else result
 
-    def has_faces_apart(self, image: ImageLike) -> bool:
-        """Say whether a picture has several faces, or one that is small in it: then `restore_faces` is worth a try."""
-        image = _as_image(image)
-        squares = [Found.of(face, image.shape).square for face in self.find(composite(image))]
-        return len(squares) > 1 or any(square.side < SMALL_FACE * min(image.shape[:2]) for square in squares)
+    def faces_apart(self, rgb: np.ndarray) -> tuple[Found, ...]:
+        """Return the faces that `restore_faces` is worth a try for: several, or one that is small in its picture.
+
+        Args:
+            rgb: (H, W, 3) float32 in [0, 1].
+        """
+        faces = tuple(Found.of(face, rgb.shape) for face in self.find(rgb))
+        is_small = any(found.square.side < SMALL_FACE * min(rgb.shape[:2]) for found in faces)
+        return faces if len(faces) > 1 or is_small else ()
 
     def _result(
         self,

@@ -17,6 +17,7 @@ import spaces  # must come before anything that touches CUDA
 import numpy as np
 
 from enhancer.comparison import Comparison
+from enhancer.detection import Found
 from enhancer.errors import EnhancerError
 from enhancer.imaging.background import over_one_background
 from enhancer.imaging.faces import believed
@@ -222,12 +223,10 @@ def compare(
             yield compared.scored_by(parts.scorer), made
 
 
-def has_faces_apart(image: np.ndarray) -> bool:
-    """Say whether a picture has several faces, or a small one, that had better be restored each by itself."""
-    if example_in(image) is not None:  # they have one face, which fills them
-        return False
+def faces_apart(rgb: np.ndarray) -> tuple[Found, ...]:
+    """Return the faces of an (H, W, 3) picture that had better be restored each by itself: several, or a small one."""
     with shown_to_visitor():
-        return service().has_faces_apart(image)
+        return service().faces_apart(rgb)
 
 
 def expected_seconds(image: np.ndarray, checkpoint: str | None = None) -> float:

@@ -127,7 +127,7 @@ class CompareTab:
         if not wishes.stands(wish):
             return
         compared, _ = next(steps, (compared, made))
-        details = Details.of(compared, clean, say)
+        details = Details.of(compared, clean, say, faces=backend.faces_apart(compared.flat.after))
         yield {
             self.hero.status: _told(compared, given, made, say),
             self.details: gr.update(visible=True),

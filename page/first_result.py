@@ -4,6 +4,7 @@ import threading
 from dataclasses import dataclass, replace
 from functools import cache
 
+from enhancer.detection import Found
 from enhancer.imaging.io import read_image
 from enhancer.messages import Translate
 from enhancer.results import Result
@@ -25,6 +26,7 @@ class Look:
     result: Result
     pair: Pair
     details: Details
+    faces: tuple[Found, ...] = ()  # that had better be restored each by itself, or were
 
 
 def _restored() -> Result:
@@ -48,7 +50,7 @@ def _first_scored() -> Result:
 def _first_look(say: Translate) -> Look:
     _, pair = _first_pair()
     scored = _first_scored()
-    return Look(scored, pair, Details.of(scored.comparison, scored.clean, say, KEPT.name))
+    return Look(scored, pair, Details.of(scored.comparison, scored.clean, say, folder=KEPT.name))
 
 
 def first_pair() -> tuple[Result, Pair]:

@@ -1,6 +1,7 @@
 """A result as the page shows it: picture files with their settings inside, and words in the visitor's language."""
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -11,18 +12,18 @@ import numpy as np
 from gradio.utils import get_upload_folder
 
 from enhancer.comparison import Comparison, won_by_region
+from enhancer.detection import Found
 from enhancer.imaging.masks import Masks
-from enhancer.imaging.plots import close_up, difference, frame, improvement
+from enhancer.imaging.plots import Box, close_up, difference, frame, improvement
 from enhancer.imaging.provenance import Record, png_bytes
 from enhancer.messages import Translate
 from enhancer.metrics.catalogue import LPIPS, PSNR
 from enhancer.results import Result
 from enhancer.runtime.files import atomic_write
-from page.views import CLOSE, Frame
+from page.views import CLOSE, Frame, called
 
 KEPT = tempfile.TemporaryDirectory(prefix="splat-enhancer-")  # for pictures shown to every visitor
 MAPPED = (LPIPS, PSNR)  # what a map tells of each region
-WIDEST = 0.9  # of the picture: a closer look at what is wider, such as the eyes of several faces, is none
 Panel = tuple[str, str]  # path, caption
 
 
@@ -64,14 +65,28 @@ class Details:
     clean: str | None  # with its alpha
     improved: tuple[str | None, ...]  # a map for each of `MAPPED`
     differences: tuple[str | None, str]  # before and after against the clean picture; or one against the other
-    close_ups: tuple[tuple[str, str, str], ...]  # path, region, which picture
-    frames: dict[str, Frame]  # region -> where its close-ups are
+    close_ups: tuple[tuple[str, str, str], ...]  # path, what it shows, which picture
+    frames: dict[str, Frame]  # what close-ups show -> where that is
 
     @classmethod
     def of(
-        cls, compared: Comparison, clean: np.ndarray | None, say: Translate = str, folder: str | None = None
+        cls,
+        compared: Comparison,
+        clean: np.ndarray | None,
+        say: Translate = str,
+        *,
+        faces: Sequence[Found] = (),
+        folder: str | None = None,
     ) -> "Details":
-        """Draw and write them, numbers in a reader's notation."""
+        """Draw and write them, numbers in a reader's notation.
+
+        Args:
+            compared: The two pictures.
+            clean: The clean one, with its alpha.
+            say: Puts an English phrase into the reader's language.
+            faces: That were found apart: of several, each is shown close; of one, its eyes and mouth.
+            folder: Where the files go, by default where gradio deletes them after an hour.
+        """
         masks, (first, second) = compared.masks, compared.names
         assert masks is not None  # the page always asks for them
         flat = {first: compared.flat.before, second: compared.flat.after}
@@ -90,29 +105,28 @@ class Details:
                 saved(difference(flat[name], reference), f"difference_{name}", folder=folder) for name in compared.names
             )
             pair = (lost, left)
-        places = _frames(masks)
+        places = _places(masks, faces)
         close_ups = [
-            (saved(part, f"{region}_{name}", folder=folder), region, name)
-            for region in places
+            (saved(close_up(rgb, place), f"{part}_{name}", folder=folder), part, name)
+            for part, place in places.items()
             for name, rgb in flat.items()
-            if (part := close_up(rgb, masks[region])) is not None
         ]
+        height, width = compared.flat.before.shape[:2]
+        frames = {part: (x / width, y / height, w / width, h / height) for part, (x, y, w, h) in places.items()}
         truth = None if clean is None else saved(clean, "clean", folder=folder)
-        return cls(truth, tuple(maps), pair, tuple(close_ups), places)
+        return cls(truth, tuple(maps), pair, tuple(close_ups), frames)
 
     def close_up_panels(self, say: Translate) -> list[Panel]:
         """Return the close-ups with their captions."""
-        return [(path, f"{say(region.capitalize())}, {say(name)}") for path, region, name in self.close_ups]
+        return [(path, f"{called(part, say)}, {say(name)}") for path, part, name in self.close_ups]
 
 
-def _frames(masks: Masks) -> dict[str, Frame]:
-    """Return where the regions are that are worth a close look; one that is not there is left out, or all over the picture."""
-    found = {name: (frame(masks[name]), masks[name].shape) for name in CLOSE}
-    return {
-        name: (place[0] / width, place[1] / height, place[2] / width, place[3] / height)
-        for name, (place, (height, width)) in found.items()
-        if place is not None and place[2] < WIDEST * width
-    }
+def _places(masks: Masks, faces: Sequence[Found]) -> dict[str, Box]:
+    """Return what is worth a close look: several faces each, or the eyes and the mouth of one."""
+    if len(faces) > 1:
+        squares = (found.square for found in faces)
+        return {f"face_{n}": (left, top, side, side) for n, (left, top, side) in enumerate(squares, 1)}
+    return {name: place for name in CLOSE if (place := frame(masks[name])) is not None}
 
 
 def steps_shown(steps: Any, say: Translate = str) -> list[Panel]:

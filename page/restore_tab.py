@@ -279,9 +279,9 @@ class Workbench:
                     return
         if result is not None and pair is not None:
             backend.note_time(result)
-            yield self._told(Look(result, pair, Details.of(result.comparison, result.clean, say)), name, say) | {
-                self.hero.shown: f"{wish} {ALL}"
-            }
+            faces = result.faces or backend.faces_apart(result.comparison.flat.before)
+            details = Details.of(result.comparison, result.clean, say, faces=faces)
+            yield self._told(Look(result, pair, details, faces), name, say) | {self.hero.shown: f"{wish} {ALL}"}
 
     def follow(self, wishes: Wishes, request: gr.Request) -> Iterator[Updates]:
         """Show what a link asks for, if the page was opened by one; the first example, if it asks for what is not here."""
@@ -319,8 +319,8 @@ class Workbench:
         if self.degrades:
             updates |= {self.film: None, self.scrubber: gr.update(maximum=STEPS, value=STEPS)}
         else:  # offered where there are several, or one that is small, or none was recognised
-            offered = result.comparison.is_doubted or result.faces is not None
-            updates[self.faces] = gr.update(visible=offered or backend.has_faces_apart(result.degraded))
+            offered = result.comparison.is_doubted or result.faces is not None or look.faces
+            updates[self.faces] = gr.update(visible=bool(offered))
         return updates
 
     def pick(self, gallery: gr.Gallery) -> Updates:

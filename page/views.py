@@ -15,12 +15,12 @@ def buttons(frames: Mapping[str, Frame], say: Translate, attributes: str = "") -
     """Return the buttons as HTML.
 
     Args:
-        frames: Region -> where it is; one that is not there gets no button.
+        frames: Region or face -> where it is; one that is not there gets no button.
         say: Puts an English phrase into the reader's language.
         attributes: More of the HTML element's, such as those of `mixed`.
     """
     views = [("whole", say("Whole picture"), "")]
-    views += [(name, say(name.capitalize()), " ".join(f"{share:.4f}" for share in frames[name])) for name in frames]
+    views += [(name, called(name, say), " ".join(f"{share:.4f}" for share in frames[name])) for name in frames]
     views.append(("pixels", "100 %", ""))
     drawn = "".join(
         f'<button type="button" data-view="{name}" data-frame="{frame}" aria-pressed="{str(name == "whole").lower()}">'
@@ -30,6 +30,12 @@ def buttons(frames: Mapping[str, Frame], say: Translate, attributes: str = "") -
     return (
         f'<div class="views" role="group" aria-label="{escape(say("What is shown large"))}" {attributes}>{drawn}</div>'
     )
+
+
+def called(part: str, say: Translate) -> str:
+    """Return what a part of a picture is called: "eyes" is "Eyes", "face_2" is "Face 2"."""
+    word, _, number = part.partition("_")
+    return f"{say(word.capitalize())} {number}".rstrip()
 
 
 def mixed(result: Result) -> str:

@@ -94,7 +94,7 @@ def test_the_picture_comes_first_and_the_scores_after(tabs, small_head):
     assert "PSNR" in then[tab.hero.status]
     assert set(then) | set(first) == set(tab.outputs)
     assert "<table" in then[tab.closer.scores]
-    assert len(then[tab.closer.close_ups]) == 6
+    assert len(then[tab.closer.close_ups]["value"]) == 6
 
 
 def test_where_a_face_does_not_fill_the_picture_each_is_offered_to_be_found(tabs, service, small_head, monkeypatch):
@@ -111,7 +111,10 @@ def test_where_a_face_does_not_fill_the_picture_each_is_offered_to_be_found(tabs
     monkeypatch.undo()
     monkeypatch.setattr(backend, "service", lambda checkpoint=None: replace(service, find=lambda rgb: (left, right)))
     *_, then = tab.run(values(tab, Given(small_head.image)), asked_in("en"))
-    assert then[tab.faces]["visible"]  # for there are two
+    assert then[tab.faces]["visible"]  # for there are two, and each is shown close
+    words = [words for _, words in then[tab.closer.close_ups]["value"]]
+    assert words == ["Face 1, input", "Face 1, restored", "Face 2, input", "Face 2, restored"]
+    assert re.findall(r'data-view="(\w+)"', then[tab.hero.views]) == ["whole", "face_1", "face_2", "pixels"]
     assert not then[tab.closer.maps]["visible"]  # without a ground truth
 
 

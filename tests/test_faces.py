@@ -244,13 +244,13 @@ def test_regions_are_those_of_all_faces(group, service):
 
 
 def test_several_faces_or_a_small_one_are_worth_their_own_restoration(group, head, service):
-    assert service.has_faces_apart(group)
+    assert len(service.faces_apart(group)) == len(GROUP)
     alone = composite(head.image)
-    assert not service.has_faces_apart(alone)
+    assert not service.faces_apart(alone)
     small = np.full((1024, 1024, 3), 0.5, np.float32)
     small[200:712, 200:712] = alone
-    assert service.has_faces_apart(small)
-    assert not service.has_faces_apart(np.zeros_like(small))
+    assert service.faces_apart(small)
+    assert not service.faces_apart(np.zeros_like(small))
 
 
 def test_a_result_tells_that_its_faces_were_restored_one_by_one(group, service):

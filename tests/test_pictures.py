@@ -11,7 +11,7 @@ from enhancer.errors import SettingsError
 from enhancer.imaging.blend import Restoration, blend
 from enhancer.imaging.io import composite, read_image
 from enhancer.imaging.masks import soft_masks
-from enhancer.imaging.plots import Won, close_up, difference, improvement
+from enhancer.imaging.plots import Won, close_up, difference, frame, improvement
 from enhancer.imaging.provenance import KEY, Record, png_bytes, read_record
 from enhancer.imaging.regions import region_map
 
@@ -74,16 +74,16 @@ def test_what_improved_is_green_and_what_did_not_is_red(rgb, masks):
 
 
 def test_a_close_up_shows_the_region_enlarged(rgb, masks):
-    eyes = close_up(rgb, masks["eyes"], 200)
+    eyes = close_up(rgb, frame(masks["eyes"]), 200)
     assert eyes.shape[1:] == (200, 3)
     assert 100 <= eyes.shape[0] <= 200
-    assert close_up(rgb, np.zeros_like(masks["eyes"])) is None
+    assert frame(np.zeros_like(masks["eyes"])) is None
 
 
 def test_a_close_up_of_a_region_at_the_edge_stays_inside(rgb):
     mask = np.zeros(rgb.shape[:2], np.float32)
     mask[:20, :100] = 1
-    assert close_up(rgb, mask, 50).shape[1] == 50
+    assert close_up(rgb, frame(mask), 50).shape[1] == 50
 
 
 RECORD = Record(

@@ -18,6 +18,7 @@ BETTER, WORSE = (
 )  # 8-bit sRGB; the colour-blind can tell them apart too, and each has its sign
 MARGIN = 0.35  # around a close-up, as a share of the region's own size
 SIDE = 320  # px, the width of a close-up
+Box = tuple[int, int, int, int]  # left, top, width and height, px
 
 
 def difference(rgb: np.ndarray, reference: np.ndarray, gain: float = GAIN) -> np.ndarray:
@@ -73,24 +74,22 @@ def improvement(rgb: np.ndarray, masks: Masks, won: Mapping[str, Won]) -> np.nda
     return np.asarray(drawing.reduce(2), np.float32) / 255
 
 
-def close_up(image: np.ndarray, mask: np.ndarray, width: int = SIDE) -> np.ndarray | None:
-    """Return the part of a picture around a region, enlarged to `width` pixels; None without the region.
+def close_up(image: np.ndarray, place: Box, width: int = SIDE) -> np.ndarray:
+    """Return a part of a picture, `width` pixels wide.
 
     Args:
         image: (H, W, C) float32 in [0, 1].
-        mask: (H, W) soft mask of the region.
-        width: Of the result, in pixels; its height follows from the region, between a half and all of that.
+        place: Of the part, such as `frame` gives it.
+        width: Of the result, in pixels; its height follows from the part's.
     """
-    if (place := frame(mask)) is None:
-        return None
     left, top, across, down = place
     part = image[top : top + down, left : left + across]
     size = (width, max(1, round(width * part.shape[0] / part.shape[1])))
     return np.clip(cv2.resize(part, size, interpolation=cv2.INTER_CUBIC), 0, 1)
 
 
-def frame(mask: np.ndarray) -> tuple[int, int, int, int] | None:
-    """Return left, top, width and height in pixels of what a close-up of a region shows; None without the region.
+def frame(mask: np.ndarray) -> Box | None:
+    """Return what a close-up of a region shows, half as high as it is wide to square; None without the region.
 
     Args:
         mask: (H, W) soft mask of the region.

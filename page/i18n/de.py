@@ -89,6 +89,7 @@ WORDS = {
     "This picture takes about": "Dieses Bild dauert etwa",
     "Restored in": "Restauriert in",
     "on": "auf",
+    "Face": "Gesicht",
     "Faces restored": "Gesichter restauriert",
     "regions from": "Regionen von",
     "label map": "Labelkarte",
