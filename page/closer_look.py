@@ -60,7 +60,7 @@ class CloserLook:
         first, second = compared.names
         against = [(first, "ground truth"), (second, "ground truth")] if details.clean else [("", ""), (first, second)]
         columns = 3 if details.clean else 4  # with the ground truth beside it, or two parts in a row
-        updates = {self.scores: score_table(compared, say)}
+        updates: dict[Any, Any] = {self.scores: score_table(compared, say)}
         updates[self.close_ups] = gr.update(value=details.close_up_panels(say), columns=columns)
         updates[self.maps] = gr.update(visible=any(details.improved))
         updates |= {shown: image_update(path) for shown, path in zip(self.improved, details.improved, strict=True)}
