@@ -292,40 +292,54 @@
     }
   }).observe(document.body, { subtree: true, characterData: true, childList: true });
 
-  // A file may be dropped anywhere in a tab: it goes to the input that it was dropped on or beside, or to the tab's first.
-  const dropped = (event) => {
-    const tab = [...event.dataTransfer?.types ?? []].includes("Files") && event.target.closest?.("[role=tabpanel]:has(.stage)");
-    const stage = tab ? tab.querySelector(".stage:has(input[type=file])") : null;
-    return event.target.closest?.(".picture:not(:has(img)) , .settings .picture, #batch-files") ? null : stage;
+  // A file may be dropped anywhere in a tab: it goes to the input that it was dropped on or beside, or to the tab's first. Where
+  // there is none it is refused, lest the browser leave the page for it.
+  const TAKES_FILES = ".block:has(input[type=file], .file-preview)"; // with what stands there already, too
+  const stageBelow = (event) => {
+    const stages = event.target.closest?.("[role=tabpanel]:has(.stage)")?.querySelectorAll(".stage") ?? [];
+    return [...stages].find((stage) => stage.querySelector(TAKES_FILES));
   };
   const leave = () => document.querySelectorAll(".dropping").forEach((it) => it.classList.remove("dropping"));
+  const inputIn = async (block) => {
+    // gradio takes the input of a file away while one stands there
+    block.querySelector(".file-preview")?.closest(".block").querySelector(".icon-button").click();
+    for (;;) {
+      const input = block.querySelector("input[type=file]");
+      if (input || !block.isConnected) return input;
+      await new Promise(requestAnimationFrame);
+    }
+  };
+  const give = async (block, files) => {
+    const input = await inputIn(block);
+    if (!input) return;
+    const carried = new DataTransfer();
+    files.splice(0, input.multiple ? files.length : 1).forEach((file) => carried.items.add(file));
+    input.files = carried.files;
+    input.dispatchEvent(new Event("change", { bubbles: true }));
+  };
   document.addEventListener("dragover", (event) => {
-    const stage = dropped(event);
-    leave();
-    if (!stage) return;
+    if (![...event.dataTransfer.types].includes("Files")) return;
     event.preventDefault();
-    stage.classList.add("dropping");
+    const stage = stageBelow(event);
+    leave();
+    if (stage) stage.classList.add("dropping");
+    else event.dataTransfer.dropEffect = "none";
   }, true);
   document.addEventListener("dragleave", (event) => event.relatedTarget || leave());
-  document.addEventListener("drop", (event) => {
-    const stage = dropped(event);
-    leave();
-    if (!stage) return;
+  document.addEventListener("drop", async (event) => {
+    if (!event.dataTransfer.files.length) return;
     event.preventDefault();
     event.stopImmediatePropagation();
+    const stage = stageBelow(event);
+    leave();
+    if (!stage) return;
     event.target.dispatchEvent(new DragEvent("dragleave", { bubbles: true })); // gradio's own mark of the place
-    const place = event.target.closest(".picture:has(input[type=file]), .sides > *") ?? stage;
-    const first = place.querySelector("input[type=file]");
+    const place = event.target.closest(`${TAKES_FILES}, .sides > *`) ?? stage;
+    const first = place.matches(TAKES_FILES) ? place : place.querySelector(TAKES_FILES);
     // of two pictures side by side, each has its own file
-    const inputs = [...(first.closest(".sides") ?? first.parentElement).querySelectorAll("input[type=file]")];
-    const given = [...event.dataTransfer.files];
-    for (const input of inputs.slice(inputs.indexOf(first))) {
-      const files = new DataTransfer();
-      given.splice(0, input.multiple ? given.length : 1).forEach((file) => files.items.add(file));
-      if (!files.files.length) break;
-      input.files = files.files;
-      input.dispatchEvent(new Event("change", { bubbles: true }));
-    }
+    const blocks = [...first.closest(".sides")?.querySelectorAll(TAKES_FILES) ?? [first]];
+    const files = [...event.dataTransfer.files];
+    for (const block of blocks.slice(blocks.indexOf(first))) if (files.length) await give(block, files);
   }, true);
 
   // Strength is a blend, so the page shows it while it is moved: the restored picture, as strong as it was made, over the one

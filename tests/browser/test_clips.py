@@ -7,7 +7,8 @@ import pytest
 
 from enhancer.imaging.io import composite, to_bytes
 from enhancer.video.reading import Frame
-from tests.browser.visitor import IN_A_BROWSER, toast
+from page.clouds import EXAMPLE
+from tests.browser.visitor import IN_A_BROWSER, drag, toast
 
 pytestmark = IN_A_BROWSER
 pytest.importorskip("av", reason="needs pip install -e '.[video]'")
@@ -46,6 +47,22 @@ def give(visit, clip):
 def put(page, kind, path):
     page.locator(f"#{kind}-file button[aria-label='Clear'], #{kind}-file button[aria-label='Löschen']").first.click()
     page.locator(f"#{kind}-file input[type=file]").set_input_files(path)
+
+
+def test_a_clip_or_a_cloud_dropped_anywhere_in_its_tab_takes_the_examples_place(visit, clip):
+    page = visit(reduced_motion="reduce")
+    page.get_by_role("tab", name="Video", exact=True).click()
+    page.locator("#video-player img").first.wait_for()
+    drag(page, "#video-player", ("mine.mp4", clip.read_bytes()))
+    page.locator("#video-status", has_text="128x128").wait_for()
+    page.get_by_role("tab", name="My splat", exact=True).click()
+    page.locator("#splat-view img").wait_for()
+    drag(page, "#splat-turntable", ("mine.ply", EXAMPLE.read_bytes()))
+    page.locator("#splat-file", has_text="mine").wait_for()
+    page.locator("#splat-view img").wait_for()
+    page.get_by_role("tab", name="How it works").click()
+    page.locator("#about").first.wait_for()
+    drag(page, "#about", ("mine.mp4", b""), places=0)  # refused: the browser does not leave the page for it
 
 
 def in_step(page, kind="video"):
