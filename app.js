@@ -301,13 +301,11 @@
   };
   const leave = () => document.querySelectorAll(".dropping").forEach((it) => it.classList.remove("dropping"));
   const inputIn = async (block) => {
-    // gradio takes the input of a file away while one stands there
-    block.querySelector(".file-preview")?.closest(".block").querySelector(".icon-button").click();
-    for (;;) {
-      const input = block.querySelector("input[type=file]");
-      if (input || !block.isConnected) return input;
-      await new Promise(requestAnimationFrame);
-    }
+    const there = () => block.querySelector("input[type=file]");
+    // gradio takes the input of a file away while one stands there: its button gives it back
+    if (!there()) block.querySelector(".icon-button").click();
+    for (let frames = 0; !there() && frames < 120; frames++) await new Promise(requestAnimationFrame);
+    return there();
   };
   const give = async (block, files) => {
     const input = await inputIn(block);
@@ -351,7 +349,6 @@
     return `${given} ${regions}`;
   };
   const unmix = (tab) => {
-    delete tab.dataset.mixing;
     const restored = pair(tab)[1];
     if (!restored) return;
     if (restored.src === restored.dataset.borrowed) restored.src = restored.dataset.own; // gradio would not: to it nothing changed
@@ -364,7 +361,7 @@
     const restored = pair(tab)[1];
     const made = Number(tab.querySelector(".views")?.dataset.strength ?? 0);
     if (!restored || !["all", "mixed", undefined].includes(tab.dataset.shown)) return;
-    tab.dataset.mixing = ""; // what is told is of another strength
+    tab.dataset.shown = "mixed"; // what is told is of another strength
     const wanted = Number(event.target.value);
     const whole = full.get(keyOf(tab));
     if (whole && restored.src !== whole) {

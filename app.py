@@ -26,6 +26,7 @@ from page.limits import LARGEST_UPLOAD
 from page.link import LINKED
 from page.restore_tab import RENDER, TRY, Workbench
 from page.splat_tab import SplatTab
+from page.streaming import once
 from page.video_tab import VideoTab
 
 ROOT = Path(__file__).parent
@@ -83,10 +84,8 @@ def build_page() -> gr.Blocks:
         page.load(share.opened, None, [share.example, *share.settings], show_progress="hidden", **PRIVATE)
         page.load(None, None, modes, js=OPENED, **PRIVATE)
         if not backend.ON_ZERO_GPU:  # where a GPU is lent for a visitor's own click
-            page.load(render.first, render.hero.wishes, render.outputs, show_progress_on=render.hero.slider, **PRIVATE)
-            page.load(
-                attempt.follow, attempt.hero.wishes, attempt.outputs, show_progress_on=attempt.hero.slider, **PRIVATE
-            )
+            for tab, shown in ((render, render.first), (attempt, attempt.follow)):
+                page.load(once(shown), tab.hero.wishes, tab.outputs, show_progress_on=tab.hero.slider, **PRIVATE)
             attempt.hero.begin_with(clean)
         add_api()
     return page.queue(max_size=WAITING, default_concurrency_limit=2)

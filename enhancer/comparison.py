@@ -191,13 +191,14 @@ def _scored_halves(compared: Comparison, say: Translate) -> tuple[str, str]:
     if before.get("lpips") and after.get("lpips") is not None:
         name = f'<abbr title="{escape(compared.lpips_name or "LPIPS")}">LPIPS</abbr>'
         was, now = (number(scores["lpips"], ".3f", say) for scores in (before, after))
-        lower = round(100 * (1 - after["lpips"] / before["lpips"]))  # %, as it is shown
-        if lower == 0:
-            words, seconds = say("same"), decibels
-        else:
-            words = f"{abs(lower)} % {say('lower' if lower > 0 else 'higher')}"
+        lower = 0.0 if was == now else 1 - after["lpips"] / before["lpips"]  # as far as it is shown
+        if lower:
+            share = f"{round(100 * abs(lower))} %" if abs(lower) >= 0.005 else "< 1 %"
+            words = f"{share} {say('lower' if lower > 0 else 'higher')}"
             meaning = CLOSER[lower > 0, gain == 0 or (gain > 0) == (lower > 0)]
             seconds = decibels[0], f"{escape(say(meaning))} · {decibels[1]}"
+        else:
+            words, seconds = say("same"), decibels
         firsts, gain = (f"{name} {was}", f"{name} {now}, {escape(words)}"), lower
     else:
         firsts, seconds = decibels, ("", "")

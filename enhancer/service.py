@@ -39,15 +39,22 @@ from enhancer.results import Degraded, Result, Step
 ImageLike = np.ndarray | Image.Image  # an `image` as `enhancer.imaging.io` defines it, or an opened PIL picture
 
 PARSING = STEP_NAMES[1]  # the step that changes no pixel: its regions are shown instead
+EACH_BY_ITSELF = Message(
+    "note.each_by_itself",
+    "Where faces are small in the picture, restore each by itself: the box below the render on the page, restore --faces on "
+    "the command line.",
+)
 NO_FACE = Message(
     "note.no_face",
     "No face was found, or it is too small: what is done region by region had nothing to work on, "
-    "and the model knows only faces. Where faces are small in the picture, restore each by itself (restore --faces on the command line).",
+    "and the model knows only faces. {advice}",
+    advice=EACH_BY_ITSELF,
 )
 DOUBTED = Message(
     "note.doubted",
     "What was taken for a face is too small, or not arranged as faces are, so no region was scored or treated by itself. "
-    "Where faces are small in the picture, restore each by itself (restore --faces on the command line).",
+    "{advice}",
+    advice=EACH_BY_ITSELF,
 )
 NO_FACES = Message(
     "note.no_faces",

@@ -35,7 +35,7 @@ class CloserLook:
             self.scores = gr.HTML(padding=False, elem_classes="score-panel", elem_id=f"{kind}-scores")
         with gr.Tab(label("Close-ups")):
             self.close_ups = gr.Gallery(
-                label=label("Eyes and mouth"),
+                label=label("Close-ups"),
                 show_label=False,
                 format="png",
                 columns=3,

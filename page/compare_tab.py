@@ -86,11 +86,12 @@ class CompareTab:
             self._wire_upload(side.picture, other.picture)
             self.hero.drop_on(side.picture.clear)  # nothing is asked for: another one may be on its way
         self.hero.drop_on(self.reference.upload)
-        self.hero.take(self.reference.upload, self.reference)
+        pictures = [side.picture for side in self.sides]
+        self.hero.take(self.reference.upload, self.reference, pictures)
         self.hero.ask_on(self.button.click)
-        self.hero.ask_on(self.reference.clear)
+        self.hero.ask_on(self.reference.clear, needs=pictures)
         for side in self.sides:
-            self.hero.ask_on(side.checkpoint.input)
+            self.hero.ask_on(side.checkpoint.input, needs=pictures)
         if not backend.ON_ZERO_GPU:
             self.hero.begin_with(tab)
 
@@ -101,7 +102,7 @@ class CompareTab:
         self.hero.drop_on(uploaded)
         alone = [other, self.reference]
         left = uploaded(None, alone, alone, js=f"(other, given) => [{kept}]", **PRIVATE)
-        self.hero.take(left.then, picture)
+        self.hero.take(left.then, picture, [picture, other])
 
     def run(self, values: Mapping[Any, Any], request: gr.Request) -> Iterator[Updates]:
         """Restore what is to be restored, and show both: the pictures first, then scores and details."""
@@ -140,7 +141,7 @@ class CompareTab:
 def _saved(given: Sequence[Given], made: Sequence[Result | None]) -> Pair:
     """Write both; one that is compared as it is keeps what its file told of how it was made."""
     files: list[str] = []
-    for side, own, result in zip(("a", "b"), given, made, strict=True):
+    for side, own, result in zip("ab", given, made, strict=True):
         name = strip_invalid_filename_characters(f"{side}_{Path(own.name).stem}")
         files.append(
             saved(own.image, name, own.record)

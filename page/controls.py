@@ -79,7 +79,7 @@ class Given:
     @property
     def was_restored(self) -> bool:
         """Say whether the file tells that a checkpoint made it."""
-        return bool(restored_before(self.record))
+        return self.record is not None and self.record.was_restored
 
 
 def picture_input(of_labels: bool = False, **options: Any) -> gr.Image:
@@ -149,7 +149,7 @@ def restored_before(record: Record | None, *, as_clean: bool = False) -> tuple[M
         record: That is in the file.
         as_clean: It is taken for a clean picture, to be degraded first.
     """
-    if record is None or record.checkpoint is None:
+    if record is None or not record.was_restored:
         return ()
     return (RESTORED_BEFORE if as_clean else RESTORED_AGAIN,)
 

@@ -1,6 +1,6 @@
 """Where a tab shows its two pictures, and says of each moment whether they are what was asked for last."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import gradio as gr
@@ -11,6 +11,7 @@ from page.i18n.translate import label
 from page.link import LINKED
 from page.outputs import Details, Pair, image_update
 from page.slider import INPUT_AND_RESTORED, two_pictures
+from page.streaming import once
 from page.views import buttons
 from page.wishes import NOW, Wishes, outdated_in, shown_in, stopped_in
 
@@ -79,7 +80,7 @@ class Hero:
         changed: Any = self.wish.change
         changed(inputs=[self.wishes, self.wish], **note)
         work = changed(
-            run,
+            once(run),
             inputs | {self.wishes, self.wish},
             outputs,
             concurrency_id="model",
@@ -94,38 +95,43 @@ class Hero:
         # said by the page itself: what a cancelled run still sends could come after an answer of ours
         self.stop.click(None, None, self.dropped, js=stopped_in(self.kind), cancels=[work], **PRIVATE)
 
-    def ask_on(self, event: Any, *, before: str | None = None) -> None:
+    def ask_on(self, event: Any, *, before: str | None = None, needs: Sequence[gr.Image] = ()) -> None:
         """Have an event, such as a button's click, ask for what is chosen.
 
         Args:
             event: As gradio's components offer it.
             before: JavaScript that goes first, by default that which marks what is shown as outdated.
+            needs: Pictures: where none of them is there, nothing is asked for, and nobody is told that it lacks.
         """
-        event(
-            None,
-            None,
-            self.wish,
-            js=f"() => {{ {self.outdated if before is None else before} return {NOW}; }}",
-            **PRIVATE,
-        )
+        before = self.outdated if before is None else before
+        ask = f"(wish, ...needed) => {{ {before} return needed.length && !needed.some(Boolean) ? wish : {NOW}; }}"
+        event(None, [self.wish, *needs], self.wish, js=ask, **PRIVATE)
 
     def drop_on(self, event: Any) -> None:
         """Have an event, such as a picture that is taken away, end all work and leave what is shown as an earlier result."""
         event(None, None, self.dropped, js=f"() => {{ {self.outdated} return {NOW}; }}", **PRIVATE)
 
-    def take(self, event: Any, picture: gr.Image, read: Callable[..., Any] = readable, outputs: Any = None) -> None:
+    def take(
+        self,
+        event: Any,
+        picture: gr.Image,
+        needs: Sequence[gr.Image],
+        read: Callable[..., Any] = readable,
+        outputs: Any = None,
+    ) -> None:
         """Have a picture that came in read and what is chosen then asked for; or refused in words and taken away.
 
         Args:
             event: After which the picture is there.
             picture: Where it came in.
+            needs: Pictures, as of `ask_on`: this one may be taken away again meanwhile.
             read: What reads it; raises what is wrong with it.
             outputs: What that updates.
         """
         # in the queue, though quick: only there does an error reach the page in words
         taken = event(read, picture, outputs, show_progress="hidden", **PRIVATE)
         taken.failure(lambda: None, None, picture, **QUICK)
-        self.ask_on(taken.success, before="")
+        self.ask_on(taken.success, before="", needs=needs)
 
     def begin_with(self, tab: gr.Tab) -> None:
         """Have what is chosen answered when the tab is first looked at, unless a link brings its own."""

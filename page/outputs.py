@@ -24,6 +24,7 @@ from page.views import CLOSE, Frame, called
 
 KEPT = tempfile.TemporaryDirectory(prefix="splat-enhancer-")  # for pictures shown to every visitor
 MAPPED = (LPIPS, PSNR)  # what a map tells of each region
+MOST_FACES = 6  # that are shown close
 Panel = tuple[str, str]  # path, caption
 
 
@@ -84,7 +85,7 @@ class Details:
             compared: The two pictures.
             clean: The clean one, with its alpha.
             say: Puts an English phrase into the reader's language.
-            faces: That were found apart: of several, each is shown close; of one, its eyes and mouth.
+            faces: That were found apart, the largest first: of several, each is shown close; of one, its eyes and mouth.
             folder: Where the files go, by default where gradio deletes them after an hour.
         """
         masks, (first, second) = compared.masks, compared.names
@@ -122,9 +123,9 @@ class Details:
 
 
 def _places(masks: Masks, faces: Sequence[Found]) -> dict[str, Box]:
-    """Return what is worth a close look: several faces each, or the eyes and the mouth of one."""
+    """Return what is worth a close look: of several faces the largest, each, or the eyes and the mouth of one."""
     if len(faces) > 1:
-        squares = (found.square for found in faces)
+        squares = (found.square for found in faces[:MOST_FACES])
         return {f"face_{n}": (left, top, side, side) for n, (left, top, side) in enumerate(squares, 1)}
     return {name: place for name in CLOSE if (place := frame(masks[name])) is not None}
 

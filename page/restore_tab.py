@@ -185,10 +185,10 @@ class Workbench:
         if not self.damage:  # an example's ground truth is none of what is uploaded
             uploaded(None, self.reference, self.reference, js=f"(given) => {NO_EXAMPLES_TRUTH}", **PRIVATE)
             self.hero.drop_on(self.reference.upload)
-            self.hero.take(self.reference.upload, self.reference)
-            self.hero.ask_on(self.reference.clear)
+            self.hero.take(self.reference.upload, self.reference, [self.image])
+            self.hero.ask_on(self.reference.clear, needs=[self.image])
         told = [*settings, self.as_render, *([] if self.degrades else [self.faces])]
-        self.hero.take(uploaded, self.image, self.read_back, told)
+        self.hero.take(uploaded, self.image, [self.image], self.read_back, told)
         linked = [self.share.example.change] if self.degrades else []
         for away in (uploaded, self.image.clear, *linked):  # what is shown there is no example any more, or another
             away(None, None, self.gallery, js="() => ({__type__: 'update', selected_index: null})", **PRIVATE)
@@ -279,7 +279,9 @@ class Workbench:
                     return
         if result is not None and pair is not None:
             backend.note_time(result)
-            faces = result.faces or backend.faces_apart(result.comparison.flat.before)
+            faces = result.faces
+            if faces is None:
+                faces = backend.faces_apart(result.comparison.flat.before)
             details = Details.of(result.comparison, result.clean, say, faces=faces)
             yield self._told(Look(result, pair, details, faces), name, say) | {self.hero.shown: f"{wish} {ALL}"}
 

@@ -22,7 +22,8 @@ from page.limits import SPLAT_SIZE
 from page.outputs import Pair
 from page.player import picture_address
 from page.slider import two_pictures
-from page.video_tab import LatestRun, Outcome, scratch, steadiness, stopped
+from page.streaming import once
+from page.video_tab import LatestRun, Outcome, Run, scratch, steadiness, stopped
 
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 QUIETLY: dict[str, Any] = {"show_progress": "hidden", **PRIVATE}
@@ -37,6 +38,15 @@ CHOICES = {  # of what a file cannot say of itself; the first is what most files
 NOTHING = "no cloud yet"  # a passage
 NO_CLOUD = Message("cloud.none", "There is no cloud yet. Drop one on the page, or take the example.")
 Updates = dict[Any, Any]
+
+
+class LatestView(LatestRun):
+    """What a visitor looks at, too: what comes of a restoration that is of something else is not shown."""
+
+    def __init__(self) -> None:
+        """Nothing was looked at."""
+        super().__init__()
+        self.view: tuple[Any, ...] | None = None
 
 
 class SplatTab:
@@ -105,6 +115,7 @@ class SplatTab:
 
     def _lay_out_turntable(self) -> None:
         gr.HTML(label("turntable"), padding=False, elem_classes="hint")
+        self.outcome = None
         if not CAN_READ_CLIPS:
             gr.HTML(label("no clips here"), padding=False, elem_classes="hint", elem_id="splat-missing")
             return
@@ -134,12 +145,14 @@ class SplatTab:
     # --- what it does --------------------------------------------------------------------------------------------
 
     def _wire(self, tab: gr.Tab) -> None:
+        self.latest = gr.State(LatestView())
         read_as = [self.up, self.front, *self.conventions, self.left_handed]
-        chosen: set[Any] = {self.file, *self.where, *read_as}
+        self.chosen: list[Any] = [self.file, *self.where, *read_as]
+        told: set[Any] = {*self.chosen, self.latest}
         seen: dict[str, Any] = {
             "fn": self.look,
-            "inputs": chosen,
-            "outputs": [self.live, self.restored, self.view, self.status],
+            "inputs": told,
+            "outputs": [self.live, self.restored, self.view, self.status, *(self.outcome.all if self.outcome else [])],
             "trigger_mode": "always_last",
             "concurrency_id": "view",
             "concurrency_limit": 2,
@@ -152,7 +165,9 @@ class SplatTab:
             changed(**seen)
         # sliders and file are set before the cloud is looked at
         uploaded: Any = self.file.upload
-        uploaded(lambda: [0, 0, 1, 0], None, self.where, queue=False, **QUIETLY).then(**seen)
+        looked = uploaded(lambda: [0, 0, 1, 0], None, self.where, queue=False, **QUIETLY).then(**seen)
+        # what cannot be read does not stay
+        looked.failure(lambda: None, None, self.file, queue=False, **QUIETLY).then(**seen)
         taken = self.example.click(
             lambda: [str(EXAMPLE), *FIRST_VIEW], None, [self.file, *self.where], queue=False, **QUIETLY
         )
@@ -160,26 +175,27 @@ class SplatTab:
         cleared: Any = self.file.clear
         cleared(**seen)
         selected: Any = tab.select
-        selected(**seen | {"fn": self.look_again, "inputs": chosen | {self.view}})
+        selected(**seen | {"fn": self.look_again, "inputs": told | {self.view}})
         self.button.click(
-            self.restore_view,
-            chosen,
+            once(self.restore_view),
+            told,
             [self.live, self.restored, self.slider, self.status],
             concurrency_id="model",
             trigger_mode="once",
             show_progress_on=self.view,
             **PRIVATE,
         )
-        if not CAN_READ_CLIPS:
-            return
-        self.latest = gr.State(LatestRun())
-        inputs = chosen | {self.frames, self.arc, self.steady, self.latest}
-        self.outcome.start(self.turn_button, self.stop, self.latest, self.turn, inputs)
+        if self.outcome:
+            inputs = told | {self.frames, self.arc, self.steady}
+            self.outcome.start((self.turn_button, self.stop), self.file, self.latest, self.turn, inputs)
 
     def look(self, values: Mapping[Any, Any], request: gr.Request) -> Updates:
-        """Show the cloud from where the sliders say; what was restored of another view makes room."""
-        say = translator(request)
+        """Show the cloud from where the sliders say; what was restored of another view, or made of another cloud, makes room."""
+        say, latest = translator(request), values[self.latest]
+        latest.view = self._asked(values)
         there: Updates = {self.live: gr.update(visible=True), self.restored: gr.update(visible=False)}
+        if latest.look_at(values[self.file]) and self.outcome:
+            there |= self.outcome.cleared(say)
         if values[self.file] is None:
             return there | {self.view: say(NOTHING), self.status: ""}
         with shown_to_visitor():
@@ -196,14 +212,16 @@ class SplatTab:
         return {self.status: gr.skip()} if "<img" in str(values[self.view]) else self.look(values, request)
 
     def restore_view(self, values: Mapping[Any, Any], request: gr.Request) -> Iterator[Updates]:
-        """Restore what is seen, and show it before and after."""
-        say = translator(request)
+        """Restore what is seen, and show it before and after, unless something else is looked at by then."""
+        say, latest = translator(request), values[self.latest]
         with shown_to_visitor():
             scene = self._scene(values)
             image = rendered(scene, self._view(values))
         if wait := backend.expected_seconds(image):
             yield {self.status: patience(wait, say)}
         result = backend.restored(image, notes=scene.notes)
+        if latest.view not in (None, self._asked(values)):
+            return
         pair = Pair.of(result)
         yield {
             self.live: gr.update(visible=False),
@@ -214,21 +232,32 @@ class SplatTab:
 
     def turn(self, values: Mapping[Any, Any], request: gr.Request) -> Iterator[Updates]:
         """Render a turntable, restore it, and show it before and after."""
-        say, run, steady = translator(request), values[self.latest].begin(), values[self.steady]
+        path = values[self.file]
+        if path is None:
+            raise refusal(NO_CLOUD)
+        yield from values[self.latest].work(path, lambda run: self._steps(values, run, translator(request)))
+
+    def _steps(self, values: Mapping[Any, Any], run: Run, say: Translate) -> Iterator[Updates]:
+        outcome, steady = self.outcome, values[self.steady]
+        assert outcome is not None  # without it there is no button to ask for a turntable
         with shown_to_visitor(), scratch() as folder:
             scene = self._scene(values)
             turn = Turn(self._view(values), values[self.frames], values[self.arc])
             (stem,) = safe_names([f"{Path(values[self.file]).stem}_turn"])
-            yield self.outcome.none()
+            yield outcome.none()
             for step in turned(scene, turn, Path(folder)):
                 if run.is_stopped:
-                    yield {self.outcome.status: stopped(say)}
+                    yield {outcome.status: stopped(say)}
                 elif isinstance(step, Taken):
-                    yield from self.outcome.work(step, stem, steady, run, Path(folder), say)
+                    yield from outcome.work(step, stem, steady, run, Path(folder), say)
                 else:
-                    yield self.outcome.shown(step, say, steady, run)
+                    yield outcome.shown(step, say, steady, run)
                 if run.is_stopped:
                     return
+
+    def _asked(self, values: Mapping[Any, Any]) -> tuple[Any, ...]:
+        """Return the cloud, from where it is seen and how it is read, to be told from another view."""
+        return tuple(values[part] for part in self.chosen)
 
     def _scene(self, values: Mapping[Any, Any]) -> Scene:
         """Return the cloud, read as the controls say.

@@ -18,10 +18,10 @@ from page.clips import CAN_READ_CLIPS, EXAMPLE, Made, Taken, Working, flat, rest
 from page.controls import THIS_FILE, take_uploads_only
 from page.i18n.translate import label, refusal, translator
 from page.player import about, clips, finished, flicker_table, pictures, progress
+from page.streaming import once
 
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 QUIETLY: dict[str, Any] = {"show_progress": "hidden", **PRIVATE}
-NOTHING = "no clip yet"  # a passage
 NO_CLIP = Message("clip.none", "There is no clip yet. Drop one on the page, or take the example.")
 Updates = dict[Any, Any]
 
@@ -39,25 +39,43 @@ class Run:
 
 
 class LatestRun:
-    """A visitor's latest run, and the file they have looked at. It lies in a `gr.State`, one for each visitor."""
+    """A visitor's latest run, and the file they look at. It lies in a `gr.State`, one for each visitor."""
 
     def __init__(self) -> None:
         """None was begun."""
         self.run, self.seen = Run(), ""
 
-    def begin(self) -> Run:
-        """Return a new run; the one before it ends."""
+    def look_at(self, path: str | None) -> bool:
+        """Note which file is looked at, None for none; say whether it is another one. The work on that before it ends."""
+        if (path or "") == self.seen:
+            return False
+        self.run.stop()
+        self.seen = path or ""
+        return True
+
+    def work(self, path: str, steps: Callable[[Run], Iterator[Updates]]) -> Iterator[Updates]:
+        """Begin a run, which ends the one before, and pass on what is to be shown of it while its file is looked at.
+
+        Args:
+            path: The file.
+            steps: What works on it.
+        """
+        if self.seen != path:  # another one was chosen while this one waited for its turn
+            return
         self.run.stop()
         self.run = Run()
-        return self.run
+        for updates in steps(self.run):
+            if self.seen != path:
+                return
+            yield updates
 
 
 class Outcome:
     """Where a clip's work is shown: the two sides, how far it is, the files, how still it holds."""
 
     def __init__(self, kind: str, first_words: str) -> None:
-        """Take the name of the tab, which its parts' ids begin with."""
-        self.kind = kind
+        """Take the name of the tab, which its parts' ids begin with, and the passage that stands there at first."""
+        self.kind, self.first_words = kind, first_words
         self.player = gr.HTML(label(first_words), padding=False, elem_classes="player-place", elem_id=f"{kind}-player")
         self.status = gr.HTML(padding=False, elem_classes=["status", "work"], elem_id=f"{kind}-status")
 
@@ -78,18 +96,31 @@ class Outcome:
         """Return what to show while there is nothing to offer."""
         return {self.buttons: gr.update(visible=False), self.flicker: ""}
 
-    def start(self, button: gr.Button, stop: gr.Button, latest: gr.State, run: Callable[..., Any], inputs: Any) -> None:
-        """Have a button start the work, one visitor after the other, and another one stop it."""
-        button.click(self.waiting, None, self.status, queue=False, **QUIETLY)
-        started = button.click(
-            run, inputs, self.all, concurrency_id="clip", concurrency_limit=1, trigger_mode="once", **QUIETLY
+    def cleared(self, say: Translate) -> Updates:
+        """Return what to show before there is any work."""
+        return self.none() | {self.player: say(self.first_words), self.status: ""}
+
+    def start(
+        self,
+        buttons: tuple[gr.Button, gr.Button],
+        file: gr.File,
+        latest: gr.State,
+        run: Callable[..., Any],
+        inputs: Any,
+    ) -> None:
+        """Have a button start the work on a file, one visitor after the other, and another one stop it."""
+        button, stop = buttons
+        waiting = button.click(self.waiting, [file, latest], self.status, queue=False, **QUIETLY)
+        started = waiting.then(
+            once(run), inputs, self.all, concurrency_id="clip", concurrency_limit=1, trigger_mode="once", **QUIETLY
         )
         started.failure(lambda: "", None, self.status, queue=False, **QUIETLY)  # the message says it
         stop.click(lambda latest: latest.run.stop(), latest, None, queue=False, **QUIETLY)
 
     @staticmethod
-    def waiting(request: gr.Request) -> str:
-        """Return what is shown until a visitor's turn comes."""
+    def waiting(path: str | None, latest: LatestRun, request: gr.Request) -> str:
+        """Note which file is meant, and return what is shown until a visitor's turn comes."""
+        latest.look_at(path)
         return f"<p role='status'>{escape(translator(request)('Waiting for its turn.'))}</p>"
 
     def shown(self, step: Working | Made, say: Translate, steady: float, run: Run) -> Updates:
@@ -177,7 +208,7 @@ class VideoTab:
                     )
                     self.stop = gr.Button(label("Stop"), size="lg", scale=1, elem_id="video-stop")
             with gr.Column(elem_classes="hero"):
-                self.outcome = Outcome("video", NOTHING)
+                self.outcome = Outcome("video", "no clip yet")
                 self.outcome.lay_out_files()
         self._wire(tab)
 
@@ -185,21 +216,20 @@ class VideoTab:
         latest = gr.State(LatestRun())
         opened: dict[str, Any] = {"inputs": [self.file, latest], "outputs": self.outcome.all, **QUIETLY}
         changed: Any = self.file.change
-        changed(self.opened, **opened)
+        # what cannot be read does not stay; that is a change, too
+        changed(self.opened, **opened).failure(lambda: None, None, self.file, queue=False, **QUIETLY)
         selected: Any = tab.select
         selected(self.opened, **opened)
         self.example.click(lambda: str(EXAMPLE), None, self.file, queue=False, **QUIETLY)
-        self.outcome.start(self.button, self.stop, latest, self.run, [self.file, self.steady, latest])
+        self.outcome.start((self.button, self.stop), self.file, latest, self.run, [self.file, self.steady, latest])
 
     def opened(self, path: str | None, latest: LatestRun, request: gr.Request) -> Updates:
         """Show a clip's first frame and say how much of it is taken; once for each file."""
-        if (path or "") == latest.seen:
+        if not latest.look_at(path):
             return {self.outcome.status: gr.skip()}
-        latest.run.stop()
-        latest.seen = path or ""
         say = translator(request)
         if path is None:
-            return self.outcome.none() | {self.outcome.player: say(NOTHING), self.outcome.status: ""}
+            return self.outcome.cleared(say)
         with shown_to_visitor():
             taken = take(path, THIS_FILE)
             first = next(iter(taken.clip().frames()))
@@ -212,13 +242,11 @@ class VideoTab:
         """Restore the clip and show how far it is, then before and after."""
         if not path:
             raise refusal(NO_CLIP)
-        say, run = translator(request), latest.begin()
-        latest.seen = path
+        yield from latest.work(path, lambda run: self._steps(path, steady, run, translator(request)))
+
+    def _steps(self, path: str, steady: float, run: Run, say: Translate) -> Iterator[Updates]:
         with shown_to_visitor(), scratch() as folder:
             taken = take(path, THIS_FILE)
             (stem,) = safe_names([Path(path).name])
             yield self.outcome.none()
-            for shown in self.outcome.work(taken, stem, steady, run, Path(folder), say):
-                if latest.seen != path:  # another clip was chosen meanwhile
-                    return
-                yield shown
+            yield from self.outcome.work(taken, stem, steady, run, Path(folder), say)

@@ -1,6 +1,7 @@
 """Clips and clouds of Gaussians on the page and in its API, without a browser, on a stand-in service."""
 
 import gc
+import inspect
 import json
 import pickle
 import warnings
@@ -28,7 +29,8 @@ from page.clouds import EXAMPLE as HEAD
 from page.clouds import Given, Turn, View, opened, rendered, turned
 from page.i18n.translate import said_in
 from page.player import about, progress
-from page.splat_tab import SplatTab
+from page.splat_tab import LatestView, SplatTab
+from page.streaming import once
 from page.video_tab import LatestRun, VideoTab
 from tests.stand_ins import KnownParser, PlainScorer, brighten, import_app
 
@@ -201,8 +203,14 @@ def test_time_left_is_told_once_it_is_known():
 # --- the tab of clips ------------------------------------------------------------------------------------------------
 
 
+def looking_at(path):
+    latest = LatestRun()
+    latest.look_at(str(path))
+    return latest
+
+
 def test_a_visitor_sees_frames_while_it_works_then_both_clips(tabs, clip):
-    tab, latest = tabs.video, LatestRun()
+    tab, latest = tabs.video, looking_at(clip)
     shown = list(tab.run(str(clip), 1.0, latest, asked_in("en")))
     outcome = tab.outcome
     assert any("<img" in step.get(outcome.player, "") for step in shown)
@@ -217,7 +225,7 @@ def test_a_visitor_sees_frames_while_it_works_then_both_clips(tabs, clip):
 
 
 def test_stop_ends_the_run_and_offers_what_is_done(tabs, clip):
-    tab, latest = tabs.video, LatestRun()
+    tab, latest = tabs.video, looking_at(clip)
     shown = []
     for step in tab.run(str(clip), 0.0, latest, asked_in("de")):
         shown.append(step)
@@ -228,11 +236,15 @@ def test_stop_ends_the_run_and_offers_what_is_done(tabs, clip):
 
 
 def test_a_run_whose_clip_was_changed_shows_nothing_more(tabs, clip):
-    tab, latest = tabs.video, LatestRun()
+    tab, latest = tabs.video, looking_at(clip)
     run = tab.run(str(clip), 0.0, latest, asked_in("en"))
     next(run)
     tab.opened(None, latest, asked_in("en"))
     assert list(run) == []
+    waiting = tab.run(str(clip), 0.0, latest, asked_in("en"))  # for its turn, while the clip was changed
+    assert list(waiting) == []
+    assert "Waiting" in tab.outcome.waiting(str(clip), latest, asked_in("en"))
+    assert next(tab.run(str(clip), 0.0, latest, asked_in("en")))
 
 
 def test_an_opened_clip_shows_its_first_frame_once(tabs, clip):
@@ -268,9 +280,9 @@ def scene():
     return opened(Given(str(HEAD)), "it")
 
 
-def chosen(tab, path=str(HEAD), **changed):
+def chosen(tab, path=str(HEAD), latest=None):
     parts = [*tab.where, tab.up, tab.front, *tab.conventions, tab.left_handed]
-    return {part: part.value for part in parts} | {tab.file: path} | changed
+    return {part: part.value for part in parts} | {tab.file: path, tab.latest: latest or LatestView()}
 
 
 def test_a_view_is_where_an_orbit_would_stand(scene):
@@ -334,6 +346,32 @@ def test_what_is_seen_is_restored(tabs):
     assert "&lt;bright&gt;" in shown[tab.status]
 
 
+def test_what_is_restored_of_a_view_is_not_shown_in_another(tabs):
+    tab, latest = tabs.splat, LatestView()
+    turned = chosen(tab, latest=latest) | {tab.where[0]: 30}
+    for here, there in ((chosen(tab, latest=latest), turned), (turned, chosen(tab, None, latest))):
+        tab.look(here, asked_in("en"))
+        assert any(tab.slider in shown for shown in tab.restore_view(here, asked_in("en")))
+        tab.look(there, asked_in("en"))
+        assert not any(tab.slider in shown for shown in tab.restore_view(here, asked_in("en")))
+
+
+def test_the_turntable_of_a_cloud_makes_room_for_another_cloud(tabs, tmp_path):
+    tab, latest = tabs.splat, LatestView()
+    tab.look(chosen(tab, latest=latest), asked_in("en"))
+    settings = {tab.frames: 8, tab.arc: 30, tab.steady: 0.0}
+    run = tab.turn(chosen(tab, latest=latest) | settings, asked_in("en"))
+    next(run)
+    turned = tab.look(chosen(tab, latest=latest) | {tab.where[0]: 30}, asked_in("en"))
+    assert tab.outcome.player not in turned  # of the same cloud it stays
+    another = tmp_path / "another.ply"
+    another.write_bytes(HEAD.read_bytes())
+    shown = tab.look(chosen(tab, str(another), latest), asked_in("en"))
+    assert "No turntable yet" in shown[tab.outcome.player]
+    assert shown[tab.outcome.status] == ""
+    assert list(run) == []
+
+
 @pytest.mark.parametrize("content", [b"hello", b"", b"ply\nformat ascii 1.0\nend_header\n"])
 def test_what_is_no_cloud_gets_one_sentence(tabs, content, tmp_path):
     path = tmp_path / "x.ply"
@@ -348,6 +386,19 @@ def test_a_cloud_that_needs_too_much_memory_is_refused_unread(monkeypatch, tmp_p
     path.write_bytes(HEAD.read_bytes())
     with pytest.raises(EnhancerError, match="memory"):
         opened(Given(str(path)), "it")
+
+
+def test_nothing_that_the_page_shows_while_it_works_is_sent_again_at_the_end():
+    works = [
+        wired
+        for wired in app.demo.fns.values()
+        if inspect.isgeneratorfunction(wired.fn) and wired.api_visibility == "private"
+    ]
+    assert len(works) >= 8
+    for wired in works:
+        assert wired.fn.__code__ is once(len).__code__, wired.fn.__name__
+    sent = list(once(lambda number: iter(range(number)))(2))
+    assert sent == [0, 1, gr.skip()]
 
 
 # --- for programs ----------------------------------------------------------------------------------------------------

@@ -364,6 +364,11 @@ def test_lpips_comes_first_and_the_decibels_after(service, opaque):
     same = re.sub("<[^>]*>", " ", status_line(scored(result, before, before | {"lpips": 0.31705})))
     assert "LPIPS  0.317, same" in same
     assert "lower" not in same
+    little = status_line(scored(result, before | {"lpips": 0.4}, before | {"lpips": 0.401}))
+    assert "0.401, &lt; 1 % higher" in little
+    assert 'class="lost"' in little
+    unseen = status_line(scored(result, before | {"lpips": 0.0040}, before | {"lpips": 0.0036}))
+    assert "0.004, same" in unseen
     mixed = re.sub("<[^>]*>", "", status_line(scored(result, before, before | {"psnr": 19.96, "lpips": 0.2})))
     assert "closer to the ground truth · PSNR&nbsp;±0.0&nbsp;dB" in mixed
     mixed = re.sub("<[^>]*>", "", status_line(scored(result, before, before | {"psnr": 19.0, "lpips": 0.2})))

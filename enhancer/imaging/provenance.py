@@ -53,6 +53,11 @@ class Record:
     faces: bool = False
 
     @property
+    def was_restored(self) -> bool:
+        """Whether a checkpoint made the picture."""
+        return self.checkpoint is not None
+
+    @property
     def of_degraded(self) -> "Record | None":
         """Record of the degraded picture that a restored one was made from; None where it was restored as it came."""
         if self.preset is None:

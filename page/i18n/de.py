@@ -72,7 +72,6 @@ WORDS = {
     "The face, its regions green where they improved and red where they did not": "Das Gesicht, seine Regionen grün, wo sie besser wurden, rot, wo nicht",
     "Close-ups": "Aus der Nähe",
     "What is shown large": "Was groß gezeigt wird",
-    "Eyes and mouth": "Augen und Mund",
     "Difference": "Unterschied",
     "Step by step": "Schritt für Schritt",
     "The degradation, step by step": "Die Degradation, Schritt für Schritt",
@@ -304,9 +303,11 @@ MESSAGES = {
     "Versuchen Sie es in einer Minute wieder, oder mit einem kleineren Bild.",
     # notes about a result
     "note.no_face": "Kein Gesicht wurde gefunden, oder es ist zu klein: Was Region für Region geschieht, fand nichts vor, "
-    "und das Modell kennt nur Gesichter. Sind Gesichter im Bild klein, restaurieren Sie jedes für sich (restore --faces auf der Kommandozeile).",
+    "und das Modell kennt nur Gesichter. {advice}",
     "note.doubted": "Was für ein Gesicht gehalten wurde, ist zu klein oder nicht angeordnet wie ein Gesicht; deshalb wurde keine Region für sich "
-    "bewertet oder behandelt. Sind Gesichter im Bild klein, restaurieren Sie jedes für sich (restore --faces auf der Kommandozeile).",
+    "bewertet oder behandelt. {advice}",
+    "note.each_by_itself": "Sind Gesichter im Bild klein, restaurieren Sie jedes für sich: auf der Seite mit dem Kästchen unter dem Rendering, "
+    "auf der Kommandozeile mit restore --faces.",
     "note.no_faces": "Es wurde kein Gesicht gefunden, das für sich restauriert werden könnte; das Bild ist, wie es gegeben wurde. Gefunden werden "
     "Gesichter ab etwa 40 Pixeln, aufrecht oder bis 45 Grad gedreht. Restaurieren Sie das Bild als Ganzes, oder schneiden Sie es zu.",
     "faces.alone": "Gesichter werden in einem Bild, wie es ist, gefunden und einzeln restauriert: Es wird nicht erst verschlechtert und hat keine "

@@ -56,10 +56,14 @@ def test_a_clip_or_a_cloud_dropped_anywhere_in_its_tab_takes_the_examples_place(
     drag(page, "#video-player", ("mine.mp4", clip.read_bytes()))
     page.locator("#video-status", has_text="128x128").wait_for()
     page.get_by_role("tab", name="My splat", exact=True).click()
-    page.locator("#splat-view img").wait_for()
+    view = page.locator("#splat-view img")
+    view.wait_for()
+    old = view.get_attribute("src")
     drag(page, "#splat-turntable", ("mine.ply", EXAMPLE.read_bytes()))
     page.locator("#splat-file", has_text="mine").wait_for()
-    page.locator("#splat-view img").wait_for()
+    page.wait_for_function(
+        "old => (document.querySelector('#splat-view img')?.src ?? old) != old", arg=old
+    )  # as it is framed at first
     page.get_by_role("tab", name="How it works").click()
     page.locator("#about").first.wait_for()
     drag(page, "#about", ("mine.mp4", b""), places=0)  # refused: the browser does not leave the page for it

@@ -92,8 +92,8 @@ def test_pictures_of_two_sizes_are_refused_in_words(visit, head):
 
 
 def test_a_file_dropped_on_the_second_picture_or_beside_it_goes_there(visit):
-    page = open_tab(visit)
     for spot, name in (("#compare-b img", "on.png"), ("#compare-b-by", "beside.png")):
+        page = open_tab(visit)
         drag(page, spot, (name, FINER.read_bytes()))
         page.locator("#compare-status", has_text=f"B: {name}").wait_for()
         assert [page.locator(f"#compare-{side} img").count() for side in "ab"] == [0, 1]  # A was an example

@@ -142,6 +142,10 @@ def test_a_file_dropped_anywhere_in_the_tab_is_restored_by_itself(visit, head):
     page.get_by_label("Thumbnail 1 of 6").first.click()
     page.locator("#try-status", has_text="head_01").wait_for()
     assert page.locator("#try-examples .selected").count() == 1
+    page.get_by_role("tab", name="Batch").click()
+    for name in ("one.png", "two.png"):  # the second joins the first
+        drag(page, "#batch-restore", (name, content))
+        page.get_by_label(name).wait_for(state="attached")
     page.get_by_role("tab", name="Splat render").click()
     page.locator("#render-restore").wait_for()
     drag(page, "#render-scores", ("dropped.png", content))

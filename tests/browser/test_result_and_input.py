@@ -101,6 +101,7 @@ def test_a_ground_truth_is_scored_with_as_soon_as_it_is_there(visit, head):
     drop(page, "render", "mine.png", png_bytes(head.image))
     said = page.locator("#render-status")
     said.get_by_text("mine.png").wait_for()
+    wait_for_all(page, "render")
     assert said.get_by_text("PSNR").count() == 0
     page.get_by_role("button", name="Scores: give the ground truth too").click()
     drop(page, "render", "truth.png", png_bytes(head.image * 0.9), where="reference")
@@ -108,6 +109,24 @@ def test_a_ground_truth_is_scored_with_as_soon_as_it_is_there(visit, head):
     clear(page, "render", "reference")
     said.get_by_text("PSNR").first.wait_for(state="detached")
     said.get_by_text("mine.png").wait_for()
+    clear(page, "render")
+    drop(page, "render", "truth.png", png_bytes(head.image * 0.9), where="reference")
+    page.locator("#render-reference img").wait_for()
+    clear(page, "render", "reference")
+    page.locator("#render-reference img").wait_for(state="detached")
+    page.wait_for_timeout(500)
+    assert (
+        page.locator(".toast-body").count() == 0
+    )  # who gives the ground truth first need not be told that a picture lacks
+
+
+def test_beside_an_example_its_ground_truth_is_there_to_see_and_to_take_away(visit):
+    page = visit(tab="Splat render")
+    page.locator("#render-scores table").wait_for()
+    page.get_by_role("button", name="Scores: give the ground truth too").click()
+    page.locator("#render-reference img").wait_for()
+    clear(page, "render", "reference")
+    page.locator("#render-scores table").wait_for(state="detached")
 
 
 def test_after_stop_nothing_that_was_kept_for_later_begins(visit, pace):

@@ -1,5 +1,7 @@
 """What a visitor's hands and eyes do on the page, and the marks of all tests that do it."""
 
+from mimetypes import guess_type
+
 import pytest
 
 IN_A_BROWSER = [
@@ -36,7 +38,7 @@ def drop(page, kind, name, content, where="picture"):
 
 DROP = """([spot, files]) => {
   const carried = new DataTransfer();
-  for (const [name, bytes] of files) carried.items.add(new File([new Uint8Array(bytes)], name, { type: "image/png" }));
+  for (const [name, type, bytes] of files) carried.items.add(new File([new Uint8Array(bytes)], name, { type }));
   const about = { dataTransfer: carried, bubbles: true, cancelable: true };
   const target = document.querySelector(spot);
   for (const kind of ["dragenter", "dragover"]) target.dispatchEvent(new DragEvent(kind, about));
@@ -49,7 +51,8 @@ DROP = """([spot, files]) => {
 
 def drag(page, spot, *files, places=1):
     """Drag files onto an element and leave them there; the page marks where they go, and keeps the browser from opening them."""
-    marked, is_taken = page.evaluate(DROP, [spot, [(name, list(content)) for name, content in files]])
+    carried = [(name, guess_type(name)[0] or "", list(content)) for name, content in files]
+    marked, is_taken = page.evaluate(DROP, [spot, carried])
     assert marked == places
     assert is_taken
     assert page.locator(".dropping").count() == 0
