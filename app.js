@@ -53,9 +53,11 @@
       const said = titles[title.textContent.trim()];
       if (said) title.textContent = said;
     }
-    // and what it says where too many wait, which no server's word replaces
+    // and what it says by itself: where too many wait, and of a file of another kind
     for (const text of document.querySelectorAll(".toast-message-text")) {
       if (german && text.textContent.trim().startsWith("This application is currently busy")) text.textContent = busy;
+      const [, refused] = /^Invalid file types?: (.*)\. Only .* allowed\.$/.exec(text.textContent.trim()) ?? [];
+      if (german && refused) text.textContent = `Diese Art Datei wird hier nicht genommen: ${refused}.`;
     }
     document.querySelectorAll(".empty[aria-label]:not([role])").forEach((place) => set(place, "role", "img"));
   };
@@ -222,7 +224,9 @@
         put(stage, "--slider-cut", `${(100 * (at - left)) / zoom}%`);
       }
     }
-    const name = views.get(stage)?.name ?? (views.has(stage) ? "" : "whole");
+    const asked = views.get(stage) ?? { name: "whole" };
+    // of another picture: it may have had more faces
+    const name = asked.name && !stage.querySelector(`[data-view=${asked.name}]`) ? "whole" : asked.name;
     stage.querySelectorAll("[data-view]").forEach((it) => set(it, "aria-pressed", String(it.dataset.view === name)));
   };
   const lookAgain = () => document.querySelectorAll(".stage:has(.slider img)").forEach(look);
@@ -334,8 +338,8 @@
     event.target.dispatchEvent(new DragEvent("dragleave", { bubbles: true })); // gradio's own mark of the place
     const place = event.target.closest(`${TAKES_FILES}, .sides > *`) ?? stage;
     const first = place.matches(TAKES_FILES) ? place : place.querySelector(TAKES_FILES);
-    // of two pictures side by side, each has its own file
-    const blocks = [...first.closest(".sides")?.querySelectorAll(TAKES_FILES) ?? [first]];
+    // of two pictures side by side, each has its own file, and what they are compared with has the third
+    const blocks = first.closest(".sides") ? [...stage.querySelectorAll(TAKES_FILES)] : [first];
     const files = [...event.dataTransfer.files];
     for (const block of blocks.slice(blocks.indexOf(first))) if (files.length) await give(block, files);
   }, true);

@@ -188,13 +188,15 @@ def _scored_halves(compared: Comparison, say: Translate) -> tuple[str, str]:
     decibels = tuple(
         f"PSNR&nbsp;{number(value, form, say)}&nbsp;dB" for value, form in ((before["psnr"], ".1f"), (gain, "+.1f"))
     )
-    if before.get("lpips") and after.get("lpips") is not None:
+    if before.get("lpips") is not None and after.get("lpips") is not None:
         name = f'<abbr title="{escape(compared.lpips_name or "LPIPS")}">LPIPS</abbr>'
         was, now = (number(scores["lpips"], ".3f", say) for scores in (before, after))
-        lower = 0.0 if was == now else 1 - after["lpips"] / before["lpips"]  # as far as it is shown
+        lower = 0.0 if was == now else before["lpips"] - after["lpips"]  # as far as it is shown
         if lower:
-            share = f"{round(100 * abs(lower))} %" if abs(lower) >= 0.005 else "< 1 %"
-            words = f"{share} {say('lower' if lower > 0 else 'higher')}"
+            words = say("lower" if lower > 0 else "higher")
+            if round(before["lpips"], 3):  # of nothing there is no share
+                share = abs(lower) / before["lpips"]
+                words = f"{f'{100 * share:.0f}' if share >= 0.005 else '< 1'} % {words}"
             meaning = CLOSER[lower > 0, gain == 0 or (gain > 0) == (lower > 0)]
             seconds = decibels[0], f"{escape(say(meaning))} · {decibels[1]}"
         else:

@@ -45,9 +45,9 @@ class Side:
                 alt_text=name,
             )
             self.checkpoint = gr.Radio(
-                [(label("as it is"), AS_IT_IS), *((offered, offered) for offered in backend.checkpoints())],
+                [(label("no"), AS_IT_IS), *((offered, offered) for offered in backend.checkpoints())],
                 value=checkpoint,
-                label=label(f"{name}, restored by"),
+                label=label(f"Restore {name} first"),
                 elem_id=f"{COMPARE}-{name.lower()}-by",
             )
 

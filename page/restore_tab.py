@@ -39,7 +39,8 @@ from page.wishes import ALL, NOW, PICTURES, WORDS, OvertakenError, Wishes, mixed
 
 TRY, RENDER = "try", "render"
 STEPS = 14
-NO_EXAMPLES_TRUTH = unless_one_of((backend.beside(render, TRUTH) for render in RENDERS), "given")
+EXAMPLES_TRUTHS = tuple(backend.beside(render, TRUTH) for render in RENDERS)
+NO_EXAMPLES_TRUTH = unless_one_of(EXAMPLES_TRUTHS, "given")
 FITTING = gr.Progress()  # of splats that are fitted to a picture: the rest is quick
 SETTINGS_READ = Message("picture.settings_read", "This picture tells how it was made: its settings are set now.")
 Updates = dict[Any, Any]
@@ -248,8 +249,11 @@ class Workbench:
 
             about["progress"] = fitted
         about |= {"restoration": restoration, **damage}
+        name = values[self.image].name
+        if given and given.name not in [truth.name for truth in EXAMPLES_TRUTHS]:
+            name += f", {say('scored against')} {given.name}"
         with suppress(OvertakenError):
-            yield from self._show(image, values[self.image].name, (wishes, wish), say, **about)
+            yield from self._show(image, name, (wishes, wish), say, **about)
 
     def _show(
         self,

@@ -369,6 +369,8 @@ def test_lpips_comes_first_and_the_decibels_after(service, opaque):
     assert 'class="lost"' in little
     unseen = status_line(scored(result, before | {"lpips": 0.0040}, before | {"lpips": 0.0036}))
     assert "0.004, same" in unseen
+    perfect = status_line(scored(result, before | {"lpips": 0.0}, before | {"lpips": 0.2}))
+    assert "0.200, higher<" in perfect
     mixed = re.sub("<[^>]*>", "", status_line(scored(result, before, before | {"psnr": 19.96, "lpips": 0.2})))
     assert "closer to the ground truth · PSNR&nbsp;±0.0&nbsp;dB" in mixed
     mixed = re.sub("<[^>]*>", "", status_line(scored(result, before, before | {"psnr": 19.0, "lpips": 0.2})))

@@ -141,8 +141,10 @@ WORDS = {
     "as it is": "wie es ist",
     "as it is: restored before by": "wie es ist: schon restauriert von",
     "restored by": "restauriert von",
-    "A, restored by": "A, restauriert von",
-    "B, restored by": "B, restauriert von",
+    "no": "nein",
+    "Restore A first": "A vorher restaurieren",
+    "Restore B first": "B vorher restaurieren",
+    "scored against": "bewertet an",
     "Ground truth, for scores": "Original, zum Bewerten",
     "Divider: A to the left, B to the right": "Teiler: links A, rechts B",
     # batch

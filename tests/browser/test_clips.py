@@ -7,6 +7,7 @@ import pytest
 
 from enhancer.imaging.io import composite, to_bytes
 from enhancer.video.reading import Frame
+from page.clips import EXAMPLE as EXAMPLE_CLIP
 from page.clouds import EXAMPLE
 from tests.browser.visitor import IN_A_BROWSER, drag, toast
 
@@ -114,6 +115,58 @@ def test_a_stopped_clip_offers_what_is_done_and_nothing_is_no_clip(give, pace, t
     (tmp_path / "no.mp4").write_bytes(b"hello")
     put(page, "video", tmp_path / "no.mp4")
     toast(page, "is no video")
+
+
+def test_a_clip_that_comes_while_another_is_worked_on_takes_its_place(give, pace):
+    page = give()
+    pace.seconds = 1
+    page.locator("#video-restore").click()
+    page.locator("#video-status", has_text="frame 2 of 6").wait_for()
+    drag(page, "#video-player", ("example.mp4", EXAMPLE_CLIP.read_bytes()))
+    told = page.locator("#video-status", has_text="512x512")
+    told.wait_for()
+    pace.seconds = 0
+    page.wait_for_timeout(2500)  # what was left of the work is over
+    assert told.count() == 1
+    assert page.locator("#video-player img").count() == 1
+    assert page.locator("#video-mp4").is_hidden()
+
+
+def test_what_is_no_clip_and_no_cloud_is_refused_and_taken_away(visit, tmp_path):
+    page = visit(reduced_motion="reduce", locale="de-DE")
+    for tab, kind, file, words in (
+        ("Video", "video", "no.mp4", "ist kein Video"),
+        ("Mein Splat", "splat", "no.ply", "ist"),
+    ):
+        page.get_by_role("tab", name=tab, exact=True).click()
+        page.locator(f"#{kind}-{'player' if kind == 'video' else 'view'} img").first.wait_for()
+        drag(page, f"#{kind}-file", (file, b"hello"))
+        toast(page, words)
+        page.locator(f"#{kind}-file input[type=file]").wait_for(state="attached")
+        page.locator(f"#{kind}-{'player' if kind == 'video' else 'view'}", has_text="Noch kein").wait_for()
+
+
+def test_a_turntable_and_a_restored_view_make_room_for_another_cloud(visit, pace):
+    page = visit(reduced_motion="reduce")
+    page.get_by_role("tab", name="My splat", exact=True).click()
+    view = page.locator("#splat-view img")
+    view.wait_for()
+    page.locator("#splat-frames input[type=range]").fill("8")
+    pace.seconds = 4
+    page.locator("#splat-turn").click()
+    page.locator("#splat-status", has_text="frame 1 of 8").wait_for()
+    before = pace.calls
+    page.locator("#splat-restore").click()
+    while pace.calls == before:
+        page.wait_for_timeout(50)
+    drag(page, "#splat-view", ("mine.ply", EXAMPLE.read_bytes()))
+    page.locator("#splat-player", has_text="No turntable yet").wait_for()
+    pace.seconds = 0
+    page.wait_for_timeout(4500)  # what was left of the work is over
+    assert page.locator("#splat-player", has_text="No turntable yet").count() == 1
+    assert page.locator("#splat-status").inner_text() == ""
+    assert view.is_visible()
+    assert "Restored in" not in page.locator("#splat-about").inner_text()
 
 
 def test_a_cloud_is_turned_by_hand_and_by_keys_and_what_is_seen_is_restored(visit):

@@ -6,7 +6,7 @@ import numpy as np
 
 from enhancer.imaging.io import read_image
 from enhancer.imaging.provenance import png_bytes, read_record
-from page.backend import FINER, RENDERS
+from page.backend import FINER, RENDERS, TRUTH, beside
 from tests.browser.visitor import IN_A_BROWSER, drag, drop, source_of_result, toast, wait_for_new
 
 pytestmark = IN_A_BROWSER
@@ -47,7 +47,7 @@ def test_two_pictures_are_compared_when_the_tab_is_looked_at(visit, pace):
 def test_another_checkpoint_is_asked_for_by_a_click(visit):
     page = open_tab(visit)
     old = source_of_result(page, "compare")
-    page.locator("#compare-b-by").get_by_label("as it is").check()
+    page.locator("#compare-b-by").get_by_label("no", exact=True).check()
     wait_for_new(page, old, "compare")
     _, right = shown_in(page)
     np.testing.assert_array_equal(read_image(right), read_image(RENDERS[0]))
@@ -56,7 +56,7 @@ def test_another_checkpoint_is_asked_for_by_a_click(visit):
 def test_a_restored_file_says_what_restored_it(visit):
     page = open_tab(visit)
     _, restored = shown_in(page)
-    page.locator("#compare-b-by").get_by_label("as it is").check()
+    page.locator("#compare-b-by").get_by_label("no", exact=True).check()
     drop(page, "compare", "mine.png", restored, where="b")
     page.locator(
         "#compare-status", has_text="B: mine.png, as it is: restored before by <stand-in> (0123456)"
@@ -99,11 +99,16 @@ def test_a_file_dropped_on_the_second_picture_or_beside_it_goes_there(visit):
         assert [page.locator(f"#compare-{side} img").count() for side in "ab"] == [0, 1]  # A was an example
 
 
-def test_of_two_files_dropped_each_picture_has_its_own(visit):
+def test_of_three_files_dropped_each_picture_has_its_own_and_the_third_is_the_ground_truth(visit):
     page = open_tab(visit)
-    drag(page, "#compare-scores", ("one.png", FINER.read_bytes()), ("two.png", RENDERS[0].read_bytes()))
+    truth = beside(RENDERS[0], TRUTH)
+    files = zip(("one.png", "two.png", "three.png"), (FINER, RENDERS[0], truth), strict=True)
+    drag(page, "#compare-scores", *((name, file.read_bytes()) for name, file in files))
     said = page.locator("#compare-status")
     said.get_by_text("A: one.png, as it is").wait_for()
     said.get_by_text("B: two.png, restored by <stand-in>").wait_for()
     names = [image.get_attribute("src").split("/")[-1] for image in page.locator("#compare-slider img").all()]
     assert names == ["a_one.png", "b_two_restored.png"]
+    assert page.locator("#compare-reference img").get_attribute("src").endswith("three.png")
+    said.get_by_text("PSNR").first.wait_for()
+    assert said.get_by_text("PSNR").count() == 2

@@ -11,7 +11,7 @@ from PIL import Image
 from enhancer.imaging.io import MIN_SIDE, read_image
 from enhancer.imaging.provenance import Record, png_bytes, read_record
 from page.backend import RENDERS
-from tests.browser.visitor import IN_A_BROWSER, clear, drop, source_of_result, toast, wait_for_new
+from tests.browser.visitor import IN_A_BROWSER, clear, drag, drop, source_of_result, toast, wait_for_new
 from tests.stand_ins import encoded
 
 pytestmark = IN_A_BROWSER
@@ -138,6 +138,8 @@ def test_a_german_reads_german(visit):
     page.get_by_role("tab", name="Splat-Rendering").click()
     drop(page, "render", "bad.png", b"hello")
     toast(page, "Diese Datei ist kein Bild")
+    drag(page, "#render-picture", ("notes.txt", b"hello"))
+    toast(page, "Diese Art Datei wird hier nicht genommen: notes.txt.")
 
 
 def test_a_link_opens_the_same_example_with_the_same_settings(visit):

@@ -106,6 +106,7 @@ def test_a_ground_truth_is_scored_with_as_soon_as_it_is_there(visit, head):
     page.get_by_role("button", name="Scores: give the ground truth too").click()
     drop(page, "render", "truth.png", png_bytes(head.image * 0.9), where="reference")
     said.get_by_text("PSNR").first.wait_for()
+    said.get_by_text("mine.png, scored against truth.png").wait_for()
     clear(page, "render", "reference")
     said.get_by_text("PSNR").first.wait_for(state="detached")
     said.get_by_text("mine.png").wait_for()
@@ -115,9 +116,8 @@ def test_a_ground_truth_is_scored_with_as_soon_as_it_is_there(visit, head):
     clear(page, "render", "reference")
     page.locator("#render-reference img").wait_for(state="detached")
     page.wait_for_timeout(500)
-    assert (
-        page.locator(".toast-body").count() == 0
-    )  # who gives the ground truth first need not be told that a picture lacks
+    # who gives the ground truth first need not be told that a picture lacks
+    assert page.locator(".toast-body").count() == 0
 
 
 def test_beside_an_example_its_ground_truth_is_there_to_see_and_to_take_away(visit):

@@ -3,6 +3,8 @@
 import io
 import re
 
+import pytest
+
 from enhancer.imaging.provenance import read_record
 from tests.browser.visitor import IN_A_BROWSER, source_of_result, wait_for_new
 
@@ -75,3 +77,16 @@ def test_strength_by_keyboard_is_followed_too(visit):
     wait_for_new(page, old)
     page.wait_for_function("() => document.querySelector('#try-views .views')?.dataset.strength == 0")
     assert record_of_result(page).strength == 0
+
+
+@pytest.mark.parametrize("size", [(1280, 800), (390, 844)], ids=["desktop", "phone"])
+def test_the_picture_is_in_sight_while_the_strength_is_moved(visit, size):
+    page = visit(viewport=dict(zip(("width", "height"), size, strict=True)))
+    slider = open_settings(page)
+    slider.evaluate("it => it.scrollIntoView({ block: 'center' })")
+    set_until_it_stays(page, lambda: slider.evaluate(MOVE, 0.4), "0.4")
+    picture, moved = page.locator("#try-slider").bounding_box(), slider.bounding_box()
+    top, bottom = max(0, picture["y"]), min(size[1], picture["y"] + picture["height"])
+    assert bottom - top > 0.8 * picture["height"]
+    # beside the slider or above it, not over it
+    assert moved["x"] + moved["width"] <= picture["x"] or picture["y"] + picture["height"] <= moved["y"]
