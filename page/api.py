@@ -17,6 +17,7 @@ from enhancer.results import result_row
 from page import backend
 from page.archive import safe_names
 from page.backend import shown_to_visitor
+from page.clip_work import home, scratch
 from page.clips import Made, restore_clip, take
 from page.clouds import Given as GivenCloud
 from page.clouds import View, opened, rendered
@@ -25,7 +26,7 @@ from page.i18n.translate import refusal
 from page.outputs import saved, steps_shown
 from page.player import flicker_row
 from page.splat_tab import NO_CLOUD
-from page.video_tab import NO_CLIP, home, scratch
+from page.video_tab import NO_CLIP
 
 Strengths = dict[str, float] | None
 

@@ -14,6 +14,7 @@ from enhancer.splats.formats.contents import Conventions
 from page import backend
 from page.archive import safe_names
 from page.backend import shown_to_visitor
+from page.clip_work import PRIVATE, QUIETLY, LatestRun, Outcome, Run, Updates, scratch, steadiness, stopped
 from page.clips import CAN_READ_CLIPS, Taken, flat
 from page.clouds import EXAMPLE, FIRST_VIEW, FRAMES, LIMITS, Given, Scene, Turn, View, opened, rendered, turned
 from page.controls import THIS_FILE, take_uploads_only
@@ -23,10 +24,7 @@ from page.outputs import Pair
 from page.player import picture_address
 from page.slider import two_pictures
 from page.streaming import once
-from page.video_tab import LatestRun, Outcome, Run, scratch, steadiness, stopped
 
-PRIVATE: dict[str, Any] = {"api_visibility": "private"}
-QUIETLY: dict[str, Any] = {"show_progress": "hidden", **PRIVATE}
 AXES = ("x", "-x", "y", "-y", "z", "-z")
 WHERE = (("yaw", "Turn", 1), ("pitch", "Tilt", 1), ("zoom", "Zoom", 0.05), ("rise", "Height", 0.01))
 CHOICES = {  # of what a file cannot say of itself; the first is what most files have
@@ -37,7 +35,6 @@ CHOICES = {  # of what a file cannot say of itself; the first is what most files
 }
 NOTHING = "no cloud yet"  # a passage
 NO_CLOUD = Message("cloud.none", "There is no cloud yet. Drop one on the page, or take the example.")
-Updates = dict[Any, Any]
 
 
 class LatestView(LatestRun):

@@ -24,6 +24,7 @@ from enhancer.splats import orbit
 from enhancer.video.reading import Frame, open_clip
 from enhancer.video.writing import H264, PRORES, clip_writer
 from page import backend, clips, limits
+from page.clip_work import LatestRun
 from page.clips import Taken, Working, gpu_seconds, restore_clip, restore_frames, take
 from page.clouds import EXAMPLE as HEAD
 from page.clouds import Given, Turn, View, opened, rendered, turned
@@ -31,7 +32,7 @@ from page.i18n.translate import said_in
 from page.player import about, progress
 from page.splat_tab import LatestView, SplatTab
 from page.streaming import once
-from page.video_tab import LatestRun, VideoTab
+from page.video_tab import VideoTab
 from tests.stand_ins import KnownParser, PlainScorer, brighten, import_app
 
 pytest.importorskip("av", reason="needs pip install -e '.[video]'")

@@ -1,0 +1,177 @@
+"""A visitor's work on a clip: which file it is of, how far it is, and what came of it."""
+
+import secrets
+import tempfile
+from collections.abc import Callable, Iterator
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.utils import get_upload_folder
+
+from enhancer.messages import Translate
+from page.clips import Made, Taken, Working, restore_clip
+from page.i18n.translate import label, translator
+from page.player import clips, finished, flicker_table, pictures, progress
+from page.streaming import once
+
+PRIVATE: dict[str, Any] = {"api_visibility": "private"}
+QUIETLY: dict[str, Any] = {"show_progress": "hidden", **PRIVATE}
+Updates = dict[Any, Any]
+
+
+class Run:
+    """One clip's work, which may be stopped; what is finished by then is kept."""
+
+    def __init__(self) -> None:
+        """It goes on."""
+        self.is_stopped = False
+
+    def stop(self) -> None:
+        """Have it end after the frame it is at."""
+        self.is_stopped = True
+
+
+class LatestRun:
+    """A visitor's latest run, and the file they look at. It lies in a `gr.State`, one for each visitor."""
+
+    def __init__(self) -> None:
+        """None was begun."""
+        self.run, self.seen = Run(), ""
+
+    def look_at(self, path: str | None) -> bool:
+        """Note which file is looked at, None for none; say whether it is another one. The work on that before it ends."""
+        if (path or "") == self.seen:
+            return False
+        self.run.stop()
+        self.seen = path or ""
+        return True
+
+    def work(self, path: str, steps: Callable[[Run], Iterator[Updates]]) -> Iterator[Updates]:
+        """Begin a run, which ends the one before, and pass on what is to be shown of it while its file is looked at.
+
+        Args:
+            path: The file.
+            steps: What works on it.
+        """
+        if self.seen != path:  # another one was chosen while this one waited for its turn
+            return
+        self.run.stop()
+        self.run = Run()
+        for updates in steps(self.run):
+            if self.seen != path:
+                return
+            yield updates
+
+
+class Outcome:
+    """Where a clip's work is shown: the two sides, how far it is, the files, how still it holds."""
+
+    def __init__(self, kind: str, first_words: str) -> None:
+        """Take the name of the tab, which its parts' ids begin with, and the passage that stands there at first."""
+        self.kind, self.first_words = kind, first_words
+        self.player = gr.HTML(label(first_words), padding=False, elem_classes="player-place", elem_id=f"{kind}-player")
+        self.status = gr.HTML(padding=False, elem_classes=["status", "work"], elem_id=f"{kind}-status")
+
+    def lay_out_files(self) -> None:
+        """Lay out what is offered of a finished clip, where this is called."""
+        with gr.Row(elem_classes="buttons", visible=False) as self.buttons:
+            self.file = gr.DownloadButton(label("Download MP4"), elem_id=f"{self.kind}-mp4")
+            self.master = gr.DownloadButton(label("Master: PNG frames"), elem_id=f"{self.kind}-master")
+        self.flicker = gr.HTML(padding=False, elem_classes="score-panel", elem_id=f"{self.kind}-flicker")
+        self.kept = gr.File(visible=False)  # so that gradio deletes the clip before, too
+
+    @property
+    def all(self) -> list[Any]:
+        """Every component."""
+        return [self.player, self.status, self.buttons, self.file, self.master, self.flicker, self.kept]
+
+    def none(self) -> Updates:
+        """Return what to show while there is nothing to offer."""
+        return {self.buttons: gr.update(visible=False), self.flicker: ""}
+
+    def cleared(self, say: Translate) -> Updates:
+        """Return what to show before there is any work."""
+        return self.none() | {self.player: say(self.first_words), self.status: ""}
+
+    def start(
+        self,
+        buttons: tuple[gr.Button, gr.Button],
+        file: gr.File,
+        latest: gr.State,
+        run: Callable[..., Any],
+        inputs: Any,
+    ) -> None:
+        """Have a button start the work on a file, one visitor after the other, and another one stop it."""
+        button, stop = buttons
+        waiting = button.click(self.waiting, [file, latest], self.status, queue=False, **QUIETLY)
+        started = waiting.then(
+            once(run), inputs, self.all, concurrency_id="clip", concurrency_limit=1, trigger_mode="once", **QUIETLY
+        )
+        started.failure(lambda: "", None, self.status, queue=False, **QUIETLY)  # the message says it
+        stop.click(lambda latest: latest.run.stop(), latest, None, queue=False, **QUIETLY)
+
+    @staticmethod
+    def waiting(path: str | None, latest: LatestRun, request: gr.Request) -> str:
+        """Note which file is meant, and return what is shown until a visitor's turn comes."""
+        latest.look_at(path)
+        return f"<p role='status'>{escape(translator(request)('Waiting for its turn.'))}</p>"
+
+    def shown(self, step: Working | Made, say: Translate, steady: float, run: Run) -> Updates:
+        """Return what to show of how far the work is, or of what was made."""
+        if isinstance(step, Working):
+            updates: Updates = {self.status: progress(step, say)}
+            return updates | ({self.player: pictures(step.pictures, say)} if step.pictures else {})
+        return {
+            self.player: clips(step, say),
+            self.status: finished(step, say, is_stopped=run.is_stopped, steady=steady),
+            self.buttons: gr.update(visible=True),
+            self.file: str(step.after),
+            self.master: gr.update(value=str(step.master), label=say(_master_words(step))),
+            self.flicker: flicker_table(step, say),
+            self.kept: str(step.before),
+        }
+
+    def work(
+        self, taken: Taken, stem: str, steady: float, run: Run, scratch: Path, say: Translate
+    ) -> Iterator[Updates]:
+        """Restore a clip and show how far it is, then what was made."""
+        made = None
+        for step in restore_clip(taken, scratch, home(), stem, steady, lambda: run.is_stopped):
+            made = step if isinstance(step, Made) else None
+            yield self.shown(step, say, steady, run)
+        if made is None:
+            yield {self.status: stopped(say)}
+
+
+def stopped(say: Translate) -> str:
+    """Return HTML that says that the work was stopped before there was anything to keep."""
+    return f"<p role='status'>{escape(say('Stopped.'))}</p>"
+
+
+def home() -> Path:
+    """Return a new folder that gradio serves files from, and deletes them in after an hour."""
+    return Path(get_upload_folder()) / secrets.token_hex(16)
+
+
+def scratch() -> tempfile.TemporaryDirectory[str]:
+    """Return a folder for frames, which are gone once the work is over."""
+    return tempfile.TemporaryDirectory(prefix="splat-enhancer-clip-")
+
+
+def steadiness(kind: str) -> gr.Slider:
+    """Lay out the slider of how far frames are evened out."""
+    return gr.Slider(
+        0,
+        1,
+        1,
+        step=0.05,
+        label=label("Steadiness"),
+        info=label("0 is frame by frame; up to 1, frames are evened out along the motion before they are restored."),
+        elem_id=f"{kind}-steady",
+    )
+
+
+def _master_words(made: Made) -> str:
+    return "Master: ProRes 4444" if made.master.suffix == ".mov" else "Master: PNG frames"
