@@ -359,6 +359,19 @@
     delete restored.dataset.borrowed;
     restored.style.removeProperty("opacity");
   };
+  // The pictures are brought to where the slider is, above it or below it, as long as it is moved.
+  const bring = (hero, moved) => {
+    hero.classList.remove("brought");
+    const there = hero.querySelector(".slider").getBoundingClientRect();
+    if (there.top >= 0 && there.bottom <= innerHeight) return;
+    const beside = there.left >= moved.right || there.right <= moved.left;
+    const top = [0, innerHeight - there.height].find((top) => beside || top + there.height <= moved.top || top >= moved.bottom);
+    if (top === undefined || there.height > innerHeight) return;
+    hero.style.setProperty("--brought", `${top - there.top}px`);
+    hero.classList.add("brought");
+  };
+  const leaveBrought = () => document.querySelectorAll(".brought").forEach((hero) => hero.classList.remove("brought"));
+  for (const end of ["pointerup", "pointercancel", "blur"]) addEventListener(end, leaveBrought, true);
   document.addEventListener("input", (event) => {
     if (!event.target.matches(".strength input")) return;
     const tab = event.target.closest("[role=tabpanel]");
@@ -366,6 +379,7 @@
     const made = Number(tab.querySelector(".views")?.dataset.strength ?? 0);
     if (!restored || !["all", "mixed", undefined].includes(tab.dataset.shown)) return;
     tab.dataset.shown = "mixed"; // what is told is of another strength
+    bring(tab.querySelector(".hero"), event.target.closest(".strength").getBoundingClientRect());
     const wanted = Number(event.target.value);
     const whole = full.get(keyOf(tab));
     if (whole && restored.src !== whole) {

@@ -26,7 +26,7 @@ from page.limits import LARGEST_UPLOAD
 from page.link import LINKED
 from page.restore_tab import RENDER, TRY, Workbench
 from page.splat_tab import SplatTab
-from page.streaming import once
+from page.streaming import sent_once
 from page.video_tab import VideoTab
 
 ROOT = Path(__file__).parent
@@ -85,7 +85,7 @@ def build_page() -> gr.Blocks:
         page.load(None, None, modes, js=OPENED, **PRIVATE)
         if not backend.ON_ZERO_GPU:  # where a GPU is lent for a visitor's own click
             for tab, shown in ((render, render.first), (attempt, attempt.follow)):
-                page.load(once(shown), tab.hero.wishes, tab.outputs, show_progress_on=tab.hero.slider, **PRIVATE)
+                page.load(sent_once(shown), tab.hero.wishes, tab.outputs, show_progress_on=tab.hero.slider, **PRIVATE)
             attempt.hero.begin_with(clean)
         add_api()
     return page.queue(max_size=WAITING, default_concurrency_limit=2)

@@ -24,7 +24,7 @@ from page.i18n.translate import label, refusal, translator
 from page.limits import LARGEST_SIDE, require_few_bytes
 from page.outputs import Pair, stored
 from page.slider import two_pictures
-from page.streaming import once
+from page.streaming import sent_once
 
 MOST = 20  # pictures in one go
 IT = Message("name.picture", "It")  # the table names the file
@@ -103,7 +103,7 @@ class BatchTab:
         outputs: list[Any] = [self.status, *pictures, self.table, self.download]
         settings = {self.preset, self.seed, self.checkpoint, *self.restoration.all}
         self.button.click(
-            once(self.run),
+            sent_once(self.run),
             {self.files, self.references, self.degrade_first, self.latest, *settings},
             outputs,
             concurrency_id="batch",

@@ -14,7 +14,7 @@ from enhancer.messages import Translate
 from page.clips import Made, Taken, Working, restore_clip
 from page.i18n.translate import label, translator
 from page.player import clips, finished, flicker_table, pictures, progress
-from page.streaming import once
+from page.streaming import sent_once
 
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 QUIETLY: dict[str, Any] = {"show_progress": "hidden", **PRIVATE}
@@ -25,8 +25,8 @@ class Run:
     """One clip's work, which may be stopped; what is finished by then is kept."""
 
     def __init__(self) -> None:
-        """It goes on."""
-        self.is_stopped = False
+        """It waits for its turn."""
+        self.is_begun = self.is_stopped = False
 
     def stop(self) -> None:
         """Have it end after the frame it is at."""
@@ -34,35 +34,38 @@ class Run:
 
 
 class LatestRun:
-    """A visitor's latest run, and the file they look at. It lies in a `gr.State`, one for each visitor."""
+    """What a visitor asked for last, and the file they look at. It lies in a `gr.State`, one for each visitor.
+
+    Attributes:
+        run: None where nothing was asked for of that file.
+        seen: The file; "" is none.
+    """
 
     def __init__(self) -> None:
-        """None was begun."""
-        self.run, self.seen = Run(), ""
+        """Nothing is looked at."""
+        self.run: Run | None = None
+        self.seen = ""
 
     def look_at(self, path: str | None) -> bool:
         """Note which file is looked at, None for none; say whether it is another one. The work on that before it ends."""
         if (path or "") == self.seen:
             return False
-        self.run.stop()
-        self.seen = path or ""
+        self.stop()
+        self.run, self.seen = None, path or ""
         return True
 
-    def work(self, path: str, steps: Callable[[Run], Iterator[Updates]]) -> Iterator[Updates]:
-        """Begin a run, which ends the one before, and pass on what is to be shown of it while its file is looked at.
-
-        Args:
-            path: The file.
-            steps: What works on it.
-        """
-        if self.seen != path:  # another one was chosen while this one waited for its turn
-            return
-        self.run.stop()
+    def ask(self, path: str | None) -> None:
+        """Note that work on a file is asked for; what was asked for before ends."""
+        self.look_at(path)
+        self.stop()
         self.run = Run()
-        for updates in steps(self.run):
-            if self.seen != path:
-                return
-            yield updates
+
+    def stop(self) -> bool:
+        """Have the run end; say whether there is one that still waits for its turn."""
+        if self.run is None:
+            return False
+        self.run.stop()
+        return not self.run.is_begun
 
 
 class Outcome:
@@ -105,18 +108,47 @@ class Outcome:
     ) -> None:
         """Have a button start the work on a file, one visitor after the other, and another one stop it."""
         button, stop = buttons
-        waiting = button.click(self.waiting, [file, latest], self.status, queue=False, **QUIETLY)
-        started = waiting.then(
-            once(run), inputs, self.all, concurrency_id="clip", concurrency_limit=1, trigger_mode="once", **QUIETLY
+        quick: dict[str, Any] = {"queue": False, **QUIETLY}
+        asked = button.click(self.asked, [file, latest], self.status, **quick)
+        started = asked.then(
+            sent_once(run),
+            inputs,
+            self.all,
+            concurrency_id="clip",
+            concurrency_limit=1,
+            trigger_mode="always_last",
+            **QUIETLY,
         )
-        started.failure(lambda: "", None, self.status, queue=False, **QUIETLY)  # the message says it
-        stop.click(lambda latest: latest.run.stop(), latest, None, queue=False, **QUIETLY)
+        started.failure(lambda: "", None, self.status, **quick)  # the message says it
+        stop.click(self.stopped, latest, self.status, **quick)
 
     @staticmethod
-    def waiting(path: str | None, latest: LatestRun, request: gr.Request) -> str:
-        """Note which file is meant, and return what is shown until a visitor's turn comes."""
-        latest.look_at(path)
+    def asked(path: str | None, latest: LatestRun, request: gr.Request) -> str:
+        """Note what is asked for, and return what is shown until its turn comes."""
+        latest.ask(path)
         return f"<p role='status'>{escape(translator(request)('Waiting for its turn.'))}</p>"
+
+    @staticmethod
+    def stopped(latest: LatestRun, request: gr.Request) -> Any:
+        """Stop what was asked for last; it says so itself, unless it has not begun."""
+        return stopped(translator(request)) if latest.stop() else gr.skip()
+
+    def follow(self, latest: LatestRun, path: str, steps: Callable[[Run], Iterator[Updates]]) -> Iterator[Updates]:
+        """Do what was asked for last, and pass on what is to be shown of it until something else is asked for or looked at.
+
+        Args:
+            latest: It is noted there.
+            path: The file of this event. While it waited for its turn, another one may have taken its place.
+            steps: What works on it.
+        """
+        run = latest.run
+        if run is None or run.is_begun or run.is_stopped or latest.seen != path:
+            return
+        run.is_begun = True
+        for updates in steps(run):
+            if latest.run is not run:
+                return
+            yield updates
 
     def shown(self, step: Working | Made, say: Translate, steady: float, run: Run) -> Updates:
         """Return what to show of how far the work is, or of what was made."""

@@ -160,6 +160,11 @@ def readable(given: Given | None) -> None:
         _ = given.image
 
 
+def unless_readable(given: Given | None) -> Any:
+    """Take a picture away that cannot be read, once something failed; a good one is not to blame, nor one that came since."""
+    return gr.skip() if given is None or given.pixels is not None else None
+
+
 def image_of(given: Given | None) -> np.ndarray:
     """Return the pixels, or say that there are none."""
     if given is None:

@@ -6,12 +6,12 @@ from typing import Any
 import gradio as gr
 
 from enhancer.messages import Translate
-from page.controls import readable
+from page.controls import readable, unless_readable
 from page.i18n.translate import label
 from page.link import LINKED
 from page.outputs import Details, Pair, image_update
 from page.slider import INPUT_AND_RESTORED, two_pictures
-from page.streaming import once
+from page.streaming import sent_once
 from page.views import buttons
 from page.wishes import NOW, Wishes, outdated_in, shown_in, stopped_in
 
@@ -80,7 +80,7 @@ class Hero:
         changed: Any = self.wish.change
         changed(inputs=[self.wishes, self.wish], **note)
         work = changed(
-            once(run),
+            sent_once(run),
             inputs | {self.wishes, self.wish},
             outputs,
             concurrency_id="model",
@@ -104,7 +104,7 @@ class Hero:
             needs: Pictures: where none of them is there, nothing is asked for, and nobody is told that it lacks.
         """
         before = self.outdated if before is None else before
-        ask = f"(wish, ...needed) => {{ {before} return needed.length && !needed.some(Boolean) ? wish : {NOW}; }}"
+        ask = f"(wish, ...needed) => {{ if (needed.length && !needed.some(Boolean)) return wish; {before} return {NOW}; }}"
         event(None, [self.wish, *needs], self.wish, js=ask, **PRIVATE)
 
     def drop_on(self, event: Any) -> None:
@@ -130,7 +130,7 @@ class Hero:
         """
         # in the queue, though quick: only there does an error reach the page in words
         taken = event(read, picture, outputs, show_progress="hidden", **PRIVATE)
-        taken.failure(lambda: None, None, picture, **QUICK)
+        taken.failure(unless_readable, picture, picture, **QUICK)
         self.ask_on(taken.success, before="", needs=needs)
 
     def begin_with(self, tab: gr.Tab) -> None:

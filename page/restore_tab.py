@@ -173,7 +173,7 @@ class Workbench:
         if not self.degrades:
             hero.ask_on(self.faces.input)
         # the page mixes the two pictures while the strength is moved; on release the exact result follows
-        hero.ask_on(self.restoration.strength.release, before=mixed_in(self.kind))
+        hero.ask_on(self.restoration.strength.release, before=mixed_in(self.kind), needs=[self.image])
         self._wire_picture(settings)
         if self.damage:
             self._wire_damage(self.damage)

@@ -1,12 +1,14 @@
 """The tab that shows a cloud of Gaussians from any side, restores what is seen, and makes a turntable of it."""
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from html import escape
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
+from enhancer.errors import EnhancerError
 from enhancer.imaging.io import to_bytes
 from enhancer.messages import Message, Translate
 from enhancer.results import note_list, patience, status_line
@@ -23,7 +25,7 @@ from page.limits import SPLAT_SIZE
 from page.outputs import Pair
 from page.player import picture_address
 from page.slider import two_pictures
-from page.streaming import once
+from page.streaming import sent_once
 
 AXES = ("x", "-x", "y", "-y", "z", "-z")
 WHERE = (("yaw", "Turn", 1), ("pitch", "Tilt", 1), ("zoom", "Zoom", 0.05), ("rise", "Height", 0.01))
@@ -163,8 +165,7 @@ class SplatTab:
         # sliders and file are set before the cloud is looked at
         uploaded: Any = self.file.upload
         looked = uploaded(lambda: [0, 0, 1, 0], None, self.where, queue=False, **QUIETLY).then(**seen)
-        # what cannot be read does not stay
-        looked.failure(lambda: None, None, self.file, queue=False, **QUIETLY).then(**seen)
+        looked.failure(self.refuse, told, [self.file, *seen["outputs"]], queue=False, **QUIETLY)
         taken = self.example.click(
             lambda: [str(EXAMPLE), *FIRST_VIEW], None, [self.file, *self.where], queue=False, **QUIETLY
         )
@@ -173,12 +174,13 @@ class SplatTab:
         cleared(**seen)
         selected: Any = tab.select
         selected(**seen | {"fn": self.look_again, "inputs": told | {self.view}})
-        self.button.click(
-            once(self.restore_view),
+        asked = self.button.click(self.ask, told, None, queue=False, **QUIETLY)
+        asked.then(
+            sent_once(self.restore_view),
             told,
             [self.live, self.restored, self.slider, self.status],
             concurrency_id="model",
-            trigger_mode="once",
+            trigger_mode="always_last",
             show_progress_on=self.view,
             **PRIVATE,
         )
@@ -208,16 +210,31 @@ class SplatTab:
         """Do the same where nothing is shown yet."""
         return {self.status: gr.skip()} if "<img" in str(values[self.view]) else self.look(values, request)
 
+    def refuse(self, values: Mapping[Any, Any], request: gr.Request) -> Updates:
+        """Take a cloud away that cannot be read, once something failed; a good one is not to blame, nor one that came since."""
+        try:
+            if values[self.file] is not None:
+                opened(Given(values[self.file]), THIS_FILE)
+        except EnhancerError:
+            return {self.file: None} | self.look({**values, self.file: None}, request)
+        return {self.file: gr.skip()}
+
+    def ask(self, values: Mapping[Any, Any]) -> None:
+        """Note which view is meant: the sliders may have been moved just before, and the view be on its way."""
+        values[self.latest].view = self._asked(values)
+
     def restore_view(self, values: Mapping[Any, Any], request: gr.Request) -> Iterator[Updates]:
         """Restore what is seen, and show it before and after, unless something else is looked at by then."""
-        say, latest = translator(request), values[self.latest]
+        say, latest, asked = translator(request), values[self.latest], self._asked(values)
+        if latest.view != asked:
+            return
         with shown_to_visitor():
             scene = self._scene(values)
             image = rendered(scene, self._view(values))
         if wait := backend.expected_seconds(image):
             yield {self.status: patience(wait, say)}
         result = backend.restored(image, notes=scene.notes)
-        if latest.view not in (None, self._asked(values)):
+        if latest.view != asked:
             return
         pair = Pair.of(result)
         yield {
@@ -232,11 +249,12 @@ class SplatTab:
         path = values[self.file]
         if path is None:
             raise refusal(NO_CLOUD)
-        yield from values[self.latest].work(path, lambda run: self._steps(values, run, translator(request)))
+        assert self.outcome is not None  # without it there is no button to ask for a turntable
+        steps = partial(self._steps, self.outcome, values, say=translator(request))
+        yield from self.outcome.follow(values[self.latest], path, steps)
 
-    def _steps(self, values: Mapping[Any, Any], run: Run, say: Translate) -> Iterator[Updates]:
-        outcome, steady = self.outcome, values[self.steady]
-        assert outcome is not None  # without it there is no button to ask for a turntable
+    def _steps(self, outcome: Outcome, values: Mapping[Any, Any], run: Run, say: Translate) -> Iterator[Updates]:
+        steady = values[self.steady]
         with shown_to_visitor(), scratch() as folder:
             scene = self._scene(values)
             turn = Turn(self._view(values), values[self.frames], values[self.arc])

@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 
-def once(run: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
+def sent_once(run: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
     """Return a generator of which nothing is sent twice.
 
     Gradio sends the last thing that a generator yielded again as it ends, and None to every output of one that yielded

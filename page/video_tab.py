@@ -6,6 +6,7 @@ from typing import Any
 
 import gradio as gr
 
+from enhancer.errors import EnhancerError
 from enhancer.messages import Message, Translate
 from page import backend
 from page.archive import safe_names
@@ -53,8 +54,8 @@ class VideoTab:
         latest = gr.State(LatestRun())
         opened: dict[str, Any] = {"inputs": [self.file, latest], "outputs": self.outcome.all, **QUIETLY}
         changed: Any = self.file.change
-        # what cannot be read does not stay; that is a change, too
-        changed(self.opened, **opened).failure(lambda: None, None, self.file, queue=False, **QUIETLY)
+        # that is a change, too
+        changed(self.opened, **opened).failure(self.unless_readable, self.file, self.file, queue=False, **QUIETLY)
         selected: Any = tab.select
         selected(self.opened, **opened)
         self.example.click(lambda: str(EXAMPLE), None, self.file, queue=False, **QUIETLY)
@@ -75,11 +76,21 @@ class VideoTab:
         shown[self.outcome.status] = about(taken, say, backend.expected_seconds_of(taken.pixels, taken.frames))
         return shown
 
+    @staticmethod
+    def unless_readable(path: str | None) -> Any:
+        """Take a clip away that cannot be read, once something failed; a good one is not to blame, nor one that came since."""
+        try:
+            if path is not None:
+                next(iter(take(path, THIS_FILE).clip().frames()))
+        except EnhancerError:
+            return None
+        return gr.skip()
+
     def run(self, path: str | None, steady: float, latest: LatestRun, request: gr.Request) -> Iterator[Updates]:
         """Restore the clip and show how far it is, then before and after."""
         if not path:
             raise refusal(NO_CLIP)
-        yield from latest.work(path, lambda run: self._steps(path, steady, run, translator(request)))
+        yield from self.outcome.follow(latest, path, lambda run: self._steps(path, steady, run, translator(request)))
 
     def _steps(self, path: str, steady: float, run: Run, say: Translate) -> Iterator[Updates]:
         with shown_to_visitor(), scratch() as folder:

@@ -31,7 +31,7 @@ from page.clouds import Given, Turn, View, opened, rendered, turned
 from page.i18n.translate import said_in
 from page.player import about, progress
 from page.splat_tab import LatestView, SplatTab
-from page.streaming import once
+from page.streaming import sent_once
 from page.video_tab import VideoTab
 from tests.stand_ins import KnownParser, PlainScorer, brighten, import_app
 
@@ -204,14 +204,14 @@ def test_time_left_is_told_once_it_is_known():
 # --- the tab of clips ------------------------------------------------------------------------------------------------
 
 
-def looking_at(path):
+def asked_for(path):
     latest = LatestRun()
-    latest.look_at(str(path))
+    latest.ask(str(path))
     return latest
 
 
 def test_a_visitor_sees_frames_while_it_works_then_both_clips(tabs, clip):
-    tab, latest = tabs.video, looking_at(clip)
+    tab, latest = tabs.video, asked_for(clip)
     shown = list(tab.run(str(clip), 1.0, latest, asked_in("en")))
     outcome = tab.outcome
     assert any("<img" in step.get(outcome.player, "") for step in shown)
@@ -226,7 +226,7 @@ def test_a_visitor_sees_frames_while_it_works_then_both_clips(tabs, clip):
 
 
 def test_stop_ends_the_run_and_offers_what_is_done(tabs, clip):
-    tab, latest = tabs.video, looking_at(clip)
+    tab, latest = tabs.video, asked_for(clip)
     shown = []
     for step in tab.run(str(clip), 0.0, latest, asked_in("de")):
         shown.append(step)
@@ -237,15 +237,31 @@ def test_stop_ends_the_run_and_offers_what_is_done(tabs, clip):
 
 
 def test_a_run_whose_clip_was_changed_shows_nothing_more(tabs, clip):
-    tab, latest = tabs.video, looking_at(clip)
+    tab, latest = tabs.video, asked_for(clip)
     run = tab.run(str(clip), 0.0, latest, asked_in("en"))
     next(run)
     tab.opened(None, latest, asked_in("en"))
     assert list(run) == []
     waiting = tab.run(str(clip), 0.0, latest, asked_in("en"))  # for its turn, while the clip was changed
     assert list(waiting) == []
-    assert "Waiting" in tab.outcome.waiting(str(clip), latest, asked_in("en"))
-    assert next(tab.run(str(clip), 0.0, latest, asked_in("en")))
+
+
+def test_work_that_is_asked_for_again_is_done_once_and_the_first_shows_nothing_more(tabs, clip):
+    tab, latest, asked = tabs.video, LatestRun(), asked_in("en")
+    assert "Waiting" in tab.outcome.asked(str(clip), latest, asked)
+    first = tab.run(str(clip), 0.0, latest, asked)
+    next(first)
+    assert "Waiting" in tab.outcome.asked(str(clip), latest, asked)
+    assert list(first) == []
+    assert "<video" in list(tab.run(str(clip), 0.0, latest, asked))[-1][tab.outcome.player]
+    assert list(tab.run(str(clip), 0.0, latest, asked)) == []  # of two clicks while it waited, the second
+
+
+def test_what_is_stopped_while_it_waits_says_so_and_is_not_begun(tabs, clip):
+    tab, latest, asked = tabs.video, asked_for(clip), asked_in("de")
+    assert "Angehalten." in tab.outcome.stopped(latest, asked)
+    assert list(tab.run(str(clip), 0.0, latest, asked)) == []
+    assert tab.outcome.stopped(LatestRun(), asked) == gr.skip()
 
 
 def test_an_opened_clip_shows_its_first_frame_once(tabs, clip):
@@ -338,8 +354,9 @@ def test_a_cloud_is_looked_at_and_its_notes_are_told(tabs):
 
 
 def test_what_is_seen_is_restored(tabs):
-    tab = tabs.splat
-    *_, shown = tab.restore_view(chosen(tab), asked_in("en"))
+    tab, latest = tabs.splat, LatestView()
+    tab.ask(chosen(tab, latest=latest))
+    *_, shown = tab.restore_view(chosen(tab, latest=latest), asked_in("en"))
     before, after = (read_image(path) for path in shown[tab.slider])
     assert before.shape == after.shape == (512, 512, 4)
     np.testing.assert_array_equal(before[..., 3], after[..., 3])
@@ -347,20 +364,23 @@ def test_what_is_seen_is_restored(tabs):
     assert "&lt;bright&gt;" in shown[tab.status]
 
 
-def test_what_is_restored_of_a_view_is_not_shown_in_another(tabs):
+def test_what_is_restored_of_a_view_is_not_shown_in_another(tabs, monkeypatch):
+    monkeypatch.setattr(backend, "expected_seconds", lambda image: 5.0)
     tab, latest = tabs.splat, LatestView()
     turned = chosen(tab, latest=latest) | {tab.where[0]: 30}
     for here, there in ((chosen(tab, latest=latest), turned), (turned, chosen(tab, None, latest))):
         tab.look(here, asked_in("en"))
-        assert any(tab.slider in shown for shown in tab.restore_view(here, asked_in("en")))
+        restoring = tab.restore_view(here, asked_in("en"))
+        assert tab.slider not in next(restoring)
         tab.look(there, asked_in("en"))
-        assert not any(tab.slider in shown for shown in tab.restore_view(here, asked_in("en")))
+        assert list(restoring) == list(tab.restore_view(here, asked_in("en"))) == []
 
 
 def test_the_turntable_of_a_cloud_makes_room_for_another_cloud(tabs, tmp_path):
     tab, latest = tabs.splat, LatestView()
     tab.look(chosen(tab, latest=latest), asked_in("en"))
     settings = {tab.frames: 8, tab.arc: 30, tab.steady: 0.0}
+    latest.ask(str(HEAD))
     run = tab.turn(chosen(tab, latest=latest) | settings, asked_in("en"))
     next(run)
     turned = tab.look(chosen(tab, latest=latest) | {tab.where[0]: 30}, asked_in("en"))
@@ -397,8 +417,8 @@ def test_nothing_that_the_page_shows_while_it_works_is_sent_again_at_the_end():
     ]
     assert len(works) >= 8
     for wired in works:
-        assert wired.fn.__code__ is once(len).__code__, wired.fn.__name__
-    sent = list(once(lambda number: iter(range(number)))(2))
+        assert wired.fn.__code__ is sent_once(len).__code__, wired.fn.__name__
+    sent = list(sent_once(lambda number: iter(range(number)))(2))
     assert sent == [0, 1, gr.skip()]
 
 

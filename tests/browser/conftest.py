@@ -31,7 +31,8 @@ HARMLESS = (
 
 ALL_IS_SHOWN = "document.querySelector('#try-slider')?.closest('[role=tabpanel]').dataset.shown == 'all'"
 
-PACE = SimpleNamespace(seconds=0.0, calls=0)  # that the stand-in takes for a picture, and how many it was given
+# that the stand-in takes for a picture, how many it was given, and at how many it works
+PACE = SimpleNamespace(seconds=0.0, calls=0, working=0)
 
 
 @pytest.fixture
@@ -50,7 +51,9 @@ def service(head):
 
     def brighten(rgb):
         PACE.calls += 1
+        PACE.working += 1
         time.sleep(PACE.seconds)
+        PACE.working -= 1
         return (rgb * 0.9 + 0.1).astype("float32")
 
     return Service(KnownParser(head.labels), Restorer(brighten, "<stand-in>", "0123456789"), PlainScorer())

@@ -9,7 +9,7 @@ from enhancer.imaging.io import composite, to_bytes
 from enhancer.video.reading import Frame
 from page.clips import EXAMPLE as EXAMPLE_CLIP
 from page.clouds import EXAMPLE
-from tests.browser.visitor import IN_A_BROWSER, drag, toast
+from tests.browser.visitor import IN_A_BROWSER, drag, toast, wait_for_work, wait_until_idle
 
 pytestmark = IN_A_BROWSER
 pytest.importorskip("av", reason="needs pip install -e '.[video]'")
@@ -125,8 +125,7 @@ def test_a_clip_that_comes_while_another_is_worked_on_takes_its_place(give, pace
     drag(page, "#video-player", ("example.mp4", EXAMPLE_CLIP.read_bytes()))
     told = page.locator("#video-status", has_text="512x512")
     told.wait_for()
-    pace.seconds = 0
-    page.wait_for_timeout(2500)  # what was left of the work is over
+    wait_until_idle(page, pace)
     assert told.count() == 1
     assert page.locator("#video-player img").count() == 1
     assert page.locator("#video-mp4").is_hidden()
@@ -134,16 +133,49 @@ def test_a_clip_that_comes_while_another_is_worked_on_takes_its_place(give, pace
 
 def test_what_is_no_clip_and_no_cloud_is_refused_and_taken_away(visit, tmp_path):
     page = visit(reduced_motion="reduce", locale="de-DE")
-    for tab, kind, file, words in (
-        ("Video", "video", "no.mp4", "ist kein Video"),
-        ("Mein Splat", "splat", "no.ply", "ist"),
+    for tab, kind, place, file, words in (
+        ("Video", "video", "player", "no.mp4", "ist kein Video"),
+        ("Mein Splat", "splat", "view", "no.ply", "ist keine Datei mit Gauß-Splats"),
     ):
         page.get_by_role("tab", name=tab, exact=True).click()
-        page.locator(f"#{kind}-{'player' if kind == 'video' else 'view'} img").first.wait_for()
+        page.locator(f"#{kind}-{place} img").first.wait_for()
         drag(page, f"#{kind}-file", (file, b"hello"))
         toast(page, words)
         page.locator(f"#{kind}-file input[type=file]").wait_for(state="attached")
-        page.locator(f"#{kind}-{'player' if kind == 'video' else 'view'}", has_text="Noch kein").wait_for()
+        page.locator(f"#{kind}-{place}", has_text="Noch kein").wait_for()
+
+
+def test_a_good_cloud_stays_though_it_cannot_be_seen_as_the_controls_say(visit):
+    page = visit()
+    page.get_by_role("tab", name="My splat", exact=True).click()
+    page.locator("#splat-view img").wait_for()
+    page.get_by_role("button", name="How the file is read").click()
+    for part in ("up", "front"):
+        page.locator(f"#splat-{part} input").click()
+        page.get_by_role("option", name="x", exact=True).last.click()
+    toast(page, "Up and front are the same direction")
+    page.locator(".toast-close").click()
+    page.locator(".toast-body").wait_for(state="detached")
+    drag(page, "#splat-file", ("mine.ply", EXAMPLE.read_bytes()))
+    page.locator("#splat-file", has_text="mine").wait_for()
+    toast(page, "Up and front are the same direction")
+    page.wait_for_timeout(1000)
+    assert page.locator("#splat-file", has_text="mine").count() == 1
+
+
+def test_what_waits_for_its_turn_can_be_stopped_and_asked_for_again(give, pace):
+    page = give()
+    pace.seconds = 2
+    page.locator("#video-restore").click()
+    page.locator("#video-status", has_text="frame 1 of 6").wait_for()
+    page.locator("#video-restore").click()  # anew
+    page.locator("#video-status", has_text="Waiting for its turn.").wait_for()
+    page.locator("#video-stop").click()
+    page.locator("#video-status", has_text="Stopped.").wait_for()
+    wait_until_idle(page, pace)
+    assert page.locator("#video-status").inner_text() == "Stopped."
+    page.locator("#video-restore").click()
+    page.locator("#video-player video").nth(1).wait_for()
 
 
 def test_a_turntable_and_a_restored_view_make_room_for_another_cloud(visit, pace):
@@ -154,15 +186,12 @@ def test_a_turntable_and_a_restored_view_make_room_for_another_cloud(visit, pace
     page.locator("#splat-frames input[type=range]").fill("8")
     pace.seconds = 4
     page.locator("#splat-turn").click()
-    page.locator("#splat-status", has_text="frame 1 of 8").wait_for()
-    before = pace.calls
+    page.locator("#splat-status", has_text="Restoring: frame 1 of 8").wait_for()
     page.locator("#splat-restore").click()
-    while pace.calls == before:
-        page.wait_for_timeout(50)
+    wait_for_work(page, pace, 2)
     drag(page, "#splat-view", ("mine.ply", EXAMPLE.read_bytes()))
     page.locator("#splat-player", has_text="No turntable yet").wait_for()
-    pace.seconds = 0
-    page.wait_for_timeout(4500)  # what was left of the work is over
+    wait_until_idle(page, pace)
     assert page.locator("#splat-player", has_text="No turntable yet").count() == 1
     assert page.locator("#splat-status").inner_text() == ""
     assert view.is_visible()

@@ -58,5 +58,25 @@ def drag(page, spot, *files, places=1):
     assert page.locator(".dropping").count() == 0
 
 
+def wait_for_work(page, pace, count=1):
+    """Wait until the model works at so many pictures at once."""
+    for _ in range(400):
+        if pace.working >= count:
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"The model works at {pace.working} pictures after 20 s, not at {count}.")
+
+
+def wait_until_idle(page, pace):
+    """Wait until the model works at nothing any more, and what came of it has reached the page."""
+    pace.seconds = 0
+    for _ in range(40):
+        before = pace.calls
+        page.wait_for_timeout(1000)
+        if not pace.working and pace.calls == before:
+            return
+    raise AssertionError("The model still works after 40 s.")
+
+
 def toast(page, words):
     page.locator(".toast-body", has_text=words).first.wait_for()
