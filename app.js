@@ -389,6 +389,29 @@
     const most = restored.src === whole ? 1 : made;
     restored.style.setProperty("opacity", most ? Math.min(1, wanted / most) : 1);
   });
+  // A number beside a slider is told once it is one of the slider's, and is committed by Enter; gradio tells every key, and
+  // what is outside is an error. A slider that is set back has moved, too.
+  const NUMBER = ".tab-like-container input[type=number]";
+  const told = (input) => input.dispatchEvent(new Event("input", { bubbles: true }));
+  const within = ({ value, min, max }) => value !== "" && Number(value) >= Number(min) && Number(value) <= Number(max);
+  document.addEventListener("input", (event) => {
+    if (event.target.matches(NUMBER) && !within(event.target)) event.stopImmediatePropagation();
+  }, true);
+  document.addEventListener("change", ({ target: number }) => {
+    if (!number.matches(NUMBER) || within(number)) return;
+    const { min, max, value } = number;
+    const before = number.closest(".block").querySelector("input[type=range]").value;
+    number.value = value === "" ? before : Math.min(Number(max), Math.max(Number(min), Number(value)));
+    told(number);
+  }, true);
+  document.addEventListener("keydown", (event) => event.key === "Enter" && event.target.matches(NUMBER) && event.target.blur());
+  document.addEventListener("click", async (event) => {
+    if (!event.target.closest("[data-testid=reset-button]")) return;
+    const range = event.target.closest(".block").querySelector("input[type=range]");
+    await new Promise(requestAnimationFrame); // until it is back
+    told(range);
+    leaveBrought();
+  });
   document.addEventListener("keyup", (event) => {
     // gradio calls it released only by a pointer
     const moves = /^(Arrow|Page|Home|End)/.test(event.key);

@@ -19,12 +19,14 @@ from page.archive import safe_names
 from page.backend import shown_to_visitor
 from page.batch_run import Done, Files, Latest, Run
 from page.batch_table import batch_table
-from page.controls import KINDS, RestorationControls, restored_before, take_uploads_only, whole_seed
+from page.controls import KINDS, RestorationControls, moved_by_hand, restored_before, take_uploads_only, whole_seed
+from page.hero import HEIGHT
 from page.i18n.translate import label, refusal, translator
 from page.limits import LARGEST_SIDE, require_few_bytes
 from page.outputs import Pair, stored
 from page.slider import two_pictures
 from page.streaming import sent_once
+from page.wishes import EARLIER
 
 MOST = 20  # pictures in one go
 IT = Message("name.picture", "It")  # the table names the file
@@ -39,6 +41,8 @@ TELL_ROW = """element.addEventListener("click", (event) => {
 ASKED = (
     "() => document.querySelectorAll('#batch-status [data-asked]').forEach((it) => (it.textContent = it.dataset.asked))"
 )
+# JavaScript that says whether what is shown is of what is chosen
+SHOWN = "document.querySelector('#batch-restore').closest('[role=tabpanel]').dataset.shown = "
 INTO_VIEW = "() => document.querySelector('#batch-slider').scrollIntoView({block: 'nearest'})"
 Updates = dict[Any, Any]
 
@@ -87,7 +91,7 @@ class BatchTab:
     def _lay_out_results(self) -> None:
         self.status = gr.HTML(padding=False, elem_classes="status", elem_id="batch-status")
         with gr.Column(visible=False) as self.looked_at:
-            self.slider = two_pictures("batch", 500)
+            self.slider = two_pictures("batch", HEIGHT)
             self.shown = gr.HTML(padding=False, elem_classes="status", elem_id="batch-shown")
         self.table = gr.HTML(padding=False, elem_classes="score-panel", elem_id="batch-table", js_on_load=TELL_ROW)
         self.download = gr.DownloadButton(
@@ -102,15 +106,22 @@ class BatchTab:
         pictures: list[Any] = [self.looked_at, self.slider, self.shown]
         outputs: list[Any] = [self.status, *pictures, self.table, self.download]
         settings = {self.preset, self.seed, self.checkpoint, *self.restoration.all}
-        self.button.click(
+        asked = self.button.click(
+            self.ask_to_stop, self.latest, None, js=f"(it) => {{ {SHOWN} 'all'; return it; }}", **QUICK
+        )
+        asked.then(
             sent_once(self.run),
             {self.files, self.references, self.degrade_first, self.latest, *settings},
             outputs,
             concurrency_id="batch",
-            trigger_mode="once",
+            trigger_mode="always_last",
             show_progress="hidden",
             **PRIVATE,  # the status draws its own
         )
+        files: Any = self.files
+        references: Any = self.references
+        changed = [files.change, references.change, *moved_by_hand([self.degrade_first, *settings])]
+        gr.on(changed, None, js=f"() => {{ {SHOWN} '{EARLIER}'; }}", **PRIVATE)
         # The run is asked to end, not cancelled, and says itself that it has: of two that write, either could come last.
         self.stop.click(self.ask_to_stop, self.latest, None, js=ASKED, queue=False, **PRIVATE)
         chosen: Any = self.table.click
@@ -131,7 +142,7 @@ class BatchTab:
         return gr.skip() if found is None else self._seen(*found)
 
     def ask_to_stop(self, latest: Latest) -> None:
-        """Have the run end with the picture it works on."""
+        """Have the run end with the picture it works on, also because another one is asked for."""
         if latest.run is not None:
             latest.run.is_stopped = True
 

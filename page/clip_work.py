@@ -109,7 +109,9 @@ class Outcome:
         """Have a button start the work on a file, one visitor after the other, and another one stop it."""
         button, stop = buttons
         quick: dict[str, Any] = {"queue": False, **QUIETLY}
-        asked = button.click(self.asked, [file, latest], self.status, **quick)
+        asked = button.click(self.asked, [file, latest], self.all, **quick)
+        into_view = f"() => document.querySelector('#{self.kind}-status').scrollIntoView({{block: 'nearest'}})"
+        button.click(None, None, None, js=into_view, **PRIVATE)
         started = asked.then(
             sent_once(run),
             inputs,
@@ -122,11 +124,11 @@ class Outcome:
         started.failure(lambda: "", None, self.status, **quick)  # the message says it
         stop.click(self.stopped, latest, self.status, **quick)
 
-    @staticmethod
-    def asked(path: str | None, latest: LatestRun, request: gr.Request) -> str:
+    def asked(self, path: str | None, latest: LatestRun, request: gr.Request) -> Updates:
         """Note what is asked for, and return what is shown until its turn comes."""
         latest.ask(path)
-        return f"<p role='status'>{escape(translator(request)('Waiting for its turn.'))}</p>"
+        words = translator(request)("Waiting for its turn.")
+        return self.none() | {self.status: f"<p role='status'>{escape(words)}</p>"}
 
     @staticmethod
     def stopped(latest: LatestRun, request: gr.Request) -> Any:

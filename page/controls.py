@@ -142,6 +142,11 @@ def take_uploads_only(component: Component) -> None:
     setattr(component, "async_move_resource_to_block_cache", uploaded)  # noqa: B010  as above
 
 
+def moved_by_hand(parts: Iterable[Component]) -> list[Any]:
+    """Return the event of each component that a visitor causes, not a function of ours; gradio makes it unseen by type checkers."""
+    return [getattr(part, "input") for part in parts]  # noqa: B009
+
+
 def restored_before(record: Record | None, *, as_clean: bool = False) -> tuple[Message, ...]:
     """Return what to say where a file tells that a checkpoint made it and it is about to be restored; else nothing.
 

@@ -13,7 +13,7 @@ from page.outputs import Details, Pair, image_update
 from page.slider import INPUT_AND_RESTORED, two_pictures
 from page.streaming import sent_once
 from page.views import buttons
-from page.wishes import NOW, Wishes, outdated_in, shown_in, stopped_in
+from page.wishes import NOW, Wishes, changed_in, outdated_in, shown_in, stopped_in
 
 HEIGHT = 512  # of the pictures, px
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
@@ -106,6 +106,10 @@ class Hero:
         before = self.outdated if before is None else before
         ask = f"(wish, ...needed) => {{ if (needed.length && !needed.some(Boolean)) return wish; {before} return {NOW}; }}"
         event(None, [self.wish, *needs], self.wish, js=ask, **PRIVATE)
+
+    def outdate_on(self, events: Sequence[Any]) -> None:
+        """Have events, such as of a setting that is moved, leave what is shown as an earlier result; work goes on."""
+        gr.on(events, None, js=f"() => {{ {changed_in(self.kind)} }}", **PRIVATE)
 
     def drop_on(self, event: Any) -> None:
         """Have an event, such as a picture that is taken away, end all work and leave what is shown as an earlier result."""

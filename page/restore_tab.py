@@ -22,6 +22,7 @@ from page.controls import (
     Given,
     RestorationControls,
     image_of,
+    moved_by_hand,
     picture_input,
     restored_before,
     unless_one_of,
@@ -172,6 +173,8 @@ class Workbench:
         hero.ask_on(self.button.click, before=hero.outdated + into_view)
         if not self.degrades:
             hero.ask_on(self.faces.input)
+        told = [*self.restoration.regions, self.restoration.background, self.checkpoint]
+        hero.outdate_on(moved_by_hand([*told, *(self.damage.all if self.damage else [])]))
         # the page mixes the two pictures while the strength is moved; on release the exact result follows
         hero.ask_on(self.restoration.strength.release, before=mixed_in(self.kind), needs=[self.image])
         self._wire_picture(settings)

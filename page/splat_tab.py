@@ -19,7 +19,8 @@ from page.backend import shown_to_visitor
 from page.clip_work import PRIVATE, QUIETLY, LatestRun, Outcome, Run, Updates, scratch, steadiness, stopped
 from page.clips import CAN_READ_CLIPS, Taken, flat
 from page.clouds import EXAMPLE, FIRST_VIEW, FRAMES, LIMITS, Given, Scene, Turn, View, opened, rendered, turned
-from page.controls import THIS_FILE, take_uploads_only
+from page.controls import THIS_FILE, moved_by_hand, take_uploads_only
+from page.hero import HEIGHT
 from page.i18n.translate import label, refusal, translator
 from page.limits import SPLAT_SIZE
 from page.outputs import Pair
@@ -35,7 +36,7 @@ CHOICES = {  # of what a file cannot say of itself; the first is what most files
     "opacities": ("auto", "logit", "linear"),
     "colours": ("auto", "sh", "rgb"),
 }
-NOTHING = "no cloud yet"  # a passage
+NOTHING, NO_VIEW = "no cloud yet", "no view"  # passages
 NO_CLOUD = Message("cloud.none", "There is no cloud yet. Drop one on the page, or take the example.")
 
 
@@ -65,7 +66,7 @@ class SplatTab:
                     with gr.Column(elem_id="splat-live") as self.live:
                         self.view = gr.HTML(label(NOTHING), padding=False, elem_id="splat-view")
                     with gr.Column(visible=False, elem_id="splat-restored") as self.restored:
-                        self.slider = two_pictures("splat", 500)
+                        self.slider = two_pictures("splat", HEIGHT)
                 self.status = gr.HTML(padding=False, elem_classes="status", elem_id="splat-about")
         with gr.Column(elem_classes="details", elem_id="splat-turntable"):
             self._lay_out_turntable()
@@ -157,23 +158,23 @@ class SplatTab:
             "concurrency_limit": 2,
             **QUIETLY,
         }
-        for slider in self.where:
-            slider.input(**seen)
-        for part in read_as:
-            changed: Any = part.input
-            changed(**seen)
+
+        def look_after(event: Any, **changed: Any) -> None:
+            event(**seen | changed).failure(
+                self.refuse, [self.file, self.latest], [self.file, *seen["outputs"]], queue=False, **QUIETLY
+            )
+
+        # one event for all that is moved: of two, the earlier one's view could come last
+        file: Any = self.file
+        look_after(partial(gr.on, [*moved_by_hand([*self.where, *read_as]), file.clear]))
         # sliders and file are set before the cloud is looked at
-        uploaded: Any = self.file.upload
-        looked = uploaded(lambda: [0, 0, 1, 0], None, self.where, queue=False, **QUIETLY).then(**seen)
-        looked.failure(self.refuse, told, [self.file, *seen["outputs"]], queue=False, **QUIETLY)
+        uploaded: Any = file.upload
+        look_after(uploaded(lambda: [0, 0, 1, 0], None, self.where, queue=False, **QUIETLY).then)
         taken = self.example.click(
             lambda: [str(EXAMPLE), *FIRST_VIEW], None, [self.file, *self.where], queue=False, **QUIETLY
         )
-        taken.then(**seen)
-        cleared: Any = self.file.clear
-        cleared(**seen)
-        selected: Any = tab.select
-        selected(**seen | {"fn": self.look_again, "inputs": told | {self.view}})
+        look_after(taken.then)
+        look_after(tab.select, fn=self.look_again, inputs=told | {self.view})
         asked = self.button.click(self.ask, told, None, queue=False, **QUIETLY)
         asked.then(
             sent_once(self.restore_view),
@@ -210,14 +211,18 @@ class SplatTab:
         """Do the same where nothing is shown yet."""
         return {self.status: gr.skip()} if "<img" in str(values[self.view]) else self.look(values, request)
 
-    def refuse(self, values: Mapping[Any, Any], request: gr.Request) -> Updates:
-        """Take a cloud away that cannot be read, once something failed; a good one is not to blame, nor one that came since."""
+    def refuse(self, path: str | None, latest: LatestView, request: gr.Request) -> Updates:
+        """Show no other view in place of one that failed; take a cloud away that cannot be read."""
+        say, latest.view = translator(request), None
+        gone: Updates = {self.live: gr.update(visible=True), self.restored: gr.update(visible=False), self.status: ""}
         try:
-            if values[self.file] is not None:
-                opened(Given(values[self.file]), THIS_FILE)
+            if path is not None:
+                opened(Given(path), THIS_FILE)  # a good one is not to blame, nor one that came since
+                return gone | {self.file: gr.skip(), self.view: say(NO_VIEW)}
         except EnhancerError:
-            return {self.file: None} | self.look({**values, self.file: None}, request)
-        return {self.file: gr.skip()}
+            latest.look_at(None)
+            gone |= self.outcome.cleared(say) if self.outcome else {}
+        return gone | {self.file: None, self.view: say(NOTHING)}
 
     def ask(self, values: Mapping[Any, Any]) -> None:
         """Note which view is meant: the sliders may have been moved just before, and the view be on its way."""

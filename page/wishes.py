@@ -5,7 +5,7 @@ NOW = "Math.ceil(performance.now())"
 # How much of what is shown belongs to the last wish: nothing, the words (how long it takes), the two pictures, all of it.
 NOTHING, WORDS, PICTURES, ALL = "nothing", "words", "pictures", "all"
 MIXED = "mixed"  # by the page itself, until the result of another strength is there
-EARLIER = "earlier"  # once the last wish was stopped; "earlier silent" where the line on the earlier result is gone
+EARLIER = "earlier"  # once the last wish was stopped, or something else is chosen; "earlier silent" where the line on the earlier result is gone
 
 
 class Wishes:
@@ -38,6 +38,15 @@ def outdated_in(kind: str) -> str:
         f"const tab = document.querySelector('#{kind}-slider').closest('[role=tabpanel]');"
         f"tab.dataset.since = {NOW}; tab.dataset.shown = '{NOTHING}'; tab.querySelector('[data-stopped]')?.replaceChildren();"
     )
+
+
+def changed_in(kind: str) -> str:
+    """Return JavaScript after which all that a tab shows, and what is still to come, is said to be an earlier result.
+
+    Args:
+        kind: Of the tab.
+    """
+    return outdated_in(kind) + f"tab.dataset.shown = '{EARLIER}';"
 
 
 def mixed_in(kind: str) -> str:

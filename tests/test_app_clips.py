@@ -248,10 +248,10 @@ def test_a_run_whose_clip_was_changed_shows_nothing_more(tabs, clip):
 
 def test_work_that_is_asked_for_again_is_done_once_and_the_first_shows_nothing_more(tabs, clip):
     tab, latest, asked = tabs.video, LatestRun(), asked_in("en")
-    assert "Waiting" in tab.outcome.asked(str(clip), latest, asked)
+    assert "Waiting" in tab.outcome.asked(str(clip), latest, asked)[tab.outcome.status]
     first = tab.run(str(clip), 0.0, latest, asked)
     next(first)
-    assert "Waiting" in tab.outcome.asked(str(clip), latest, asked)
+    assert "Waiting" in tab.outcome.asked(str(clip), latest, asked)[tab.outcome.status]
     assert list(first) == []
     assert "<video" in list(tab.run(str(clip), 0.0, latest, asked))[-1][tab.outcome.player]
     assert list(tab.run(str(clip), 0.0, latest, asked)) == []  # of two clicks while it waited, the second

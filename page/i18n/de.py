@@ -500,8 +500,9 @@ PASSAGES = {
     "about clouds": f"<p>Eine Wolke von 3D-Gauß-Splats, höchstens {LARGEST_UPLOAD} MB: .ply, auch komprimiert, .spz, .splat oder .ksplat. Drehen Sie sie, "
     "und restaurieren Sie, was Sie sehen; Durchsichtigkeit bleibt.</p>",
     "no cloud yet": "<p class='empty-player'>Noch keine Wolke: Legen Sie links eine ab, oder nehmen Sie das Beispiel.</p>",
-    "turntable": f"<h2>Drehteller</h2><p>Von der gewählten Ansicht aus gedreht, {SPLAT_SIZE}x{SPLAT_SIZE} Pixel, mit bekannter Bewegung ruhig gehalten "
+    "turntable": f"<h2>Drehteller</h2><p>Gedreht von der Ansicht aus, die am Anfang gewählt ist, {SPLAT_SIZE}x{SPLAT_SIZE} Pixel, mit bekannter Bewegung ruhig gehalten "
     "und restauriert.</p>",
+    "no view": "<p class='empty-player'>Diese Ansicht ließ sich nicht herstellen.</p>",
     "no turntable yet": "<p class='empty-player'>Noch kein Drehteller.</p>",
     "heads": "<ul><li data-head='head_01'>lange glatte braune Haare, blaue Augen</li><li data-head='head_02'>kurze dunkle Haare, "
     "Bartstoppeln, im Halbprofil</li><li data-head='head_03'>lange schwarze Haare über einem Auge</li><li data-head='head_04'>dunkle "

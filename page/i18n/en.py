@@ -76,8 +76,9 @@ PASSAGES = {
     "about clouds": f"<p>A cloud of 3D Gaussians, at most {LARGEST_UPLOAD} MB: .ply, compressed too, .spz, .splat or .ksplat. Turn it, and restore what "
     "you see; transparency is kept.</p>",
     "no cloud yet": "<p class='empty-player'>No cloud yet: drop one on the left, or take the example.</p>",
-    "turntable": f"<h2>Turntable</h2><p>Turned from the view that is chosen, {SPLAT_SIZE}x{SPLAT_SIZE} pixels, held still by the motion that is known, "
+    "turntable": f"<h2>Turntable</h2><p>Turned from the view that is chosen when it is begun, {SPLAT_SIZE}x{SPLAT_SIZE} pixels, held still by the motion that is known, "
     "and restored.</p>",
+    "no view": "<p class='empty-player'>This view could not be made.</p>",
     "no turntable yet": "<p class='empty-player'>No turntable yet.</p>",
     # what the examples show, for who does not see them: examples/heads/README.md
     "heads": "<ul><li data-head='head_01'>long straight brown hair, blue eyes</li><li data-head='head_02'>short dark hair, stubble, "

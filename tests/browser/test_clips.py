@@ -159,8 +159,33 @@ def test_a_good_cloud_stays_though_it_cannot_be_seen_as_the_controls_say(visit):
     drag(page, "#splat-file", ("mine.ply", EXAMPLE.read_bytes()))
     page.locator("#splat-file", has_text="mine").wait_for()
     toast(page, "Up and front are the same direction")
-    page.wait_for_timeout(1000)
+    page.locator("#splat-view", has_text="This view could not be made.").wait_for()  # no other one in its place
     assert page.locator("#splat-file", has_text="mine").count() == 1
+    page.locator("#splat-front input").click()
+    page.get_by_role("option", name="y", exact=True).last.click()
+    page.locator("#splat-view img").wait_for()
+
+
+def test_a_view_follows_a_slider_that_is_set_back_or_given_a_number(visit):
+    page = visit()
+    page.get_by_role("tab", name="My splat", exact=True).click()
+    view = page.locator("#splat-view img")
+    view.wait_for()
+    front, turn = view.get_attribute("src"), page.locator("#splat-yaw input[type=number]")
+    shown = "(src) => document.querySelector('#splat-view img').src {} src"
+    turn.fill("500")  # no such turn
+    turn.press("Enter")
+    page.wait_for_function(shown.format("!="), arg=front)
+    back = view.get_attribute("src")
+    assert turn.input_value() == "180"
+    turn.fill("")
+    page.locator("#splat-pitch input[type=number]").focus()
+    assert turn.input_value() == "180"
+    page.wait_for_timeout(500)
+    assert view.get_attribute("src") == back
+    page.locator("#splat-yaw [data-testid=reset-button]").click()
+    page.wait_for_function(shown.format("=="), arg=front)
+    assert page.locator(".toast-body").count() == 0
 
 
 def test_what_waits_for_its_turn_can_be_stopped_and_asked_for_again(give, pace):

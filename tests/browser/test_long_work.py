@@ -75,6 +75,29 @@ def test_renders_of_a_batch_are_scored_against_clean_pictures_of_the_same_names(
     assert [rule["id"] for rule in axe.run(page, options=options).response["violations"]] == []
 
 
+def test_what_a_batch_shows_is_earlier_once_other_files_are_chosen_and_it_may_be_asked_for_meanwhile(visit, head, pace):
+    page = visit()
+    page.get_by_role("tab", name="Batch").click()
+    marked = "() => getComputedStyle(document.querySelector('#batch-status p'), '::before').content.includes('Earlier result')"
+    content = head.image_path.read_bytes()
+    give_batch(page, [(f"{n}.png", content) for n in range(3)])
+    page.get_by_label("2.png").wait_for(state="attached")
+    pace.seconds = 1
+    page.locator("#batch-restore").click()
+    page.locator("#batch-status", has_text="1 of 3 done").wait_for()
+    assert not page.evaluate(marked)
+    drag(page, "#batch-files", ("other.png", content))  # joins them
+    page.get_by_label("other.png").wait_for(state="attached")
+    page.wait_for_function(marked)
+    page.locator("#batch-restore").click()  # the run of the three ends
+    pace.seconds = 0
+    page.locator("#batch-status", has_text="4 of 4 done").wait_for()
+    page.locator("#batch-zip").wait_for()
+    assert not page.evaluate(marked)
+    page.locator("#batch-degrade input").check()
+    page.wait_for_function(marked)
+
+
 def test_a_stopped_batch_says_so_and_keeps_what_is_done(visit, head, pace):
     page = visit()
     pace.seconds = 0.2

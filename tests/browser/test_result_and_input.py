@@ -4,6 +4,7 @@ import io
 import re
 
 import numpy as np
+import pytest
 
 from enhancer.imaging.io import read_image
 from enhancer.imaging.provenance import Record, png_bytes, read_record
@@ -78,6 +79,27 @@ def test_beside_a_dropped_picture_no_score_of_another_stands(visit, head):
     page.locator("#try-restore").click()
     wait_for_all(page)
     page.locator("#try-status", has_text="mine.png").wait_for()
+
+
+@pytest.mark.parametrize("moved", ["kind", "seed", "region", "set back"])
+def test_a_setting_that_is_moved_leaves_an_earlier_result_until_it_is_asked_for(visit, moved):
+    page = visit()
+    page.locator("#try-scores table").wait_for()
+    spot = "Restoration" if moved in ("region", "set back") else "Degradation"
+    page.get_by_role("button", name=re.compile(f"^{spot}")).locator("visible=true").click()
+    panel = page.locator("[role=tabpanel]:has(#try-slider)")
+    skin = panel.locator(".settings .block:not(.strength)", has_text="Skin").last
+    act = {
+        "kind": lambda: page.get_by_label("v1", exact=False).first.check(),
+        "seed": lambda: page.get_by_label("Seed").fill("7"),
+        "region": lambda: skin.locator("input[type=range]").fill("0.5"),
+        "set back": lambda: skin.locator("[data-testid=reset-button]").click(),
+    }[moved]
+    act()
+    page.wait_for_function(f"kind => ({SHOWN})(kind) == 'earlier'", arg="try")
+    assert page.locator("#try-status").is_visible()
+    page.locator("#try-restore").click()
+    wait_for_all(page)
 
 
 def test_a_picture_that_is_taken_away_leaves_an_earlier_result(visit, head):

@@ -79,6 +79,19 @@ def test_strength_by_keyboard_is_followed_too(visit):
     assert record_of_result(page).strength == 0
 
 
+def test_strength_given_as_a_number_is_followed_at_enter_and_set_back_by_its_button(visit):
+    page = visit()
+    open_settings(page)
+    number = page.locator(f"{STRENGTH}[type=number]").first
+    set_until_it_stays(page, lambda: number.fill("0.3"), "0.3")
+    number.press("Enter")
+    page.wait_for_function("() => document.querySelector('#try-views .views')?.dataset.strength == 0.3")
+    page.locator("[role=tabpanel]:has(#try-slider) .strength [data-testid=reset-button]").click()
+    page.wait_for_function("() => document.querySelector('#try-views .views')?.dataset.strength == 1")
+    page.wait_for_function(f"() => ({SHOWN})() == 'all' && ({OPACITY})() == '1'")
+    assert page.locator(".brought").count() == 0
+
+
 @pytest.mark.parametrize("where", ["start", "center"])
 @pytest.mark.parametrize("size", [(1280, 800), (390, 844)], ids=["desktop", "phone"])
 def test_the_picture_is_in_sight_while_the_strength_is_moved(visit, size, where):
