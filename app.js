@@ -404,7 +404,11 @@
     number.value = value === "" ? before : Math.min(Number(max), Math.max(Number(min), Number(value)));
     told(number);
   }, true);
-  document.addEventListener("keydown", (event) => event.key === "Enter" && event.target.matches(NUMBER) && event.target.blur());
+  document.addEventListener("keydown", ({ key, target }) => {
+    if (key !== "Enter" || !target.matches(NUMBER)) return;
+    target.blur(); // which commits it
+    target.focus();
+  });
   document.addEventListener("click", async (event) => {
     if (!event.target.closest("[data-testid=reset-button]")) return;
     const range = event.target.closest(".block").querySelector("input[type=range]");
