@@ -359,15 +359,17 @@
     delete restored.dataset.borrowed;
     restored.style.removeProperty("opacity");
   };
-  // The pictures are brought to where the slider is, above it or below it, as long as it is moved.
+  // The pictures are brought to where the slider is, beside, above or below it, as long as it is moved; smaller where there is no room.
   const bring = (hero, moved) => {
     hero.classList.remove("brought");
     const there = hero.querySelector(".slider").getBoundingClientRect();
     if (there.top >= 0 && there.bottom <= innerHeight) return;
     const beside = there.left >= moved.right || there.right <= moved.left;
-    const top = [0, innerHeight - there.height].find((top) => beside || top + there.height <= moved.top || top >= moved.bottom);
-    if (top === undefined || there.height > innerHeight) return;
+    const [above, below] = beside ? [innerHeight, 0] : [moved.top, innerHeight - moved.bottom];
+    const scale = Math.min(1, Math.max(above, below) / there.height);
+    const top = above >= below ? 0 : innerHeight - there.height * scale;
     hero.style.setProperty("--brought", `${top - there.top}px`);
+    hero.style.setProperty("--brought-scale", scale);
     hero.classList.add("brought");
   };
   const leaveBrought = () => document.querySelectorAll(".brought").forEach((hero) => hero.classList.remove("brought"));
@@ -382,12 +384,19 @@
     bring(tab.querySelector(".hero"), event.target.closest(".strength").getBoundingClientRect());
     const wanted = Number(event.target.value);
     const whole = full.get(keyOf(tab));
-    if (whole && restored.src !== whole) {
+    const { borrowed } = restored.dataset;
+    if (whole && ![whole, borrowed].includes(restored.src)) {
       restored.dataset.own = restored.src;
-      restored.dataset.borrowed = restored.src = whole;
+      // the same file by another name: what gradio puts there afterwards may be that file
+      restored.dataset.borrowed = restored.src = `${whole}#borrowed`;
     }
-    const most = restored.src === whole ? 1 : made;
+    const most = [whole, restored.dataset.borrowed].includes(restored.src) ? 1 : made;
     restored.style.setProperty("opacity", most ? Math.min(1, wanted / most) : 1);
+  });
+  // A colour that is typed is chosen, too; gradio tells only of those that are picked.
+  document.addEventListener("change", ({ target }) => {
+    const tab = target.matches(".background input[type=text]") && target.closest("[role=tabpanel]");
+    if (tab) Object.assign(tab.dataset, { since: Math.ceil(performance.now()), shown: "earlier" });
   });
   // A number beside a slider is told once it is one of the slider's, and is committed by Enter; gradio tells every key, and
   // what is outside is an error. A slider that is set back has moved, too.

@@ -310,6 +310,7 @@ class RestorationControls:
         self.background = gr.ColorPicker(
             WHITE,
             label=label("Background"),
+            elem_classes="background",
             visible=with_background,
             info=label("Transparent pictures are shown and scored over it."),
         )

@@ -37,6 +37,10 @@ CHOICES = {  # of what a file cannot say of itself; the first is what most files
     "colours": ("auto", "sh", "rgb"),
 }
 NOTHING, NO_VIEW = "no cloud yet", "no view"  # passages
+TURNED_MEANWHILE = Message(
+    "cloud.turned",
+    "It was turned while it was restored; what was restored is not shown beside another view. Restore this one.",
+)
 NO_CLOUD = Message("cloud.none", "There is no cloud yet. Drop one on the page, or take the example.")
 
 
@@ -199,8 +203,13 @@ class SplatTab:
         if values[self.file] is None:
             return there | {self.view: say(NOTHING), self.status: ""}
         with shown_to_visitor():
-            scene = self._scene(values)
-            picture = flat(to_bytes(rendered(scene, self._view(values))))
+            try:
+                scene = self._scene(values)
+                picture = flat(to_bytes(rendered(scene, self._view(values))))
+            except EnhancerError as error:
+                if not _is_readable(values[self.file]):
+                    raise
+                return there | {self.view: f"<p class='empty-player'>{escape(say(error.message))}</p>", self.status: ""}
         shown = (
             f'<img src="{picture_address(picture)}" width="{SPLAT_SIZE}" height="{SPLAT_SIZE}" draggable="false" '
             f'alt="{escape(say("The cloud from this side; drag to turn it"))}">'
@@ -215,13 +224,10 @@ class SplatTab:
         """Show no other view in place of one that failed; take a cloud away that cannot be read."""
         say, latest.view = translator(request), None
         gone: Updates = {self.live: gr.update(visible=True), self.restored: gr.update(visible=False), self.status: ""}
-        try:
-            if path is not None:
-                opened(Given(path), THIS_FILE)  # a good one is not to blame, nor one that came since
-                return gone | {self.file: gr.skip(), self.view: say(NO_VIEW)}
-        except EnhancerError:
-            latest.look_at(None)
-            gone |= self.outcome.cleared(say) if self.outcome else {}
+        if path is not None and _is_readable(path):  # a good one is not to blame, nor one that came since
+            return gone | {self.file: gr.skip(), self.view: say(NO_VIEW)}
+        if latest.look_at(None) and self.outcome:
+            gone |= self.outcome.cleared(say)
         return gone | {self.file: None, self.view: say(NOTHING)}
 
     def ask(self, values: Mapping[Any, Any]) -> None:
@@ -240,6 +246,8 @@ class SplatTab:
             yield {self.status: patience(wait, say)}
         result = backend.restored(image, notes=scene.notes)
         if latest.view != asked:
+            if latest.seen == values[self.file]:
+                yield {self.status: _about(scene, say, (TURNED_MEANWHILE,))}
             return
         pair = Pair.of(result)
         yield {
@@ -296,6 +304,15 @@ class SplatTab:
         return View(*(values[slider] for slider in self.where))
 
 
-def _about(scene: Scene, say: Translate) -> str:
+def _about(scene: Scene, say: Translate, notes: tuple[Message, ...] = ()) -> str:
     words = f"{len(scene.file.cloud)} {say('Gaussians')} · {scene.file.format}"
-    return f"<p role='status'>{escape(words)}</p>{note_list(scene.notes, say)}"
+    return f"<p role='status'>{escape(words)}</p>{note_list((*notes, *scene.notes), say)}"
+
+
+def _is_readable(path: str) -> bool:
+    """Say whether a cloud can be read as most are; what the controls say of it is left aside."""
+    try:
+        opened(Given(path), THIS_FILE)
+    except EnhancerError:
+        return False
+    return True

@@ -422,6 +422,8 @@ MESSAGES = {
     "clip.cut": "Dieser Clip dauert {all:.1f} s. Genommen werden die ersten {taken:.1f} s: höchstens {most} s, und weniger von großen Einzelbildern.",
     "clip.steady": "Die Ruhe muss zwischen 0 und 1 liegen, nicht bei {given!r}.",
     "clip.silent": "Sein Ton passt nicht in eine MP4-Datei, das Ergebnis ist deshalb stumm.",
+    "cloud.turned": "Sie wurde während des Restaurierens gedreht; neben einer anderen Ansicht wird das Ergebnis nicht gezeigt. "
+    "Restaurieren Sie diese.",
     "cloud.none": "Noch ist keine Wolke da. Legen Sie eine auf die Seite, oder nehmen Sie das Beispiel.",
     "cloud.view": "Eine Ansicht ({name}) muss zwischen {least} und {most} liegen, nicht bei {given}.",
     "cloud.turn": "Ein Drehteller hat {least} bis {most} Bilder über 10 bis 360 Grad, nicht {frames} über {arc}.",

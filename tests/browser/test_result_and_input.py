@@ -102,6 +102,20 @@ def test_a_setting_that_is_moved_leaves_an_earlier_result_until_it_is_asked_for(
     wait_for_all(page)
 
 
+def test_a_background_that_is_typed_leaves_an_earlier_result_too(visit):
+    page = visit(tab="Splat render")
+    page.locator("#render-scores table").wait_for()
+    page.get_by_role("button", name=re.compile("^Restoration")).locator("visible=true").click()
+    background = page.locator("[role=tabpanel]:has(#render-slider) .background")
+    background.locator("button").first.click()
+    background.locator("input[type=text]").fill("#3366aa")
+    background.locator("input[type=text]").press("Enter")
+    page.wait_for_function(f"kind => ({SHOWN})(kind) == 'earlier'", arg="render")
+    page.locator("#render-restore").click()
+    wait_for_all(page, "render")
+    assert read_record(io.BytesIO(file_of_result(page, "render"))).background == "#3366aa"
+
+
 def test_a_picture_that_is_taken_away_leaves_an_earlier_result(visit, head):
     page = visit()
     for kind, tab in (("try", "Clean picture"), ("render", "Splat render"), ("compare", "Compare")):
