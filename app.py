@@ -16,17 +16,16 @@ from page import backend
 from page.api import add_api
 from page.batch_tab import BatchTab
 from page.compare_tab import COMPARE, CompareTab
+from page.events import PRIVATE, sent_once
 from page.first_result import first_look, time_again
 from page.head import OwnHead
 from page.headers import SafeHeaders
-from page.hero import PRIVATE
 from page.i18n.translate import I18N, label
 from page.lean import LeanAssets
 from page.limits import LARGEST_UPLOAD
 from page.link import LINKED
 from page.restore_tab import RENDER, TRY, Workbench
 from page.splat_tab import SplatTab
-from page.streaming import sent_once
 from page.video_tab import VideoTab
 
 ROOT = Path(__file__).parent

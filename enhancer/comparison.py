@@ -196,7 +196,8 @@ def _scored_halves(compared: Comparison, say: Translate) -> tuple[str, str]:
             words = say("lower" if lower > 0 else "higher")
             if round(before["lpips"], 3):  # of nothing there is no share
                 share = abs(lower) / before["lpips"]
-                words = f"{f'{100 * share:.0f}' if share >= 0.005 else '< 1'} % {words}"
+                percent = f"{100 * share:.0f}" if share >= 0.005 else "< 1"
+                words = f"{percent} % {words}"
             meaning = CLOSER[lower > 0, gain == 0 or (gain > 0) == (lower > 0)]
             seconds = decibels[0], f"{escape(say(meaning))} · {decibels[1]}"
         else:

@@ -1,6 +1,6 @@
 """The tab that restores several pictures: a table with a row for each, a slider for the one looked at, a ZIP of all."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from html import escape, unescape
 from pathlib import Path
 from typing import Any
@@ -19,19 +19,16 @@ from page.archive import safe_names
 from page.backend import shown_to_visitor
 from page.batch_run import Done, Files, Latest, Run
 from page.batch_table import batch_table
-from page.controls import KINDS, RestorationControls, moved_by_hand, restored_before, take_uploads_only, whole_seed
-from page.hero import HEIGHT
+from page.controls import KINDS, RestorationControls, restored_before, take_uploads_only, whole_seed
+from page.events import OVERTAKEN, PRIVATE, QUICK, QUIETLY, Steps, Updates, moved_by_hand, sent_once
 from page.i18n.translate import label, refusal, translator
 from page.limits import LARGEST_SIDE, require_few_bytes
 from page.outputs import Pair, stored
 from page.slider import two_pictures
-from page.streaming import sent_once
 from page.wishes import EARLIER
 
 MOST = 20  # pictures in one go
 IT = Message("name.picture", "It")  # the table names the file
-PRIVATE: dict[str, Any] = {"api_visibility": "private"}
-QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden", **PRIVATE}
 # Tells which row's button was pressed; the rows are drawn anew with every picture, so it is the table that listens.
 TELL_ROW = """element.addEventListener("click", (event) => {
   const pressed = event.target.closest("[data-row]");
@@ -44,7 +41,6 @@ ASKED = (
 # JavaScript that says whether what is shown is of what is chosen
 SHOWN = "document.querySelector('#batch-restore').closest('[role=tabpanel]').dataset.shown = "
 INTO_VIEW = "() => document.querySelector('#batch-slider').scrollIntoView({block: 'nearest'})"
-Updates = dict[Any, Any]
 
 
 class BatchTab:
@@ -91,7 +87,7 @@ class BatchTab:
     def _lay_out_results(self) -> None:
         self.status = gr.HTML(padding=False, elem_classes="status", elem_id="batch-status")
         with gr.Column(visible=False) as self.looked_at:
-            self.slider = two_pictures("batch", HEIGHT)
+            self.slider = two_pictures("batch")
             self.shown = gr.HTML(padding=False, elem_classes="status", elem_id="batch-shown")
         self.table = gr.HTML(padding=False, elem_classes="score-panel", elem_id="batch-table", js_on_load=TELL_ROW)
         self.download = gr.DownloadButton(
@@ -115,8 +111,7 @@ class BatchTab:
             outputs,
             concurrency_id="batch",
             trigger_mode="always_last",
-            show_progress="hidden",
-            **PRIVATE,  # the status draws its own
+            **QUIETLY,  # the status draws its own
         )
         files: Any = self.files
         references: Any = self.references
@@ -146,7 +141,7 @@ class BatchTab:
         if latest.run is not None:
             latest.run.is_stopped = True
 
-    def run(self, values: Mapping[Any, Any], request: gr.Request) -> Iterator[Updates]:
+    def run(self, values: Mapping[Any, Any], request: gr.Request) -> Steps:
         """Restore one picture after the other and show what is there."""
         paths = values[self.files]
         _require_some(paths)
@@ -176,6 +171,7 @@ class BatchTab:
             yield {self.download: gr.update(value=_zip_of(run), visible=True)}
         if len(run.done) < len(paths):
             yield {self.status: f"<p role='status'>{escape(say('Stopped.'))}</p>"}
+        return None if latest.run is run else OVERTAKEN
 
     def _first_seen(self, run: Run) -> Updates:
         """Return the pictures of a run's newest row, if they are the first there are."""

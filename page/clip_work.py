@@ -12,13 +12,9 @@ from gradio.utils import get_upload_folder
 
 from enhancer.messages import Translate
 from page.clips import Made, Taken, Working, restore_clip
+from page.events import OVERTAKEN, PRIVATE, QUICK, QUIETLY, Steps, Updates, sent_once
 from page.i18n.translate import label, translator
 from page.player import clips, finished, flicker_table, pictures, progress
-from page.streaming import sent_once
-
-PRIVATE: dict[str, Any] = {"api_visibility": "private"}
-QUIETLY: dict[str, Any] = {"show_progress": "hidden", **PRIVATE}
-Updates = dict[Any, Any]
 
 
 class Run:
@@ -100,16 +96,15 @@ class Outcome:
 
     def start(
         self,
-        buttons: tuple[gr.Button, gr.Button],
+        button: gr.Button,
+        stop: gr.Button,
         file: gr.File,
         latest: gr.State,
-        run: Callable[..., Any],
+        run: Callable[..., Steps],
         inputs: Any,
     ) -> None:
         """Have a button start the work on a file, one visitor after the other, and another one stop it."""
-        button, stop = buttons
-        quick: dict[str, Any] = {"queue": False, **QUIETLY}
-        asked = button.click(self.asked, [file, latest], self.all, **quick)
+        asked = button.click(self.asked, [file, latest], self.all, **QUICK)
         into_view = f"() => document.querySelector('#{self.kind}-status').scrollIntoView({{block: 'nearest'}})"
         button.click(None, None, None, js=into_view, **PRIVATE)
         started = asked.then(
@@ -121,8 +116,8 @@ class Outcome:
             trigger_mode="always_last",
             **QUIETLY,
         )
-        started.failure(lambda: "", None, self.status, **quick)  # the message says it
-        stop.click(self.stopped, latest, self.status, **quick)
+        started.failure(lambda: "", None, self.status, **QUICK)  # the message says it
+        stop.click(self.stopped, latest, self.status, **QUICK)
 
     def asked(self, path: str | None, latest: LatestRun, request: gr.Request) -> Updates:
         """Note what is asked for, and return what is shown until its turn comes."""
@@ -135,7 +130,7 @@ class Outcome:
         """Stop what was asked for last; it says so itself, unless it has not begun."""
         return stopped(translator(request)) if latest.stop() else gr.skip()
 
-    def follow(self, latest: LatestRun, path: str, steps: Callable[[Run], Iterator[Updates]]) -> Iterator[Updates]:
+    def follow(self, latest: LatestRun, path: str, steps: Callable[[Run], Iterator[Updates]]) -> Steps:
         """Do what was asked for last, and pass on what is to be shown of it until something else is asked for or looked at.
 
         Args:
@@ -145,12 +140,13 @@ class Outcome:
         """
         run = latest.run
         if run is None or run.is_begun or run.is_stopped or latest.seen != path:
-            return
+            return OVERTAKEN
         run.is_begun = True
         for updates in steps(run):
             if latest.run is not run:
-                return
+                return OVERTAKEN
             yield updates
+        return None if latest.run is run else OVERTAKEN
 
     def shown(self, step: Working | Made, say: Translate, steady: float, run: Run) -> Updates:
         """Return what to show of how far the work is, or of what was made."""

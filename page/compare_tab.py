@@ -1,6 +1,6 @@
 """The tab that compares two pictures of one view, each as it is or restored by a checkpoint, in one slider."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ from page import backend
 from page.backend import FINER, RENDERS, TRUTH, Half
 from page.closer_look import CloserLook
 from page.controls import Given, image_of, picture_input, restored_before, unless_one_of
-from page.hero import PRIVATE, Hero
+from page.events import OVERTAKEN, PRIVATE, Steps
+from page.hero import Hero
 from page.i18n.translate import label, translator
 from page.outputs import Details, Pair, saved
 from page.wishes import ALL, PICTURES, WORDS
@@ -22,7 +23,6 @@ from page.wishes import ALL, PICTURES, WORDS
 COMPARE = "compare"
 EXAMPLES = (FINER, RENDERS[0], backend.beside(RENDERS[0], TRUTH))
 AS_IT_IS = ""  # in place of a checkpoint
-Updates = dict[Any, Any]
 
 
 class Side:
@@ -104,12 +104,12 @@ class CompareTab:
         left = uploaded(None, alone, alone, js=f"(other, given) => [{kept}]", **PRIVATE)
         self.hero.take(left.then, picture, [picture, other])
 
-    def run(self, values: Mapping[Any, Any], request: gr.Request) -> Iterator[Updates]:
+    def run(self, values: Mapping[Any, Any], request: gr.Request) -> Steps:
         """Restore what is to be restored, and show both: the pictures first, then scores and details."""
         say = translator(request)
         wishes, wish = values[self.hero.wishes], values[self.hero.wish]
         if not wishes.stands(wish):
-            return
+            return OVERTAKEN
         first, second = (values[side.picture] for side in self.sides)
         given = [first or second, second or first]  # one alone is compared with what a checkpoint makes of it
         both = [
@@ -122,11 +122,11 @@ class CompareTab:
         steps = backend.compare((both[0], both[1]), clean)
         compared, made = next(steps)
         if not wishes.stands(wish):
-            return
+            return OVERTAKEN
         pair = _saved(given, made)
         yield self.hero.seen(pair, _told(compared, given, made, say)) | {self.hero.shown: f"{wish} {PICTURES}"}
         if not wishes.stands(wish):
-            return
+            return OVERTAKEN
         compared, _ = next(steps, (compared, made))
         details = Details.of(compared, clean, say, faces=backend.faces_apart(compared.flat.after))
         yield {
@@ -136,6 +136,7 @@ class CompareTab:
             **self.closer.updates(compared, details, say),
             self.hero.shown: f"{wish} {ALL}",
         }
+        return None if wishes.stands(wish) else OVERTAKEN
 
 
 def _saved(given: Sequence[Given], made: Sequence[Result | None]) -> Pair:

@@ -21,6 +21,7 @@ from enhancer.imaging.provenance import Record, is_colour, read_recorded
 from enhancer.imaging.regions import REGION_NAMES
 from enhancer.messages import Message, Number
 from page.backend import NO_MEMORY
+from page.events import PRIVATE, QUICK
 from page.i18n.translate import label, refusal
 from page.limits import LARGEST_SEED, LARGEST_SIDE, require_few_bytes
 
@@ -142,11 +143,6 @@ def take_uploads_only(component: Component) -> None:
     setattr(component, "async_move_resource_to_block_cache", uploaded)  # noqa: B010  as above
 
 
-def moved_by_hand(parts: Iterable[Component]) -> list[Any]:
-    """Return the event of each component that a visitor causes, not a function of ours; gradio makes it unseen by type checkers."""
-    return [getattr(part, "input") for part in parts]  # noqa: B009
-
-
 def restored_before(record: Record | None, *, as_clean: bool = False) -> tuple[Message, ...]:
     """Return what to say where a file tells that a checkpoint made it and it is about to be restored; else nothing.
 
@@ -255,9 +251,7 @@ class DamageControls:
             lambda name: gr.update(visible=name in PRESETS),
             self.preset,
             self.by_region,
-            queue=False,
-            show_progress="hidden",
-            api_visibility="private",
+            **QUICK,
         )
         chosen: Any = self.preset.input
         chosen(
@@ -265,7 +259,7 @@ class DamageControls:
             self.preset,
             self.strengths,
             queue=False,
-            api_visibility="private",
+            **PRIVATE,
         )
 
     @property

@@ -7,18 +7,13 @@ import gradio as gr
 
 from enhancer.messages import Translate
 from page.controls import readable, unless_readable
+from page.events import PRIVATE, QUICK, Updates, sent_once
 from page.i18n.translate import label
 from page.link import LINKED
 from page.outputs import Details, Pair, image_update
 from page.slider import INPUT_AND_RESTORED, two_pictures
-from page.streaming import sent_once
 from page.views import buttons
 from page.wishes import NOW, Wishes, changed_in, outdated_in, shown_in, stopped_in
-
-HEIGHT = 512  # of the pictures, px
-PRIVATE: dict[str, Any] = {"api_visibility": "private"}
-QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden", **PRIVATE}
-Updates = dict[Any, Any]
 
 
 class Hero:
@@ -38,7 +33,7 @@ class Hero:
         self.wish, self.dropped = (gr.Number(0, visible="hidden") for _ in range(2))
         self.shown = gr.Textbox(visible="hidden")
         with gr.Column(elem_classes="hero"):
-            self.slider = two_pictures(kind, HEIGHT, divider)
+            self.slider = two_pictures(kind, divider)
             self.views = gr.HTML(padding=False, elem_classes="views-row", elem_id=f"{kind}-views")
             self.stop = gr.Button(label("Stop"), size="sm", elem_classes="stop", elem_id=f"{kind}-stop")
             gr.HTML(label("stopped"), padding=False, elem_classes="status stopped", elem_id=f"{kind}-stopped")

@@ -1,6 +1,6 @@
 """A tab that restores one picture: choose and set on the left, the result on the right, a closer look below."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -22,13 +22,13 @@ from page.controls import (
     Given,
     RestorationControls,
     image_of,
-    moved_by_hand,
     picture_input,
     restored_before,
     unless_one_of,
 )
+from page.events import OVERTAKEN, PRIVATE, QUICK, Steps, Updates, moved_by_hand
 from page.first_result import Look, first_look, first_pair
-from page.hero import PRIVATE, QUICK, Hero
+from page.hero import Hero
 from page.i18n.en import DROP_HERE
 from page.i18n.translate import label, translator
 from page.link import LINKED, read_link
@@ -44,7 +44,6 @@ EXAMPLES_TRUTHS = tuple(backend.beside(render, TRUTH) for render in RENDERS)
 NO_EXAMPLES_TRUTH = unless_one_of(EXAMPLES_TRUTHS, "given")
 FITTING = gr.Progress()  # of splats that are fitted to a picture: the rest is quick
 SETTINGS_READ = Message("picture.settings_read", "This picture tells how it was made: its settings are set now.")
-Updates = dict[Any, Any]
 
 
 class Workbench:
@@ -229,12 +228,12 @@ class Workbench:
         handed = self.as_render.click(None, [self.image, other.reference], outputs, js=moved, **PRIVATE)
         other.hero.ask_on(handed.then)
 
-    def run(self, values: Mapping[Any, Any], request: gr.Request, progress: gr.Progress = FITTING) -> Iterator[Updates]:
+    def run(self, values: Mapping[Any, Any], request: gr.Request, progress: gr.Progress = FITTING) -> Steps:
         """Restore what was chosen: the picture first, then scores and details; nothing where it is wanted no more."""
         say = translator(request)
         wishes, wish = values[self.hero.wishes], values[self.hero.wish]
         if not wishes.stands(wish):
-            return
+            return OVERTAKEN
         image = image_of(values[self.image])
         with shown_to_visitor():
             restoration = self.restoration.read(values)
@@ -256,7 +255,8 @@ class Workbench:
         if given and given.name not in [truth.name for truth in EXAMPLES_TRUTHS]:
             name += f", {say('scored against')} {given.name}"
         with suppress(OvertakenError):
-            yield from self._show(image, name, (wishes, wish), say, **about)
+            return (yield from self._show(image, name, (wishes, wish), say, **about))
+        return OVERTAKEN
 
     def _show(
         self,
@@ -265,7 +265,7 @@ class Workbench:
         wanted: tuple[Wishes, float],
         say: Translate,
         **settings: Any,
-    ) -> Iterator[Updates]:
+    ) -> Steps:
         """Restore a picture and show it, then what is told about it, as long as that is wanted."""
         wishes, wish = wanted
         settings |= {"degrade_first": self.degrades}
@@ -278,12 +278,12 @@ class Workbench:
         result = pair = None
         for result in backend.restore(image, **settings):
             if not wishes.stands(wish):
-                return
+                return OVERTAKEN
             if pair is None:
                 pair = Pair.of(result)
                 yield self._seen(result, pair, name, say) | {self.hero.shown: f"{wish} {PICTURES}"}
                 if not wishes.stands(wish):
-                    return
+                    return OVERTAKEN
         if result is not None and pair is not None:
             backend.note_time(result)
             faces = result.faces
@@ -291,28 +291,31 @@ class Workbench:
                 faces = backend.faces_apart(result.comparison.flat.before)
             details = Details.of(result.comparison, result.clean, say, faces=faces)
             yield self._told(Look(result, pair, details, faces), name, say) | {self.hero.shown: f"{wish} {ALL}"}
+        return None if wishes.stands(wish) else OVERTAKEN
 
-    def follow(self, wishes: Wishes, request: gr.Request) -> Iterator[Updates]:
+    def follow(self, wishes: Wishes, request: gr.Request) -> Steps:
         """Show what a link asks for, if the page was opened by one; the first example, if it asks for what is not here."""
         if LINKED not in request.query_params:
-            return
+            return OVERTAKEN
         example, settings = HEADS[0], {}
         with suppress(SettingsError):  # `Share.opened` says so
             if link := read_link(request.query_params):
                 example, record = link.example, link.record
                 settings = {"preset": record.preset, "seed": record.seed, "strengths": record.strengths}
                 settings["restoration"] = Restoration(record.strength, record.regions)
-        yield from self._show(read_image(example), example.name, (wishes, 0), translator(request), **settings)
+        return (yield from self._show(read_image(example), example.name, (wishes, 0), translator(request), **settings))
 
-    def first(self, wishes: Wishes, request: gr.Request) -> Iterator[Updates]:
+    def first(self, wishes: Wishes, request: gr.Request) -> Steps:
         """Show the first render, restored: a visitor finds something to look at."""
         say = translator(request)
         result, pair = first_pair()
         if wishes.stands(0):
             yield self._seen(result, pair, RENDERS[0].name, say)
         look = first_look(say)
-        if wishes.stands(0):
-            yield self._told(look, RENDERS[0].name, say)
+        if not wishes.stands(0):
+            return OVERTAKEN
+        yield self._told(look, RENDERS[0].name, say)
+        return None
 
     def _seen(self, result: Result, pair: Pair, name: str, say: Translate) -> Updates:
         """Return the two pictures of a result and the line below them."""

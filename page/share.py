@@ -12,11 +12,11 @@ from enhancer.messages import Message
 from page import backend
 from page.backend import HEADS
 from page.controls import DamageControls, RestorationControls
+from page.events import PRIVATE
 from page.i18n.translate import label, refusal, translator
 from page.link import NOT_HERE, Link, read_link
 from page.outputs import stored
 
-PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 COPIED = Message("link.copied", "Copied: the link opens the page with this example and these settings.")
 NO_EXAMPLE = Message("link.no_example", "A link carries settings, not pictures. Choose an example first.")
 # Where a browser does not let the page write to the clipboard, the link can still be taken from the field.

@@ -4,24 +4,25 @@ from typing import Any
 
 import gradio as gr
 
+from page.events import PRIVATE
 from page.i18n.translate import label
 
+HEIGHT = 512  # of the pictures at most, pixels of the page; `app.css` knows it too
 INPUT_AND_RESTORED = "Divider: input to the left, restored to the right"
 
 
-def two_pictures(kind: str, max_height: int, divider: str = INPUT_AND_RESTORED) -> gr.ImageSlider:
+def two_pictures(kind: str, divider: str = INPUT_AND_RESTORED) -> gr.ImageSlider:
     """Lay both out where this is called, the divider below the pictures.
 
     Args:
         kind: Of the tab, as in the ids of its parts.
-        max_height: Of the pictures, pixels of the page.
         divider: What it is called to those who cannot see it.
     """
     slider = gr.ImageSlider(
         label=label("Input and restored"),
         show_label=False,
         format="png",
-        max_height=max_height,
+        max_height=HEIGHT,
         elem_classes="slider",
         elem_id=f"{kind}-slider",
         buttons=["download", "fullscreen"],
@@ -37,6 +38,6 @@ def two_pictures(kind: str, max_height: int, divider: str = INPUT_AND_RESTORED) 
         elem_classes="divider",
         interactive=True,
     )
-    moved: dict[str, Any] = {"js": "(at) => ({__type__: 'update', slider_position: at})", "api_visibility": "private"}
+    moved: dict[str, Any] = {"js": "(at) => ({__type__: 'update', slider_position: at})", **PRIVATE}
     moving.input(None, moving, slider, **moved)
     return slider

@@ -16,17 +16,16 @@ from enhancer.splats.formats.contents import Conventions
 from page import backend
 from page.archive import safe_names
 from page.backend import shown_to_visitor
-from page.clip_work import PRIVATE, QUIETLY, LatestRun, Outcome, Run, Updates, scratch, steadiness, stopped
+from page.clip_work import LatestRun, Outcome, Run, scratch, steadiness, stopped
 from page.clips import CAN_READ_CLIPS, Taken, flat
 from page.clouds import EXAMPLE, FIRST_VIEW, FRAMES, LIMITS, Given, Scene, Turn, View, opened, rendered, turned
-from page.controls import THIS_FILE, moved_by_hand, take_uploads_only
-from page.hero import HEIGHT
+from page.controls import THIS_FILE, take_uploads_only
+from page.events import OVERTAKEN, PRIVATE, QUICK, QUIETLY, Steps, Updates, moved_by_hand, sent_once
 from page.i18n.translate import label, refusal, translator
 from page.limits import SPLAT_SIZE
 from page.outputs import Pair
 from page.player import picture_address
 from page.slider import two_pictures
-from page.streaming import sent_once
 
 AXES = ("x", "-x", "y", "-y", "z", "-z")
 WHERE = (("yaw", "Turn", 1), ("pitch", "Tilt", 1), ("zoom", "Zoom", 0.05), ("rise", "Height", 0.01))
@@ -70,7 +69,7 @@ class SplatTab:
                     with gr.Column(elem_id="splat-live") as self.live:
                         self.view = gr.HTML(label(NOTHING), padding=False, elem_id="splat-view")
                     with gr.Column(visible=False, elem_id="splat-restored") as self.restored:
-                        self.slider = two_pictures("splat", HEIGHT)
+                        self.slider = two_pictures("splat")
                 self.status = gr.HTML(padding=False, elem_classes="status", elem_id="splat-about")
         with gr.Column(elem_classes="details", elem_id="splat-turntable"):
             self._lay_out_turntable()
@@ -165,7 +164,7 @@ class SplatTab:
 
         def look_after(event: Any, **changed: Any) -> None:
             event(**seen | changed).failure(
-                self.refuse, [self.file, self.latest], [self.file, *seen["outputs"]], queue=False, **QUIETLY
+                self.refuse, [self.file, self.latest], [self.file, *seen["outputs"]], **QUICK
             )
 
         # one event for all that is moved: of two, the earlier one's view could come last
@@ -173,13 +172,11 @@ class SplatTab:
         look_after(partial(gr.on, [*moved_by_hand([*self.where, *read_as]), file.clear]))
         # sliders and file are set before the cloud is looked at
         uploaded: Any = file.upload
-        look_after(uploaded(lambda: [0, 0, 1, 0], None, self.where, queue=False, **QUIETLY).then)
-        taken = self.example.click(
-            lambda: [str(EXAMPLE), *FIRST_VIEW], None, [self.file, *self.where], queue=False, **QUIETLY
-        )
+        look_after(uploaded(lambda: [0, 0, 1, 0], None, self.where, **QUICK).then)
+        taken = self.example.click(lambda: [str(EXAMPLE), *FIRST_VIEW], None, [self.file, *self.where], **QUICK)
         look_after(taken.then)
         look_after(tab.select, fn=self.look_again, inputs=told | {self.view})
-        asked = self.button.click(self.ask, told, None, queue=False, **QUIETLY)
+        asked = self.button.click(self.ask, told, None, **QUICK)
         asked.then(
             sent_once(self.restore_view),
             told,
@@ -191,7 +188,7 @@ class SplatTab:
         )
         if self.outcome:
             inputs = told | {self.frames, self.arc, self.steady}
-            self.outcome.start((self.turn_button, self.stop), self.file, self.latest, self.turn, inputs)
+            self.outcome.start(self.turn_button, self.stop, self.file, self.latest, self.turn, inputs)
 
     def look(self, values: Mapping[Any, Any], request: gr.Request) -> Updates:
         """Show the cloud from where the sliders say; what was restored of another view, or made of another cloud, makes room."""
@@ -234,11 +231,11 @@ class SplatTab:
         """Note which view is meant: the sliders may have been moved just before, and the view be on its way."""
         values[self.latest].view = self._asked(values)
 
-    def restore_view(self, values: Mapping[Any, Any], request: gr.Request) -> Iterator[Updates]:
+    def restore_view(self, values: Mapping[Any, Any], request: gr.Request) -> Steps:
         """Restore what is seen, and show it before and after, unless something else is looked at by then."""
         say, latest, asked = translator(request), values[self.latest], self._asked(values)
         if latest.view != asked:
-            return
+            return OVERTAKEN
         with shown_to_visitor():
             scene = self._scene(values)
             image = rendered(scene, self._view(values))
@@ -248,7 +245,7 @@ class SplatTab:
         if latest.view != asked:
             if latest.seen == values[self.file]:
                 yield {self.status: _about(scene, say, (TURNED_MEANWHILE,))}
-            return
+            return OVERTAKEN
         pair = Pair.of(result)
         yield {
             self.live: gr.update(visible=False),
@@ -256,15 +253,16 @@ class SplatTab:
             self.slider: (pair.before, pair.after),
             self.status: status_line(result, say, Path(values[self.file]).name),
         }
+        return None
 
-    def turn(self, values: Mapping[Any, Any], request: gr.Request) -> Iterator[Updates]:
+    def turn(self, values: Mapping[Any, Any], request: gr.Request) -> Steps:
         """Render a turntable, restore it, and show it before and after."""
         path = values[self.file]
         if path is None:
             raise refusal(NO_CLOUD)
         assert self.outcome is not None  # without it there is no button to ask for a turntable
         steps = partial(self._steps, self.outcome, values, say=translator(request))
-        yield from self.outcome.follow(values[self.latest], path, steps)
+        return (yield from self.outcome.follow(values[self.latest], path, steps))
 
     def _steps(self, outcome: Outcome, values: Mapping[Any, Any], run: Run, say: Translate) -> Iterator[Updates]:
         steady = values[self.steady]

@@ -5,15 +5,17 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+import numpy as np
 
 from enhancer.errors import EnhancerError
 from enhancer.messages import Message, Translate
 from page import backend
 from page.archive import safe_names
 from page.backend import shown_to_visitor
-from page.clip_work import QUIETLY, LatestRun, Outcome, Run, Updates, scratch, steadiness
-from page.clips import CAN_READ_CLIPS, EXAMPLE, flat, small, take
+from page.clip_work import LatestRun, Outcome, Run, scratch, steadiness
+from page.clips import CAN_READ_CLIPS, EXAMPLE, Taken, flat, small, take
 from page.controls import THIS_FILE, take_uploads_only
+from page.events import QUICK, QUIETLY, Steps, Updates
 from page.i18n.translate import label, refusal, translator
 from page.player import about, pictures
 
@@ -54,12 +56,12 @@ class VideoTab:
         latest = gr.State(LatestRun())
         opened: dict[str, Any] = {"inputs": [self.file, latest], "outputs": self.outcome.all, **QUIETLY}
         changed: Any = self.file.change
-        # that is a change, too
-        changed(self.opened, **opened).failure(self.unless_readable, self.file, self.file, queue=False, **QUIETLY)
+        # taken away is changed, too: the tab is cleared by the same event
+        changed(self.opened, **opened).failure(self.unless_readable, self.file, self.file, **QUICK)
         selected: Any = tab.select
         selected(self.opened, **opened)
-        self.example.click(lambda: str(EXAMPLE), None, self.file, queue=False, **QUIETLY)
-        self.outcome.start((self.button, self.stop), self.file, latest, self.run, [self.file, self.steady, latest])
+        self.example.click(lambda: str(EXAMPLE), None, self.file, **QUICK)
+        self.outcome.start(self.button, self.stop, self.file, latest, self.run, [self.file, self.steady, latest])
 
     def opened(self, path: str | None, latest: LatestRun, request: gr.Request) -> Updates:
         """Show a clip's first frame and say how much of it is taken; once for each file."""
@@ -69,10 +71,9 @@ class VideoTab:
         if path is None:
             return self.outcome.cleared(say)
         with shown_to_visitor():
-            taken = take(path, THIS_FILE)
-            first = next(iter(taken.clip().frames()))
+            taken, first = _looked_at(path)
         shown = self.outcome.none()
-        shown[self.outcome.player] = pictures((small(flat(first.picture)), None), say)
+        shown[self.outcome.player] = pictures((small(flat(first)), None), say)
         shown[self.outcome.status] = about(taken, say, backend.expected_seconds_of(taken.pixels, taken.frames))
         return shown
 
@@ -81,16 +82,17 @@ class VideoTab:
         """Take a clip away that cannot be read, once something failed; a good one is not to blame, nor one that came since."""
         try:
             if path is not None:
-                next(iter(take(path, THIS_FILE).clip().frames()))
+                _looked_at(path)
         except EnhancerError:
             return None
         return gr.skip()
 
-    def run(self, path: str | None, steady: float, latest: LatestRun, request: gr.Request) -> Iterator[Updates]:
+    def run(self, path: str | None, steady: float, latest: LatestRun, request: gr.Request) -> Steps:
         """Restore the clip and show how far it is, then before and after."""
         if not path:
             raise refusal(NO_CLIP)
-        yield from self.outcome.follow(latest, path, lambda run: self._steps(path, steady, run, translator(request)))
+        say = translator(request)
+        return (yield from self.outcome.follow(latest, path, lambda run: self._steps(path, steady, run, say)))
 
     def _steps(self, path: str, steady: float, run: Run, say: Translate) -> Iterator[Updates]:
         with shown_to_visitor(), scratch() as folder:
@@ -98,3 +100,13 @@ class VideoTab:
             (stem,) = safe_names([Path(path).name])
             yield self.outcome.none()
             yield from self.outcome.work(taken, stem, steady, run, Path(folder), say)
+
+
+def _looked_at(path: str) -> tuple[Taken, np.ndarray]:
+    """Return how much of a clip is taken, and its first frame.
+
+    Raises:
+        EnhancerError: It cannot be used here.
+    """
+    taken = take(path, THIS_FILE)
+    return taken, next(iter(taken.clip().frames())).picture

@@ -5,7 +5,8 @@ NOW = "Math.ceil(performance.now())"
 # How much of what is shown belongs to the last wish: nothing, the words (how long it takes), the two pictures, all of it.
 NOTHING, WORDS, PICTURES, ALL = "nothing", "words", "pictures", "all"
 MIXED = "mixed"  # by the page itself, until the result of another strength is there
-EARLIER = "earlier"  # once the last wish was stopped, or something else is chosen; "earlier silent" where the line on the earlier result is gone
+# once the last wish was stopped, or something else is chosen; "earlier silent" where the line on the earlier result is gone
+EARLIER = "earlier"
 
 
 class Wishes:

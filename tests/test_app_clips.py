@@ -28,10 +28,10 @@ from page.clip_work import LatestRun
 from page.clips import Taken, Working, gpu_seconds, restore_clip, restore_frames, take
 from page.clouds import EXAMPLE as HEAD
 from page.clouds import Given, Turn, View, opened, rendered, turned
+from page.events import OVERTAKEN, sent_once
 from page.i18n.translate import said_in
 from page.player import about, progress
 from page.splat_tab import LatestView, SplatTab
-from page.streaming import sent_once
 from page.video_tab import VideoTab
 from tests.stand_ins import KnownParser, PlainScorer, brighten, import_app
 
@@ -421,7 +421,7 @@ def test_a_cloud_that_needs_too_much_memory_is_refused_unread(monkeypatch, tmp_p
         opened(Given(str(path)), "it")
 
 
-def test_nothing_that_the_page_shows_while_it_works_is_sent_again_at_the_end():
+def test_every_run_that_the_page_shows_may_be_overtaken():
     works = [
         wired
         for wired in app.demo.fns.values()
@@ -430,8 +430,16 @@ def test_nothing_that_the_page_shows_while_it_works_is_sent_again_at_the_end():
     assert len(works) >= 8
     for wired in works:
         assert wired.fn.__code__ is sent_once(len).__code__, wired.fn.__name__
-    sent = list(sent_once(lambda number: iter(range(number)))(2))
-    assert sent == [0, 1, gr.skip()]
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_of_a_run_that_is_overtaken_nothing_is_sent_again_and_of_another_its_last(count):
+    def run(end):
+        yield from range(count)
+        return end
+
+    assert list(sent_once(run)(OVERTAKEN)) == [*range(count), gr.skip()]
+    assert list(sent_once(run)(None)) == [*range(count)]
 
 
 # --- for programs ----------------------------------------------------------------------------------------------------

@@ -120,7 +120,7 @@ def _chunks(record: Record | None) -> PngInfo:
     if record is not None:
         info.add_text("Software", f"Splat Enhancer {record.version}")
         info.add_itxt(KEY, json.dumps(asdict(record)))
-        if record.checkpoint is not None:
+        if record.was_restored:
             info.add_itxt("XML:com.adobe.xmp", _XMP)
     return info
 

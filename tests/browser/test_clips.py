@@ -62,9 +62,8 @@ def test_a_clip_or_a_cloud_dropped_anywhere_in_its_tab_takes_the_examples_place(
     old = view.get_attribute("src")
     drag(page, "#splat-turntable", ("mine.ply", EXAMPLE.read_bytes()))
     page.locator("#splat-file", has_text="mine").wait_for()
-    page.wait_for_function(
-        "old => (document.querySelector('#splat-view img')?.src ?? old) != old", arg=old
-    )  # as it is framed at first
+    # as it is framed at first
+    page.wait_for_function("old => (document.querySelector('#splat-view img')?.src ?? old) != old", arg=old)
     page.get_by_role("tab", name="How it works").click()
     page.locator("#about").first.wait_for()
     drag(page, "#about", ("mine.mp4", b""), places=0)  # refused: the browser does not leave the page for it
